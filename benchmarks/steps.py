@@ -1,0 +1,164 @@
+"""Sampling with and without an identity."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.run import best_of
+from likeness import host
+from likeness.attention.add import AddedAttention
+from likeness.attention.engine import inject
+from likeness.attention.keys_values import KeysValues, project
+from likeness.attention.sites import SDXL_KEYS, attention_sites
+from likeness.attention.sources import Window
+from likeness.methods import instantid, instantid_apply
+from likeness.values import Identity
+
+LATENT = 64
+
+
+def rows() -> list[tuple[str, str]]:
+    room = _room()
+    plain, ours, again, controlled = _step_times(room)
+    applied, reapplied = _apply_times(room)
+    kept, dropped = _sdxl_bytes()
+    projected = _sdxl_projection()
+    return [
+        ("one sampling step with an identity, over the plain model", f"{ours / plain:.3f}x"),
+        ("the same, projecting keys and values anew in every layer", f"{again / plain:.3f}x"),
+        ("one sampling step with identity and ControlNet", f"{controlled / plain:.2f}x"),
+        ("a plain step, for scale", f"{plain * 1e3:.0f} ms"),
+        ("Apply InstantID, tiny SDXL, first run", f"{applied * 1e3:.1f} ms"),
+        ("Apply InstantID, tiny SDXL, same identity again", f"{reapplied * 1e3:.1f} ms"),
+        ("projecting keys and values of the real SDXL adapter (fp16 file), once", f"{projected:.2f} s"),
+        ("kept on the device for SDXL, fp16", f"{kept / 1e6:.2f} MB instead of {dropped / 1e6:.0f} MB"),
+    ]
+
+
+def _room() -> SimpleNamespace:
+    """A tiny SDXL as MODEL, its ControlNet, an adapter, an identity and prompts."""
+    from likeness_tiny import files, networks
+    from support import instantid_files
+
+    config = networks.CONFIGS["sdxl"](dict(networks.UNETS["sdxl"]))
+    config.set_inference_dtype(torch.float32, None)
+    base = config.get_model({}, "")
+    networks.fill(base.diffusion_model, 0)
+    import comfy.controlnet
+    import comfy.model_management
+    import comfy.model_patcher
+
+    cpu = torch.device("cpu")
+    model = comfy.model_patcher.ModelPatcher(base, load_device=cpu, offload_device=cpu)
+    comfy.model_management.load_models_gpu([model])
+    sites = attention_sites(base.diffusion_model)
+    width = sites[0].context
+    content = instantid_files.adapter((site.hidden for site in sites), width)
+    pooled = torch.zeros(1, networks.UNETS["sdxl"]["adm_in_channels"] - 1536)
+    generator = torch.Generator().manual_seed(0)
+    prompt = [[torch.randn(1, 77, width, generator=generator), {"pooled_output": pooled}]]
+    return SimpleNamespace(
+        model=model,
+        sites=sites,
+        adapter=instantid.parse(content, {}, "tiny"),
+        identity=Identity(torch.randn(1, 512, generator=generator), "glintr100"),
+        prompt=prompt,
+        control=lambda: _control(files.controlnet("sdxl", 3), networks),
+    )
+
+
+def _control(state: dict[str, torch.Tensor], networks: Any) -> Any:
+    import comfy.cldm.cldm
+    import comfy.controlnet
+    import comfy.ops
+
+    config = {**networks.UNETS["sdxl"], **networks.HEADS["sdxl"]}
+    for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
+        config.pop(name)
+    operations = comfy.ops.disable_weight_init
+    net = comfy.cldm.cldm.ControlNet(hint_channels=3, dtype=torch.float32, operations=operations, **config)
+    net.load_state_dict(state)
+    return comfy.controlnet.ControlNet(net.eval(), load_device=torch.device("cpu"), manual_cast_dtype=None)
+
+
+def _step_times(room: SimpleNamespace) -> list[float]:
+    ours, _, _ = _applied(room, instantid_apply.Settings())
+    tokens = instantid.identity_tokens(room.adapter, room.identity)
+    source = _ProjectedAnew(tokens, room.adapter.pairs)
+    anew = inject(room.model, room.sites, source, host.base_attention)
+    size = LATENT * 8
+    hint = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(2))
+    controlled = _applied(room, instantid_apply.Settings(), room.control(), hint)
+    plain = (room.model, room.prompt, room.prompt)
+    samplers = [_one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
+    return best_of(25, *samplers)
+
+
+def _applied(room: SimpleNamespace, settings: Any, control_net: Any = None, keypoints: Any = None) -> Any:
+    return instantid_apply.apply(
+        room.model, room.adapter, room.identity, room.prompt, room.prompt, settings, control_net, keypoints
+    )
+
+
+def _one_step(model: Any, positive: Any, negative: Any) -> Any:
+    """One Euler step with guidance through the host's sampling code."""
+    import comfy.samplers
+
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(positive, negative)
+    guider.set_cfg(5.0)
+    noise = torch.randn(1, 4, LATENT, LATENT, generator=torch.Generator().manual_seed(1))
+    sigmas, empty = torch.tensor([10.0, 0.0]), torch.zeros_like(noise)
+    sampler = comfy.samplers.sampler_object("euler")
+    return lambda: guider.sample(noise, empty, sampler, sigmas, disable_pbar=True, seed=0)
+
+
+class _ProjectedAnew(AddedAttention):
+    """What costs when nothing is kept: two more matrix products per layer, step and prompt."""
+
+    def __init__(self, tokens: torch.Tensor, pairs: Any) -> None:
+        kept = project(tokens, pairs)
+        super().__init__(kept, 0.8, Window(1e9, 0.0), None, host.narrow_attention)
+        object.__setattr__(self, "tokens", tokens)
+        object.__setattr__(self, "pairs", pairs)
+
+    def attend(self, inner: Any, q: Any, k: Any, v: Any, place: Any) -> torch.Tensor:
+        to_k, to_v = self.pairs[place.index]  # type: ignore[attr-defined]
+        keys = F.linear(self.tokens, to_k)  # type: ignore[attr-defined]
+        values = F.linear(self.tokens, to_v)  # type: ignore[attr-defined]
+        added = self.attention(q, keys, values, place.options)
+        return torch.add(inner(q, k, v, place.options), added, alpha=self.weight)
+
+
+def _apply_times(room: SimpleNamespace) -> list[float]:
+    def fresh() -> None:
+        room.adapter._projected.clear()
+        _applied(room, instantid_apply.Settings())
+
+    return best_of(10, fresh, lambda: _applied(room, instantid_apply.Settings()))
+
+
+def _sdxl_hidden() -> list[int]:
+    """Widths of SDXL's 70 layers: the blocks with two transformers are 640 wide, the others 1280."""
+    shallow = {("input", 4), ("input", 5), ("output", 3), ("output", 4), ("output", 5)}
+    return [640 if key[:2] in shallow else 1280 for key in SDXL_KEYS]
+
+
+def _sdxl_bytes() -> tuple[int, int]:
+    hidden = _sdxl_hidden()
+    shapes = [(2, 16, width) for width in hidden]
+    total = 2 * sum(r * t * h for r, t, h in shapes)
+    kept = KeysValues(torch.empty(total, device="meta"), shapes)
+    return kept.bytes(torch.float16), 2 * 2 * 2048 * sum(hidden)
+
+
+def _sdxl_projection() -> float:
+    generator = torch.Generator().manual_seed(0)
+    distinct = {h: torch.randn(h, 2048, generator=generator).half() for h in (640, 1280)}
+    pairs = [(distinct[h], distinct[h]) for h in _sdxl_hidden()]
+    tokens = torch.randn(2, 16, 2048, generator=generator)
+    return best_of(2, lambda: project(tokens, pairs))[0]

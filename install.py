@@ -1,0 +1,112 @@
+"""Sets Likeness up. Without arguments it only says what is there and what is missing.
+
+python install.py --demo              a photo through InstantID in a real ComfyUI, on any machine
+python install.py --test              every check and test
+python install.py --models instantid  fetch a method's weights (several: a,b)
+python install.py --list              which model files are there
+python install.py --comfyui DIR       put a ComfyUI into DIR and the pack into it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 10):  # noqa: UP036  (the point is to tell those who run an older one)
+    sys.exit("Likeness needs Python 3.10 or newer; this is " + sys.version.split()[0] + ".")
+
+from installer import checks, comfyui, demo, models, tiny
+from installer.output import Progress, SetupError
+from installer.paths import REPOSITORY, is_comfyui, link_folder, same_folder
+from installer.report import report
+
+
+def main() -> int:
+    arguments = _arguments()
+    progress = Progress()
+    chosen: Path | None = arguments.comfyui.expanduser().resolve() if arguments.comfyui else None
+    try:
+        if arguments.write_models_readme:
+            (REPOSITORY / "models" / "README.md").write_text(models.readme(), encoding="utf-8", newline="\n")
+            return 0
+        if chosen is not None and not is_comfyui(chosen):
+            comfyui.get_comfyui(chosen, sys.executable, progress, git_first=True)
+        if not _anything_else(arguments):
+            _only_report(chosen)
+            return 0
+        return _do(arguments, chosen, progress)
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What was fetched is kept; the same command goes on from there.", file=sys.stderr)
+        return 130
+
+
+def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) -> int:
+    if arguments.models:
+        folder = models.models_folder(chosen)
+        names = [name.strip() for name in arguments.models.split(",") if name.strip()]
+        models.fetch_models(folder, names, progress)
+        progress.say(f"Everything {', '.join(names)} needs is in {folder}.")
+    if arguments.list:
+        print(models.table(models.models_folder(chosen)))
+    if (arguments.demo or arguments.test) and not tiny.PACK.is_dir():
+        raise SetupError(
+            "This copy comes without tests/, which --demo and --test need: clone the repository."
+        )
+    if arguments.demo:
+        demo.demo(progress, chosen, models.models_folder(chosen), arguments.fresh)
+    if arguments.test:
+        # --demo --fresh --test has made its fresh environment already
+        fresh = arguments.fresh and not arguments.demo
+        return 0 if checks.run_checks(progress, chosen, fresh, arguments.k) else 1
+    return 0
+
+
+def _anything_else(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.models or arguments.list or arguments.demo or arguments.test)
+
+
+def _only_report(chosen: Path | None) -> None:
+    if chosen is None:
+        print(report())
+        return
+    link = chosen / "custom_nodes" / "likeness"
+    if not any(same_folder(folder, REPOSITORY) for folder in link.parent.glob("*")):
+        link_folder(REPOSITORY, link)
+    print(
+        f"ComfyUI is in {chosen}, with this pack in its custom_nodes. Next, with the Python you want for it:"
+    )
+    ours, its = comfyui.quoted(REPOSITORY / "requirements.txt"), comfyui.quoted(comfyui.requirements(chosen))
+    print(f"  pip install -r {its} -r {ours}")
+    print(f"  python install.py --comfyui {comfyui.quoted(chosen)} --models embedded,instantid")
+    print(f"  {comfyui.start_command(chosen)}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--demo", action="store_true", help="run the demo; the results are in demo/")
+    parser.add_argument("--test", action="store_true", help="run every check and test")
+    parser.add_argument(
+        "-k", default="", metavar="EXPRESSION", help="with --test: only tests with names like this"
+    )
+    parser.add_argument(
+        "--models", metavar="NAMES", help="fetch the weights of these methods, comma between them"
+    )
+    parser.add_argument("--list", action="store_true", help="show which model files are there")
+    parser.add_argument(
+        "--comfyui", type=Path, metavar="DIR", help="the ComfyUI to use; made when there is none"
+    )
+    parser.add_argument("--fresh", action="store_true", help="with --demo or --test: a new environment")
+    parser.add_argument(
+        "--write-models-readme", action="store_true", help="for developers: write models/README.md"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The parts of install.py. Standard library only: they run under whatever Python the user has."""

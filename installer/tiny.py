@@ -1,0 +1,97 @@
+"""Tiny stand-ins for the gigabytes: where they are, and how a workflow is turned to use them."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .paths import REPOSITORY, cache_root
+
+#: The node pack that makes the host accept the tiny networks.
+PACK = REPOSITORY / "tests" / "tiny" / "likeness_tiny"
+CHECKPOINT = "tiny_sdxl.safetensors"
+INSTANTID = "tiny_instantid.safetensors"
+LARGEST_SIDE = 256
+STEPS = 4
+
+
+def ensure_tiny(python: str | Path, comfyui: Path) -> Path:
+    """A folder with `models/` full of tiny files, made once per version of the code that writes them."""
+    folder = cache_root() / f"tiny-{_version()}"
+    if (folder / "complete").exists():
+        return folder
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    script = PACK.parent / "write_tiny.py"
+    command = [str(python), str(script), str(comfyui), str(partial)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PACK.parent)
+    if done.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RuntimeError(f"Writing the tiny checkpoints failed:\n{done.stderr[-3000:]}")
+    (partial / "complete").touch()
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not (folder / "complete").exists():
+            raise
+        shutil.rmtree(partial)  # another process was first
+    return folder
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(PACK.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def extra_paths(folder: Path, target: Path) -> Path:
+    """Write a file for --extra-model-paths-config that adds the tiny models to the host's own."""
+    names = ("checkpoints", "controlnet", "instantid")
+    lines = ["tiny:", f"  base_path: '{(folder / 'models').as_posix()}'"]
+    lines += [f"  {name}: {name}" for name in names]
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return target
+
+
+def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
+    """A copy of an API prompt that runs on the tiny files in seconds: other file names, sizes, step counts.
+
+    The graph stays as it is: nodes, links and every other setting. All sizes are divided by one
+    number, so that shapes still fit each other; 0, which stands for "as the source", stays.
+    """
+    prompt = copy.deepcopy(prompt)
+    divisor = max(1.0, max(_sizes(prompt), default=0) / LARGEST_SIDE)
+    for node in prompt.values():
+        inputs = node["inputs"]
+        inputs.update(_stand_ins(node["class_type"]))
+        for name in ("width", "height"):
+            if _is_number(inputs.get(name)):
+                inputs[name] = math.ceil(inputs[name] / divisor / 8) * 8
+        if _is_number(inputs.get("steps")):
+            inputs["steps"] = min(inputs["steps"], STEPS)
+    return prompt
+
+
+def _sizes(prompt: dict[str, Any]) -> list[float]:
+    found = [node["inputs"].get(name) for node in prompt.values() for name in ("width", "height")]
+    return [size for size in found if _is_number(size)]
+
+
+def _stand_ins(class_type: str) -> dict[str, str]:
+    return {
+        "CheckpointLoaderSimple": {"ckpt_name": CHECKPOINT},
+        "ControlNetLoader": {"control_net_name": CHECKPOINT},
+        "LikenessLoadInstantID": {"file": INSTANTID},
+        "LikenessLoadFaceModels": {"pack": "embedded"},
+        "LikenessEmbedFaces": {"recogniser": "sface"},
+    }.get(class_type, {})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,129 @@
+"""What an attention layer needs to know about the network call it is part of.
+
+The host batches the rows of a call as it likes: positive and negative together or apart, several
+prompts at once, parts of the picture. The facts are gathered once per call by two wrappers that the
+engine hangs on the MODEL, instead of once per layer. Spec: host_guide.md 4.4, 4.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+
+from .masks import Area
+from .sites import Layer, SiteKey
+
+Role = Literal["positive", "negative"]
+
+#: Key of a conditioning's role; conditionings without one are told apart by the host's 0 and 1.
+ROLE = "likeness_role"
+CALL = "likeness_call"
+CONDS = "likeness_conds"
+
+
+@dataclass(frozen=True)
+class Conds:
+    """Facts about the conditionings of one sampling step, by the host's uuid."""
+
+    latent: tuple[int, int]
+    areas: Mapping[Any, Area | None]
+    roles: Mapping[Any, Role | None]
+
+
+@dataclass
+class Call:
+    """One call of the network: rows come in chunks of equal size, one chunk per conditioning."""
+
+    sigmas: torch.Tensor | None
+    roles: tuple[Role, ...]
+    areas: tuple[Area | None, ...]
+    latent: tuple[int, int] | None
+    slots: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    network: Any = None
+    reached: set[tuple[Layer, SiteKey]] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any], network: Any = None) -> Call:
+        """From the host's transformer options; network is the module that is called."""
+        conds: Conds | None = options.get(CONDS)
+        chunks = options.get("cond_or_uncond") or [0]
+        uuids = options.get("uuids") or ()
+        if len(uuids) != len(chunks):
+            # Somebody else laid the rows out; what the host calls 0 and 1 still holds.
+            uuids = [None] * len(chunks)
+        known_roles = conds.roles if conds else {}
+        roles = tuple(known_roles.get(u) or _default_role(c) for c, u in zip(chunks, uuids, strict=True))
+        areas = tuple(conds.areas.get(u) if conds else None for u in uuids)
+        return cls(
+            sigmas=options.get("sigmas"),
+            roles=roles,
+            areas=areas,
+            latent=conds.latent if conds else None,
+            slots=options.get("patches_replace", {}),
+            network=network,
+        )
+
+    def chunks(self, places: Sequence[int]) -> Call:
+        """The same call as some of its chunks of rows see it."""
+        roles, areas = tuple(self.roles[p] for p in places), tuple(self.areas[p] for p in places)
+        return Call(self.sigmas, roles, areas, self.latent, self.slots, self.network, self.reached)
+
+    @cached_property
+    def sigma(self) -> float | None:
+        """The noise level, read once: it waits for the device."""
+        return None if self.sigmas is None else float(self.sigmas[0])
+
+
+def _default_role(cond_or_uncond: int) -> Role:
+    return "positive" if cond_or_uncond == 0 else "negative"
+
+
+def current_call(options: Mapping[str, Any]) -> Call:
+    """The call a layer is in. Read anew when somebody runs the network without its wrappers."""
+    call = options.get(CALL)
+    return call if isinstance(call, Call) else Call.read(options)
+
+
+def with_conds(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """CALC_COND_BATCH wrapper (model, conds, x, timestep, model_options): note areas and roles."""
+    if len(args) != 5:
+        return executor(*args, **kwargs)
+    model, conds, x, timestep, model_options = args
+    height, width = int(x.shape[-2]), int(x.shape[-1])
+    entries = [entry for side in conds if side is not None for entry in side]
+    facts = Conds(
+        latent=(height, width),
+        areas={e["uuid"]: _area(e.get("area"), height, width) for e in entries if "uuid" in e},
+        roles={e["uuid"]: e.get(ROLE) for e in entries if "uuid" in e},
+    )
+    options = {**model_options.get("transformer_options", {}), CONDS: facts}
+    return executor(model, conds, x, timestep, {**model_options, "transformer_options": options}, **kwargs)
+
+
+def _area(area: Any, height: int, width: int) -> Area | None:
+    if area is None or len(area) != 4:
+        return None
+    h, w, top, left = (int(side) for side in area)
+    return min(height - top, h), min(width - left, w), top, left
+
+
+def network_options(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The transformer options among the arguments of a DIFFUSION_MODEL wrapper."""
+    candidates = [kwargs.get("transformer_options"), *args]
+    return next((a for a in candidates if isinstance(a, dict) and "cond_or_uncond" in a), None)
+
+
+def select_rows(per_role: torch.Tensor, call: Call, rows: int) -> torch.Tensor:
+    """[2, T, D] (negative, positive) laid out for `rows` rows: [rows, T, D], without copies where it can."""
+    chunks = [0 if role == "negative" else 1 for role in call.roles]
+    batch = rows // len(chunks)
+    if chunks == [0, 1] and batch == 1:
+        return per_role
+    if len(set(chunks)) == 1:
+        return per_role[chunks[0]].expand(rows, -1, -1)
+    chosen = torch.stack([per_role[c] for c in chunks])
+    return chosen.unsqueeze(1).expand(-1, batch, -1, -1).flatten(0, 1)

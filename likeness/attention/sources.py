@@ -1,0 +1,62 @@
+"""What can be injected into an attention layer, and when. The base of the engine's modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from .calls import Call
+from .masks import PictureMask
+
+#: (q, k, v, extra_options) -> [rows, queries, hidden]: projected q, k and v in, before to_out.
+Attention = Callable[[Tensor, Tensor, Tensor, Mapping[str, Any]], Tensor]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a source is asked: its layer number `index`, the network call, the host's options."""
+
+    index: int
+    call: Call
+    options: Mapping[str, Any]
+
+
+class Source(Protocol):
+    """What is injected: shared by all sites of one adapter."""
+
+    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
+        """The layer's output [rows, queries, hidden] with this source's part in it.
+
+        inner computes it without: the base, and the sources that were applied before.
+        """
+
+    def cleanup(self) -> None:
+        """Let go of what was kept for one sampling run."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """When a source is active: while start >= sigma >= end."""
+
+    start: float
+    end: float
+
+    def holds(self, sigma: float | None) -> bool:
+        return sigma is None or self.start >= sigma >= self.end
+
+
+def token_mask(mask: PictureMask, q: Tensor, place: Place) -> Tensor:
+    """The mask for the queries of a layer: [1 or rows, queries, 1]."""
+    options, call = place.options, place.call
+    height, width = (int(side) for side in options["original_shape"][-2:])
+    grid = (int(options["activations_shape"][-2]), int(options["activations_shape"][-1]))
+    if grid[0] * grid[1] != q.shape[1]:
+        raise ValueError(
+            f"mask: a layer works on {q.shape[1]} tokens of a {grid[1]}x{grid[0]} grid, because another "
+            "node merges tokens. Remove that node or the mask."
+        )
+    latent = call.latent or (height, width)
+    return mask.tokens(latent, call.areas, grid, q.shape[0] // len(call.roles), q)

@@ -1,0 +1,1 @@
+"""Faces in pictures: models, detection, choice, alignment, embedding, keypoints, masks."""

@@ -1,0 +1,78 @@
+"""Showing what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..values import Face, Faces
+from .keypoints import COLOURS
+from .pixels import check_image
+
+_BOX = (0, 255, 0)
+_INK, _PAPER = (255, 255, 255), (0, 0, 0)
+
+
+def draw_faces(images: torch.Tensor, faces: Faces) -> torch.Tensor:
+    """A copy of an IMAGE [B, H, W, C] with box, points, place and score of each face.
+
+    Pixels under no line stay exactly as they were, and so does alpha. `faces` may come from part of
+    the batch. Raises ValueError when they come from pictures of another size or another batch.
+    """
+    check_image(images)
+    drawn = images.clone()
+    for place, found in zip(_places(images, faces), faces.faces, strict=True):
+        _draw(drawn[place], found)
+    return drawn
+
+
+def _places(images: torch.Tensor, faces: Faces) -> tuple[int, ...]:
+    """Which picture of the batch each entry of `faces` belongs to."""
+    size = int(images.shape[2]), int(images.shape[1])
+    if faces.faces and size != faces.size:
+        raise ValueError(
+            f"The image is {size[0]} x {size[1]}, but the faces were found in pictures of {faces.size[0]} x "
+            f"{faces.size[1]}. Connect the image that went into Detect Faces."
+        )
+    if all(place < len(images) for place in faces.indices):
+        return faces.indices
+    if len(images) == len(faces.faces):
+        return tuple(range(len(images)))  # the pictures without a face were taken out of this batch too
+    raise ValueError(
+        f"The faces come from pictures {list(faces.indices)} (counted from 0), but the image holds "
+        f"{len(images)}. Connect the image that went into Detect Faces."
+    )
+
+
+def _draw(picture: torch.Tensor, found: tuple[Face, ...]) -> None:
+    """Draws into `picture` [H, W, C], which is the caller's own copy."""
+    import numpy as np
+
+    height, width = picture.shape[:2]
+    overlay = np.zeros((height, width, 3), dtype=np.uint8)
+    touched = np.zeros((height, width), dtype=np.uint8)
+    line = max(1, round(min(height, width) / 300))
+    for place, face in enumerate(found):
+        _mark(overlay, face, place, line, _BOX, _INK, _PAPER, COLOURS)
+        ones = (1,) * 3
+        _mark(touched, face, place, line, ones, ones, ones, (ones,) * 5)
+    where = torch.from_numpy(touched).to(picture.device, torch.bool)
+    colour = torch.from_numpy(overlay).to(picture.device, picture.dtype) / 255.0
+    channels = min(3, picture.shape[2])
+    picture[..., :channels] = torch.where(where[..., None], colour[..., :channels], picture[..., :channels])
+
+
+def _mark(canvas: Any, face: Face, place: int, line: int, box: Any, ink: Any, paper: Any, dots: Any) -> None:
+    import cv2
+
+    x1, y1, x2, y2 = (round(v) for v in face.box.tolist())
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), box, line)
+    for (x, y), colour in zip(face.keypoints.tolist(), dots, strict=True):
+        cv2.circle(canvas, (round(x), round(y)), line + 1, colour, -1)
+    text, scale = f"{place}: {face.score:.2f}", max(0.35, line * 0.35)
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
+    # Above the box, or inside it where the picture ends.
+    left, base = max(0, x1), y1 - below - line if y1 - height - below > 0 else max(0, y1) + height + line
+    cv2.rectangle(canvas, (left, base - height - line), (left + width, base + below), paper, -1)
+    cv2.putText(canvas, text, (left, base), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, line, cv2.LINE_8)

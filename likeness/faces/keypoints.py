@@ -1,0 +1,84 @@
+"""The picture of five points that InstantID's ControlNet follows. Spec: instantid_arc2face.md 1.2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..values import Faces
+from .policy import pictures
+
+#: Eye, eye, nose, mouth corner, mouth corner. RGB.
+COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))
+_STICKS = ((0, 2), (1, 2), (3, 2), (4, 2))
+_STICK_HALF_WIDTH, _DOT_RADIUS = 4, 10
+#: The reference multiplies the sticks' colour by 0.6 on a float canvas: 255 becomes exactly 153.
+_STICK_BRIGHTNESS = 153
+
+FITS = ("stretch", "crop", "pad")
+
+
+def draw_kps(width: int, height: int, faces: Sequence[torch.Tensor]) -> Any:
+    """Five points [5, 2] of each face, pixel for pixel as the reference draws them.
+
+    A numpy array [height, width, 3], uint8 RGB. Spec 1.2.2.
+    """
+    import cv2
+    import numpy as np
+
+    canvas = np.zeros((height, width, 3), dtype=np.uint8)
+    for points in faces:
+        _sticks(cv2, canvas, points.tolist())
+    for points in faces:
+        for (x, y), colour in zip(points.tolist(), COLOURS, strict=True):
+            cv2.circle(canvas, (int(x), int(y)), _DOT_RADIUS, colour, -1)
+    return canvas
+
+
+def _sticks(cv2: Any, canvas: Any, points: list[list[float]]) -> None:
+    for a, b in _STICKS:
+        (xa, ya), (xb, yb) = points[a], points[b]
+        length = math.hypot(xa - xb, ya - yb)
+        angle = math.degrees(math.atan2(ya - yb, xa - xb))
+        centre = (int((xa + xb) / 2), int((ya + yb) / 2))
+        outline = cv2.ellipse2Poly(centre, (int(length / 2), _STICK_HALF_WIDTH), int(angle), 0, 360, 1)
+        colour = tuple(_STICK_BRIGHTNESS if value else 0 for value in COLOURS[a])
+        cv2.fillConvexPoly(canvas, outline, colour)
+
+
+def keypoint_images(faces: Faces, width: int = 0, height: int = 0, fit: str = "stretch") -> torch.Tensor:
+    """One picture [B, H, W, 3] float32 per picture of `faces`, drawn at its final size. Spec 1.2.3.
+
+    Dots keep their radius. width, height: 0 is the source's. fit: how the source's shape becomes the
+    output's: stretch it, crop to its middle, or pad around it. Raises ValueError naming the pictures
+    without a face.
+    """
+    empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
+    if empty or not faces.faces:
+        where = pictures(empty) if empty else "an empty batch"
+        raise ValueError(
+            f"There are no keypoints to draw: no face in {where}. Set if_no_face to skip in Detect Faces to "
+            "leave such pictures out."
+        )
+    width, height = width or faces.size[0], height or faces.size[1]
+    scale, offset = placement(faces.size, (width, height), fit)
+    drawn = [
+        draw_kps(width, height, [face.keypoints * scale + offset for face in found]) for found in faces.faces
+    ]
+    return torch.stack([torch.from_numpy(picture) for picture in drawn]).to(torch.float32) / 255.0
+
+
+def placement(
+    source: tuple[int, int], target: tuple[int, int], fit: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale [2] and offset [2] from pixels of a picture to pixels of another; sizes are width, height."""
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}, not {fit!r}.")
+    have, want = torch.tensor(source, dtype=torch.float32), torch.tensor(target, dtype=torch.float32)
+    scale = want / have
+    if fit != "stretch":
+        scale = (scale.max() if fit == "crop" else scale.min()).expand(2)
+    return scale, (want - scale * have) / 2

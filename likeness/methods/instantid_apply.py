@@ -1,0 +1,135 @@
+"""Putting an identity into a MODEL and its conditionings. Spec: instantid_arc2face.md 1.3.3 to 1.3.7."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import host
+from ..attention.add import AddedAttention
+from ..attention.calls import ROLE, Role
+from ..attention.engine import inject
+from ..attention.masks import PictureMask
+from ..attention.sources import Window
+from ..values import Identity
+from .identity_control import IdentityControl, check_identity_net
+from .instantid import InstantID, identity_tokens, match_sites
+
+log = logging.getLogger(__name__)
+
+#: CONDITIONING of the host: a list of [tensor, dict].
+Conditioning = list[Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How strongly and when: weight and controlnet_strength from 0, start and end from 0 to 1."""
+
+    weight: float = 0.8
+    controlnet_strength: float = 0.8
+    start: float = 0.0
+    end: float = 1.0
+    negative_noise: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise ValueError(f"start ({self.start}) is after end ({self.end}): nothing would ever happen.")
+
+
+def apply(
+    model: Any,
+    adapter: InstantID,
+    identity: Identity,
+    positive: Conditioning,
+    negative: Conditioning,
+    settings: Settings,
+    control_net: Any = None,
+    keypoints: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+) -> tuple[Any, Conditioning, Conditioning]:
+    """(MODEL, positive, negative) with the identity in; what is given stays as it was.
+
+    control_net is the IdentityNet, keypoints [B, H, W, 3] its picture, mask [B, H, W] where the
+    identity applies. With weight 0, an empty window or an empty mask the MODEL comes back as it is.
+    Raises ValueError, naming the input, for anything that does not fit.
+    """
+    sites, numbers = match_sites(
+        adapter, model.model.diffusion_model, type(model.model.model_config).__name__
+    )
+    tokens = identity_tokens(adapter, identity, settings.negative_noise, settings.seed)
+    control = _control(control_net, keypoints, settings, adapter.projector.token_width)
+    where = None if mask is None else PictureMask(mask)
+    if settings.start == settings.end or (where is not None and where.empty):
+        log.info("InstantID changes nothing: %s.", "the mask is empty" if where else "start equals end")
+        return model, positive, negative
+    if settings.weight != 0:
+        sampling = model.get_model_object("model_sampling")
+        window = Window(sampling.percent_to_sigma(settings.start), sampling.percent_to_sigma(settings.end))
+        source = AddedAttention(
+            adapter.keys_values(tokens, numbers), settings.weight, window, where, host.narrow_attention
+        )
+        model = inject(model, sites, source, host.base_attention)
+    if settings.weight == 0 and control is None:
+        return model, positive, negative
+    chained: dict[Any, IdentityControl] = {}
+    return (
+        model,
+        _condition(positive, "positive", control, tokens, where, chained),
+        _condition(negative, "negative", control, tokens, where, chained),
+    )
+
+
+def _control(control_net: Any, keypoints: torch.Tensor | None, settings: Settings, token_width: int) -> Any:
+    """The host's control with its hint set, or None when the ControlNet has no part in this."""
+    if control_net is None:
+        if keypoints is not None:
+            log.warning("InstantID: keypoints are connected but control_net is not; they have no effect.")
+        return None
+    check_identity_net(control_net, token_width)
+    if keypoints is None:
+        raise ValueError(
+            "control_net is connected but keypoints is not: connect the picture of Draw Face Keypoints, "
+            "or disconnect control_net."
+        )
+    if keypoints.ndim != 4 or keypoints.shape[-1] < 3:
+        raise ValueError(f"keypoints must be an IMAGE [B, H, W, 3], not {list(keypoints.shape)}.")
+    if not torch.isfinite(keypoints).all():
+        raise ValueError("keypoints holds NaN or infinity.")
+    if tuple(keypoints.shape[1:3]) == (1024, 1024):
+        log.info("InstantID tends to draw watermarks at exactly 1024x1024; 1016x1016 avoids them.")
+    if settings.controlnet_strength == 0:
+        return None
+    hint = keypoints[..., :3].movedim(-1, 1)
+    return control_net.copy().set_cond_hint(
+        hint, settings.controlnet_strength, (settings.start, settings.end)
+    )
+
+
+def _condition(
+    conditioning: Conditioning,
+    role: Role,
+    control: Any,
+    tokens: torch.Tensor,
+    mask: PictureMask | None,
+    chained: dict[Any, IdentityControl],
+) -> Conditioning:
+    """The conditioning with its role noted and our control on it.
+
+    One control per distinct previous one: the host batches positive and negative only when they
+    share the same object.
+    """
+    result = []
+    for tensor, facts in conditioning:
+        facts = {**facts, ROLE: role}
+        if control is not None:
+            previous = facts.get("control")
+            if previous not in chained:
+                own = IdentityControl(control, tokens, mask)
+                chained[previous] = own.set_previous_controlnet(previous)
+            facts |= {"control": chained[previous], "control_apply_to_uncond": False}
+        result.append([tensor, facts])
+    return result

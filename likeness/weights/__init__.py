@@ -1,0 +1,1 @@
+"""Model files: what there is, where they lie, how they are fetched."""

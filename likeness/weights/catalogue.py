@@ -1,0 +1,112 @@
+"""Every model file the pack knows, out of catalogue.toml. Standard library only: install.py uses it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+#: The folder of files that come with the pack itself.
+BUNDLED = "embedded"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One model file.
+
+    folder is a model folder of the host ("insightface", "controlnet"), or "embedded" for the files
+    committed with the pack; subpath is where in it. size (bytes) and sha256 are None when unknown.
+    url is a direct address, or None for a file that is made: then made_from names the package.
+    member is the file's name inside the archive that url points to.
+    """
+
+    key: str
+    name: str
+    folder: str
+    licence: str
+    source: str
+    methods: tuple[str, ...]
+    subpath: str = ""
+    size: int | None = None
+    sha256: str | None = None
+    url: str | None = None
+    member: str | None = None
+    made_from: str | None = None
+    note: str = ""
+
+    @property
+    def bundled(self) -> bool:
+        return self.folder == BUNDLED
+
+    @property
+    def place(self) -> str:
+        """Where the file belongs, seen from the models folder: `insightface/models/antelopev2/x.onnx`."""
+        return "/".join(part for part in (self.folder, self.subpath, self.name) if part)
+
+    @property
+    def size_text(self) -> str:
+        return "size unknown" if self.size is None else readable_size(self.size)
+
+
+@dataclass(frozen=True)
+class FacePack:
+    """A detector, the recognisers that go with it and the mesh, by their keys in the catalogue."""
+
+    name: str
+    detector: str
+    recognisers: Mapping[str, str]
+    mesh: str
+
+
+def readable_size(size: int) -> str:
+    """Bytes in the unit a download dialogue would show: `6.94 GB`, `233 kB`."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size} bytes"
+
+
+@lru_cache(maxsize=1)
+def _document() -> dict[str, Any]:
+    text = Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
+    document: dict[str, Any] = _toml_reader().loads(text)
+    return document
+
+
+def _toml_reader() -> Any:
+    """tomllib of Python 3.11, else the package it came from, else pip's own copy of that package."""
+    for name in ("tomllib", "tomli", "pip._vendor.tomli"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError:
+            continue
+    raise ModuleNotFoundError("Reading the model catalogue on Python 3.10 needs: pip install tomli")
+
+
+def catalogue() -> dict[str, ModelFile]:
+    """Every model file by key, in the order of the catalogue."""
+    files = {}
+    for entry in _document()["file"]:
+        files[entry["key"]] = ModelFile(**{**entry, "methods": tuple(entry["methods"])})
+    return files
+
+
+def face_packs() -> dict[str, FacePack]:
+    """The face packs by name."""
+    return {name: FacePack(name=name, **entry) for name, entry in _document()["face_pack"].items()}
+
+
+def files_of(method: str) -> list[ModelFile]:
+    """What a method needs beside the files that come with the pack. Raises KeyError naming all methods."""
+    files = [file for file in catalogue().values() if method in file.methods and not file.bundled]
+    if not files:
+        raise KeyError(f"No method is called {method!r}. There are: {', '.join(methods())}.")
+    return files
+
+
+def methods() -> list[str]:
+    """Names of the methods, in the order of the catalogue."""
+    return list(dict.fromkeys(name for file in catalogue().values() for name in file.methods))

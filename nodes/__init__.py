@@ -1,0 +1,23 @@
+"""The list of node classes. A node is a schema and a short call; the work is done in likeness/."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from ..likeness import host
+from . import faces, identity, instantid, regions
+
+NODES: list[type[io.ComfyNode]] = [
+    *faces.NODES,
+    *identity.NODES,
+    *regions.NODES,
+    *instantid.NODES,
+]
+
+
+class LikenessExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        host.register_model_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

@@ -1,0 +1,187 @@
+"""Faces: load the models, detect, select, draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.faces import choose
+from ..likeness.faces.detect import detect
+from ..likeness.faces.draw import draw_faces
+from ..likeness.faces.models import FaceModels, default_pack
+from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
+from ..likeness.faces.sessions import provider_choices
+from ..likeness.values import FACE_MODELS, FACES
+from ..likeness.weights.catalogue import face_packs
+
+FaceModelsType = io.Custom(FACE_MODELS)
+FacesType = io.Custom(FACES)
+
+
+def if_no_face_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "if_no_face",
+        options=list(IF_NO_FACE),
+        default=ERROR,
+        tooltip="What to do with pictures without a face: stop with an error that names them, skip them "
+        "(the log names them), or pass them through without faces.",
+    )
+
+
+def faces_outputs() -> list[Any]:
+    return [
+        FacesType.Output("faces", display_name="faces", tooltip="The faces, with the pictures they are in."),
+        io.Int.Output("count", display_name="count", tooltip="How many faces there are in all pictures."),
+        io.Boolean.Output("found", display_name="found", tooltip="True when at least one face is left."),
+    ]
+
+
+class LoadFaceModels(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadFaceModels",
+            display_name="Load Face Models",
+            category="Likeness/Faces",
+            description=(
+                "Chooses the networks that find faces and tell people apart. They are opened when first used "
+                "and stay open."
+            ),
+            search_aliases=["insightface", "antelopev2", "face analysis", "scrfd", "arcface loader"],
+            inputs=[
+                io.Combo.Input(
+                    "pack",
+                    options=list(face_packs()),
+                    default=default_pack(),
+                    tooltip="antelopev2: what InstantID and Arc2Face were trained with, for non-commercial "
+                    "research only. embedded: comes with this pack, free to use; finds, compares and masks "
+                    "faces, but its identities fit no published adapter.",
+                ),
+                io.Combo.Input(
+                    "provider",
+                    options=provider_choices(),
+                    default="auto",
+                    tooltip="What runs them. auto takes a GPU that onnxruntime can use, else the CPU, which "
+                    "is fast enough for pictures. With CoreML the detector stays on the CPU.",
+                ),
+            ],
+            outputs=[
+                FaceModelsType.Output(
+                    "face_models", display_name="face_models", tooltip="For Detect Faces and Embed Faces."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, pack: str, provider: str = "auto") -> io.NodeOutput:
+        return io.NodeOutput(FaceModels.open(pack, provider))
+
+
+class DetectFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessDetectFaces",
+            display_name="Detect Faces",
+            category="Likeness/Faces",
+            description="Finds the faces in each picture: a box, five points and a score for each, best "
+            "score first.",
+            search_aliases=["find face", "face detection", "face bbox", "insightface", "scrfd", "yunet"],
+            inputs=[
+                FaceModelsType.Input("face_models", tooltip="The networks, from Load Face Models."),
+                io.Image.Input("image", tooltip="One picture or a batch. Transparency is ignored."),
+                io.Float.Input(
+                    "min_score",
+                    default=0.5,
+                    min=0.05,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How sure the detector has to be. Lower it for drawings and hidden faces. When "
+                    "it finds none it looks again at smaller sizes, and then asks for half-way to 1.",
+                ),
+                io.Int.Input(
+                    "max_faces",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="Keep so many faces of each picture, those with the highest scores. 0 keeps all. "
+                    "To keep the largest, use Select Faces.",
+                ),
+                if_no_face_input(),
+            ],
+            outputs=faces_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, face_models: Any, image: Any, min_score: float = 0.5, max_faces: int = 0, if_no_face: str = ERROR
+    ) -> io.NodeOutput:
+        advice = "Lower min_score, use another picture, or set if_no_face to skip or pass through."
+        faces = apply_policy(detect(face_models, image, min_score, max_faces), if_no_face, advice)
+        return io.NodeOutput(faces, faces.count, faces.count > 0)
+
+
+class SelectFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessSelectFaces",
+            display_name="Select Faces",
+            category="Likeness/Faces",
+            description="Puts the faces of each picture in an order and keeps those at the places you name.",
+            search_aliases=["choose face", "largest face", "face index", "filter faces", "sort faces"],
+            inputs=[
+                FacesType.Input("faces", tooltip="From Detect Faces."),
+                io.Combo.Input(
+                    "by",
+                    options=list(choose.ORDERS),
+                    default="largest",
+                    tooltip="The order in which places are counted. Index list keeps the order of the input: "
+                    "best score first after Detect Faces.",
+                ),
+                io.String.Input(
+                    "indices",
+                    default="0",
+                    tooltip="Which places to keep, counted from 0: 0 is the first, 0,2 the first and the "
+                    "third, 1-3 the second to the fourth, -1 the last; all or nothing keeps every face.",
+                ),
+                if_no_face_input(),
+            ],
+            outputs=faces_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, faces: Any, by: str = "largest", indices: str = "0", if_no_face: str = ERROR
+    ) -> io.NodeOutput:
+        advice = f"The places {indices!r} pick none there: choose other indices, or set if_no_face to skip."
+        chosen = apply_policy(choose.select(faces, by, indices), if_no_face, advice)
+        return io.NodeOutput(chosen, chosen.count, chosen.count > 0)
+
+
+class DrawFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessDrawFaces",
+            display_name="Draw Faces",
+            category="Likeness/Faces",
+            description="Draws box, points, place and score of each face on a copy of the picture.",
+            search_aliases=["preview faces", "show faces", "face bbox preview", "draw bounding boxes"],
+            inputs=[
+                io.Image.Input("image", tooltip="The image that went into Detect Faces."),
+                FacesType.Input("faces", tooltip="The faces to show."),
+            ],
+            outputs=[
+                io.Image.Output("image", display_name="image", tooltip="The picture with the faces marked.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: Any, faces: Any) -> io.NodeOutput:
+        return io.NodeOutput(host.to_image(draw_faces(image, faces)))
+
+
+NODES: list[type[io.ComfyNode]] = [LoadFaceModels, DetectFaces, SelectFaces, DrawFaces]

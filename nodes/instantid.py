@@ -1,0 +1,177 @@
+"""InstantID: load the adapter, apply an identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness.methods import instantid_apply
+from ..likeness.methods.instantid_files import fingerprint, list_files, load
+from ..likeness.values import IDENTITY, INSTANTID
+
+InstantIDType = io.Custom(INSTANTID)
+IdentityType = io.Custom(IDENTITY)
+
+
+class LoadInstantID(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadInstantID",
+            display_name="Load InstantID",
+            category="Likeness/InstantID",
+            description="Loads InstantID's adapter file (ip-adapter.bin) for SDXL models.",
+            search_aliases=["instantid model loader", "face id adapter", "ip-adapter.bin"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=list_files(),
+                    tooltip="A file of models/instantid: the published ip-adapter.bin or a .safetensors.",
+                )
+            ],
+            outputs=[
+                io.Custom(INSTANTID).Output(
+                    "instantid", display_name="instantid", tooltip="The adapter, for Apply InstantID."
+                )
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str | None) -> str:
+        return fingerprint(file)
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool:
+        # A missing file is explained in execute, with the folders that were searched.
+        return True
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        return io.NodeOutput(load(file))
+
+
+class ApplyInstantID(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessApplyInstantID",
+            display_name="Apply InstantID",
+            category="Likeness/InstantID",
+            description=(
+                "Makes an SDXL model draw a given person: identity tokens in every cross-attention layer "
+                "and, with a ControlNet and keypoints, the pose of the face. For several people chain "
+                "this node, one mask each."
+            ),
+            search_aliases=["instantid", "face id", "same face", "identity", "portrait"],
+            inputs=[
+                io.Model.Input("model", tooltip="An SDXL model. Branches that share it are not changed."),
+                InstantIDType.Input("instantid", tooltip="The adapter, from Load InstantID."),
+                IdentityType.Input(
+                    "identity", tooltip="Who to draw, from Embed Faces with the recogniser glintr100."
+                ),
+                io.Conditioning.Input("positive", tooltip="The prompt."),
+                io.Conditioning.Input("negative", tooltip="The negative prompt."),
+                io.ControlNet.Input(
+                    "control_net",
+                    optional=True,
+                    tooltip="InstantID's own ControlNet (IdentityNet). Without it the pose is free.",
+                ),
+                io.Image.Input(
+                    "keypoints",
+                    optional=True,
+                    tooltip="Where the face goes: the picture of Draw Face Keypoints, in the output's shape.",
+                ),
+                io.Float.Input(
+                    "weight",
+                    default=0.8,
+                    min=0.0,
+                    max=5.0,
+                    step=0.01,
+                    tooltip="Strength of the identity in attention. Lower it when the prompt gets lost.",
+                ),
+                io.Float.Input(
+                    "controlnet_strength",
+                    default=0.8,
+                    min=0.0,
+                    max=10.0,
+                    step=0.01,
+                    tooltip="Strength of the ControlNet: pose and, partly, likeness.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.001,
+                    tooltip="When the identity begins to act, as a part of the sampling schedule.",
+                ),
+                io.Float.Input(
+                    "end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.001,
+                    tooltip="When the identity stops acting. Ending at 0.6 to 0.8 saves time.",
+                ),
+                io.Float.Input(
+                    "negative_noise",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Noise in the identity of the negative prompt. 0 is the published method; "
+                    "0.35 is common elsewhere.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=False,
+                    tooltip="Seed of the negative noise alone. Has no effect while that is 0.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where in the picture the identity applies, in the picture's shape.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output("model", display_name="model", tooltip="The model with the identity."),
+                io.Conditioning.Output(
+                    "positive", display_name="positive", tooltip="The prompt with the ControlNet."
+                ),
+                io.Conditioning.Output(
+                    "negative", display_name="negative", tooltip="The negative prompt with the ControlNet."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        instantid: Any,
+        identity: Any,
+        positive: Any,
+        negative: Any,
+        control_net: Any = None,
+        keypoints: Any = None,
+        weight: float = 0.8,
+        controlnet_strength: float = 0.8,
+        start: float = 0.0,
+        end: float = 1.0,
+        negative_noise: float = 0.0,
+        seed: int = 0,
+        mask: Any = None,
+    ) -> io.NodeOutput:
+        settings = instantid_apply.Settings(weight, controlnet_strength, start, end, negative_noise, seed)
+        return io.NodeOutput(
+            *instantid_apply.apply(
+                model, instantid, identity, positive, negative, settings, control_net, keypoints, mask
+            )
+        )
+
+
+NODES: list[type[io.ComfyNode]] = [LoadInstantID, ApplyInstantID]

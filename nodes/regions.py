@@ -1,0 +1,114 @@
+"""Regions: keypoint pictures and masks of faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.faces.keypoints import FITS, keypoint_images
+from ..likeness.faces.masks import REGIONS, face_masks
+from ..likeness.values import FACES
+
+FacesType = io.Custom(FACES)
+_LARGEST = 16384
+
+
+class FaceKeypoints(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessFaceKeypoints",
+            display_name="Draw Face Keypoints",
+            category="Likeness/Regions",
+            description=(
+                "Draws the five points of each face on black, as InstantID's ControlNet wants them, at the "
+                "size of the picture to be made."
+            ),
+            search_aliases=["kps", "face keypoints preprocessor", "instantid keypoints", "face pose"],
+            inputs=[
+                FacesType.Input("faces", tooltip="The faces whose pose to take."),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=_LARGEST,
+                    tooltip="Width of the output in pixels; 0: the source's.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=_LARGEST,
+                    tooltip="Height of the output in pixels; 0: the source's.",
+                ),
+                io.Combo.Input(
+                    "fit",
+                    options=list(FITS),
+                    default="stretch",
+                    tooltip="When the shapes differ: stretch the positions (as the InstantID authors do), "
+                    "crop to the middle of the source, or pad around it.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "image", display_name="image", tooltip="The points, one picture per source picture."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch") -> io.NodeOutput:
+        return io.NodeOutput(host.to_image(keypoint_images(faces, width, height, fit)))
+
+
+class FaceMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessFaceMask",
+            display_name="Mask Faces",
+            category="Likeness/Regions",
+            description="Makes a mask of the faces of each picture: their boxes, ellipses or outlines.",
+            search_aliases=["face mask", "mask from face", "face region", "face outline", "bbox to mask"],
+            inputs=[
+                FacesType.Input("faces", tooltip="The faces to mask, all of each picture together."),
+                io.Combo.Input(
+                    "region",
+                    options=list(REGIONS),
+                    default="box",
+                    tooltip="box: the detector's box. hull: the outline of the face from 468 points. "
+                    "ellipse: the ellipse inside the box.",
+                ),
+                io.Int.Input(
+                    "grow",
+                    default=0,
+                    min=-1024,
+                    max=1024,
+                    tooltip="Pixels outwards on every side; negative shrinks.",
+                ),
+                io.Int.Input(
+                    "feather",
+                    default=0,
+                    min=0,
+                    max=1024,
+                    tooltip="Fade the edge over so many pixels each way.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "mask",
+                    display_name="mask",
+                    tooltip="One mask per picture. It is empty for a picture without a face; the log says "
+                    "so.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, faces: Any, region: str = "box", grow: int = 0, feather: int = 0) -> io.NodeOutput:
+        return io.NodeOutput(host.to_image(face_masks(faces, region, grow, feather)))
+
+
+NODES: list[type[io.ComfyNode]] = [FaceKeypoints, FaceMask]

@@ -1,0 +1,122 @@
+"""The arrows of the house: which room may import which. Lazy imports inside functions count too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from installer.paths import REPOSITORY
+
+HOST_MODULES = {
+    "comfy",
+    "comfy_api",
+    "comfy_execution",
+    "comfy_extras",
+    "folder_paths",
+    "nodes",
+    "server",
+    "execution",
+}
+#: Room -> the rooms it may import. A room not named here may import nothing of ours but values.
+ARROWS = {
+    "nodes": {"methods", "attention", "projectors", "identity", "faces", "weights", "host"},
+    "methods": {"attention", "projectors", "identity", "faces", "weights", "host"},
+    "attention": {"weights", "host"},
+    "projectors": {"weights", "host"},
+    "identity": {"weights", "host"},
+    "faces": {"identity", "weights", "host"},  # describing faces makes identities; never the other way
+    "weights": {"host"},
+    "host": set(),
+}
+LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy"}
+FREE = {"values"}  # what travels on wires is everybody's
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[list[str], int, bool]]:
+    """(dotted path, relative level, inside a function) of each import; relative ones from the repository."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lazy = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    package = list(path.relative_to(REPOSITORY).parts[:-1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split("."), 0, id(node) in lazy
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            stem = start + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                yield [*stem, alias.name], node.level, id(node) in lazy
+
+
+def room(parts: list[str]) -> str | None:
+    """The room an import leads to: `nodes`, a part of likeness/, or None for the outside."""
+    if parts[0] == "nodes":
+        return "nodes"
+    if parts[0] == "likeness":
+        return parts[1] if len(parts) > 1 else "likeness"
+    return None
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_imports_follow_the_arrows(path: Path) -> None:
+    here = room(list(path.relative_to(REPOSITORY).with_suffix("").parts))
+    for parts, level, _ in imports(path):
+        there = room(parts) if level else None
+        if there is None or there == here or there in FREE or here == "__init__":
+            continue
+        assert there in ARROWS.get(here or "", set()), f"{here} must not import {there} ({'.'.join(parts)})"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_our_own_modules_are_imported_relatively(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in ("likeness", "nodes") or name_of(path) == "likeness/host.py", (
+            f"{'.'.join(parts)}: the host loads the pack under any folder name"
+        )
+
+
+@pytest.mark.parametrize("path", sources("likeness"), ids=name_of)
+def test_only_host_py_knows_the_host(path: Path) -> None:
+    if name_of(path) == "likeness/host.py":
+        return
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in HOST_MODULES, f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("nodes"), ids=name_of)
+def test_nodes_import_of_the_host_its_node_api_only(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in HOST_MODULES - {"comfy_api"}, f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
+    for parts, level, lazy in imports(path):
+        assert level or lazy or parts[0] not in LAZY, f"imports {parts[0]} at the top"
+
+
+def test_the_checks_see_lazy_and_relative_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.REPOSITORY", tmp_path)
+    source = tmp_path / "likeness" / "faces" / "x.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("from ..methods import a\ndef f():\n    import comfy.utils\n")
+    assert list(imports(source)) == [
+        (["likeness", "methods", "a"], 2, False),
+        (["comfy", "utils"], 0, True),
+    ]

@@ -1,0 +1,276 @@
+"""install.py: what it says without arguments, the environment's key, and how workflows are turned tiny."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from installer import checks, comfyui, environment, paths, tiny
+from installer.output import Progress, SetupError
+from installer.paths import REPOSITORY
+from likeness.weights import catalogue as catalogue_module
+
+#: Hides every installed package; Python 3.10 has to find pip's TOML reader, so there it stays out.
+ALONE = ["-S"] if sys.version_info >= (3, 11) else []
+
+
+def run_install(
+    *arguments: str, script: Path = REPOSITORY / "install.py", **settings: str
+) -> subprocess.CompletedProcess:
+    """install.py as a user's Python runs it: isolated from this environment's packages."""
+    command = [sys.executable, *ALONE, str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=60)
+
+
+def fake_comfyui(folder: Path) -> Path:
+    (folder / "comfy").mkdir(parents=True)
+    (folder / "custom_nodes").mkdir()
+    (folder / "main.py").touch()
+    return folder
+
+
+# ---- without arguments
+
+
+def test_without_arguments_it_reports_quickly_and_succeeds(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    done = run_install(LIKENESS_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begin < 5
+    for command in ("python install.py --demo", "python install.py --comfyui DIR"):
+        assert command in done.stdout
+    if ALONE:
+        assert "insightface" in done.stdout and "pip install -r requirements.txt" in done.stdout
+    assert not (tmp_path / "cache").exists(), "it must not make or fetch anything"
+
+
+def test_inside_a_comfyui_it_names_the_missing_models(tmp_path: Path) -> None:
+    host = fake_comfyui(tmp_path / "My ComfyUI")
+    link = host / "custom_nodes" / "some name"
+    paths.link_folder(REPOSITORY, link)
+    done = run_install(script=link / "install.py", LIKENESS_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert str(host) in done.stdout
+    assert (
+        "rec_sface_512d_int8bq.onnx" in done.stdout and "python install.py --models embedded" in done.stdout
+    )
+    assert "ip-adapter.bin" in done.stdout and "python install.py --models instantid" in done.stdout
+
+
+def test_models_that_are_there_are_not_called_missing(tmp_path: Path) -> None:
+    host = fake_comfyui(tmp_path / "ComfyUI")
+    place = host / "models" / "insightface" / "models" / "likeness"
+    place.mkdir(parents=True)
+    (place / "rec_sface_512d_int8bq.onnx").touch()
+    link = host / "custom_nodes" / "likeness"
+    paths.link_folder(REPOSITORY, link)
+    done = run_install(script=link / "install.py")
+    assert "Models for embedded: all there." in done.stdout
+
+
+def test_an_existing_comfyui_gets_the_pack_and_the_next_commands(tmp_path: Path) -> None:
+    host = fake_comfyui(tmp_path / "ComfyUI")
+    done = run_install("--comfyui", str(host))
+    assert done.returncode == 0, done.stderr
+    assert (host / "custom_nodes" / "likeness" / "install.py").samefile(REPOSITORY / "install.py")
+    assert "--models embedded,instantid" in done.stdout
+
+
+def test_a_full_folder_without_comfyui_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    done = run_install("--comfyui", str(tmp_path))
+    assert done.returncode == 1
+    assert "not empty and holds no ComfyUI" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_an_unknown_method_is_refused_by_name(tmp_path: Path) -> None:
+    done = run_install("--models", "instant", LIKENESS_CACHE=str(tmp_path))
+    assert done.returncode == 1
+    assert "'instant'" in done.stderr and "instantid" in done.stderr
+
+
+def test_without_a_network_fetching_says_what_to_do(tmp_path: Path) -> None:
+    done = run_install(
+        "--models", "instantid", LIKENESS_CACHE=str(tmp_path), LIKENESS_MIRROR="http://127.0.0.1:9"
+    )
+    assert done.returncode == 1
+    assert "could not be fetched" in done.stderr and "LIKENESS_MIRROR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_catalogue_is_read_without_any_package() -> None:
+    done = run_install("--list", LIKENESS_CACHE=str(REPOSITORY / "nowhere"))
+    assert done.returncode == 0, done.stderr
+    for file in catalogue_module.catalogue().values():
+        assert file.name in done.stdout
+
+
+# ---- links
+
+
+def test_a_link_is_renewed_and_a_real_folder_never_replaced(tmp_path: Path) -> None:
+    for name in ("old", "new", "real"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "sub" / "link"
+    for name in ("old", "new", "new"):
+        paths.link_folder(tmp_path / name, link)
+        assert link.resolve() == (tmp_path / name).resolve()
+    with pytest.raises(FileExistsError, match="in the way"):
+        paths.link_folder(tmp_path / "new", tmp_path / "real")
+
+
+# ---- the environment
+
+
+def test_the_environments_key_follows_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "cache"))
+    first = environment.current()
+    assert first.folder.parent == tmp_path / "cache" and not first.complete
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        shutil.copy(REPOSITORY / name, clone / name)
+    monkeypatch.setattr(environment, "REPOSITORY", clone)
+    assert environment.current() == first, "another clone with the same requirements shares the environment"
+    (clone / "requirements.txt").write_text("insightface>=3\n")
+    assert environment.current() != first
+
+
+def test_an_unfinished_environment_does_not_count(tmp_path: Path) -> None:
+    unfinished = environment.Environment(tmp_path)
+    unfinished.python.parent.mkdir(parents=True)
+    unfinished.python.touch()
+    assert not unfinished.complete
+    (tmp_path / "complete.json").touch()
+    assert unfinished.complete
+
+
+def test_one_set_up_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path))
+    with environment._lock(Progress()), (tmp_path / "lock").open("a+b") as other:
+        assert not environment._try_lock(other.fileno())
+    with (tmp_path / "lock").open("a+b") as other:
+        assert environment._try_lock(other.fileno())
+
+
+def test_too_little_space_is_said_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "SPACE", 10**18)
+    with pytest.raises(SetupError, match="LIKENESS_CACHE"):
+        environment._ensure_space(tmp_path)
+
+
+def test_a_failing_command_is_told_with_its_last_lines(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('all is lost'); raise SystemExit(3)"]
+    with pytest.raises(SetupError, match=r"(?s)Trying failed.*all is lost.*Do better") as caught:
+        Progress().run("Trying", command, tmp_path / "log", advice="Do better.")
+    assert str(tmp_path / "log") in str(caught.value)
+
+
+def test_an_archive_cannot_write_outside(tmp_path: Path) -> None:
+    (tmp_path / "evil").write_text("x")
+    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
+        tar.add(tmp_path / "evil", arcname="../outside")
+    (tmp_path / "inside").mkdir()
+    with tarfile.open(tmp_path / "bad.tar") as tar, pytest.raises((tarfile.TarError, SetupError)):
+        comfyui.extract(tar, tmp_path / "inside")
+    assert not (tmp_path / "outside").exists()
+
+
+# ---- the tiny stand-ins
+
+
+def test_a_workflow_turned_tiny_keeps_its_graph() -> None:
+    prompt = json.loads(
+        (REPOSITORY / "workflows" / "api" / "instantid_basic.json").read_text(encoding="utf-8")
+    )
+    before = json.dumps(prompt)
+    small = tiny.for_tiny(prompt)
+    assert json.dumps(prompt) == before, "the original must not change"
+    assert {key: node["class_type"] for key, node in small.items()} == {
+        k: n["class_type"] for k, n in prompt.items()
+    }
+    for key, node in prompt.items():
+        links = {name: value for name, value in node["inputs"].items() if isinstance(value, list)}
+        assert {name: small[key]["inputs"][name] for name in links} == links
+    files = [
+        v for node in small.values() for v in node["inputs"].values() if isinstance(v, str) and "tiny_" in v
+    ]
+    assert sorted(files) == sorted([tiny.CHECKPOINT, tiny.CHECKPOINT, tiny.INSTANTID])
+
+
+def test_the_demos_workflow_names_the_files_that_are_fetched() -> None:
+    prompt = json.loads(
+        (REPOSITORY / "workflows" / "api" / "instantid_basic.json").read_text(encoding="utf-8")
+    )
+    named = {v for node in prompt.values() for v in node["inputs"].values() if isinstance(v, str)}
+    for key in ("instantid/ip-adapter", "instantid/controlnet", "sdxl/base"):
+        place = catalogue_module.catalogue()[key].place
+        assert place.split("/", 1)[1] in named, "with the real weights the demo would not find its files"
+
+
+def test_sizes_shrink_by_one_factor_and_zero_stays() -> None:
+    prompt = {
+        "1": {"class_type": "EmptyLatentImage", "inputs": {"width": 1024, "height": 768, "batch_size": 1}},
+        "2": {
+            "class_type": "LikenessFaceKeypoints",
+            "inputs": {"width": 512, "height": 0, "faces": ["9", 0]},
+        },
+        "3": {"class_type": "KSampler", "inputs": {"steps": 30, "cfg": 4.5, "seed": 7}},
+    }
+    small = tiny.for_tiny(prompt)
+    assert (small["1"]["inputs"]["width"], small["1"]["inputs"]["height"]) == (256, 192)
+    assert (small["2"]["inputs"]["width"], small["2"]["inputs"]["height"]) == (128, 0)
+    assert small["3"]["inputs"] == {"steps": 4, "cfg": 4.5, "seed": 7}
+    assert tiny.for_tiny(small) == small
+
+
+# ---- the closing line and the project file
+
+
+@pytest.mark.parametrize(
+    "last, expected",
+    [
+        ("12 passed in 3.1s", {"passed": 12, "failed": 0}),
+        ("== 2 failed, 10 passed, 1 warning in 3.1s ==", {"passed": 10, "failed": 2}),
+        ("1 error in 0.2s", {"passed": 0, "failed": 1}),
+        ("1 failed, 3 passed, 2 errors in 1s", {"passed": 3, "failed": 3}),
+        ("", {"passed": 0, "failed": 0}),
+    ],
+)
+def test_pytests_counts_are_read(last: str, expected: dict[str, int]) -> None:
+    assert checks._counts(f"something 7 failed earlier\n{last}\n" if last else "") == expected
+
+
+def project() -> dict:
+    return catalogue_module._toml_reader().loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_project_file_lists_the_same_requirements() -> None:
+    listed = [line.replace('"', "'") for line in environment.requirement_lines()]
+    assert sorted(project()["project"]["dependencies"]) == sorted(listed)
+
+
+def test_the_project_file_has_what_the_registry_asks_for() -> None:
+    described = project()
+    assert described["project"]["license"] == {"file": "LICENSE"} and (REPOSITORY / "LICENSE").is_file()
+    assert described["project"]["urls"]["Repository"].startswith("https://")
+    assert described["tool"]["comfy"]["PublisherId"] and described["tool"]["comfy"]["DisplayName"]
+    assert described["tool"]["comfy"]["requires-comfyui"] == ">=0.23.0"
+    assert described["project"]["requires-python"] == ">=3.10"
+
+
+def test_ci_calls_the_test_command() -> None:
+    script = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.rstrip().endswith("python3 install.py --test")
+    assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)

@@ -1,0 +1,72 @@
+"""Writes tiny model files that the host's own loader nodes, and ours, accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+#: File names, the same in every folder they are written to.
+CHECKPOINT = {"sd15": "tiny_sd15.safetensors", "sdxl": "tiny_sdxl.safetensors"}
+INSTANTID = "tiny_instantid.safetensors"
+
+
+def write(base: str | Path, kind: str, seed: int = 0) -> None:
+    """Write `base`/models/{checkpoints,controlnet}/tiny_<kind>.safetensors; for sdxl an adapter too."""
+    models = Path(base) / "models"
+    _save(checkpoint(kind, seed), models / "checkpoints" / CHECKPOINT[kind])
+    _save(controlnet(kind, seed + 3), models / "controlnet" / CHECKPOINT[kind])
+    if kind == "sdxl":
+        from .instantid import METADATA, instantid
+
+        _save(instantid(seed + 4), models / "instantid" / INSTANTID, METADATA)
+
+
+def _save(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None = None) -> None:
+    import comfy.utils
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    apart = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    comfy.utils.save_torch_file(apart, str(path), metadata=metadata)
+
+
+def checkpoint(kind: str, seed: int) -> dict[str, Any]:
+    """A whole checkpoint: network, text encoders and the small autoencoder TAESD."""
+    import comfy.taesd.taesd
+
+    from . import networks
+
+    networks.register()
+    config = networks.CONFIGS[kind](dict(networks.UNETS[kind]))
+    config.set_inference_dtype(torch.float32, None)
+    unet = networks.fill(config.get_model({}, "").diffusion_model, seed)
+    tensors = {"model.diffusion_model." + k: v for k, v in unet.state_dict().items()}
+    text = networks.fill(config.clip_target().clip(device="cpu", dtype=torch.float32), seed + 1)
+    for name, tensor in text.state_dict().items():
+        if not name.endswith("logit_scale"):
+            tensors[_text_name(kind, name)] = tensor
+    vae = networks.fill(comfy.taesd.taesd.TAESD(latent_channels=4), seed + 2)
+    vae.vae_scale.data.fill_(1.0)
+    vae.vae_shift.data.fill_(0.0)
+    tensors.update({"first_stage_model." + k: v for k, v in vae.state_dict().items()})
+    return tensors
+
+
+def _text_name(kind: str, name: str) -> str:
+    return "cond_stage_model." + name[len("clip_l.") :] if kind == "sd15" else "tinyclip." + name
+
+
+def controlnet(kind: str, seed: int) -> dict[str, Any]:
+    """A ControlNet of the tiny network's shape, in the host's own key names."""
+    import comfy.cldm.cldm
+    import comfy.ops
+
+    from . import networks
+
+    config = {**networks.UNETS[kind], **networks.HEADS[kind]}
+    for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
+        config.pop(name)
+    operations = comfy.ops.disable_weight_init
+    net = comfy.cldm.cldm.ControlNet(hint_channels=3, dtype=torch.float32, operations=operations, **config)
+    return networks.fill(net, seed).state_dict()

@@ -1,0 +1,83 @@
+"""What the workflow tools must know of each node: its sockets, its widgets and those the page adds.
+
+Kept in node_sockets.json, so that workflows are written and checked without a server; a server test
+compares the file with a running host.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STORE = Path(__file__).with_name("node_sockets.json")
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR"}
+
+
+@dataclass(frozen=True)
+class Input:
+    """extra is the value of a widget that the page puts behind this one and that no prompt holds, or None."""
+
+    name: str
+    type: str
+    widget: bool
+    optional: bool
+    extra: str | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    inputs: tuple[Input, ...]
+    outputs: tuple[tuple[str, str], ...]
+
+    @property
+    def widgets(self) -> tuple[Input, ...]:
+        return tuple(i for i in self.inputs if i.widget)
+
+    @property
+    def slots(self) -> tuple[Input, ...]:
+        """Inputs in the order of the page: sockets first, then those that are widgets."""
+        return tuple(sorted(self.inputs, key=lambda i: i.widget))
+
+
+def from_object_info(info: dict[str, Any]) -> Node:
+    """A Node from one entry of the host's /object_info."""
+    inputs = []
+    for kind in ("required", "optional"):
+        specs = info["input"].get(kind, {})
+        for name in info.get("input_order", {}).get(kind) or list(specs):
+            inputs.append(_input(name, specs[name], kind == "optional"))
+    names = info.get("output_name") or info["output"]
+    return Node(tuple(inputs), tuple(zip(names, info["output"], strict=True)))
+
+
+def _input(name: str, spec: list[Any], optional: bool) -> Input:
+    options = spec[1] if len(spec) > 1 and spec[1] else {}
+    kind = "COMBO" if isinstance(spec[0], list) else spec[0]
+    extra = None
+    # The page's own rule: a number called seed gets the widget unless the node says no.
+    control = options.get("control_after_generate")
+    if control is None:
+        control = kind == "INT" and name in ("seed", "noise_seed")
+    if control:
+        extra = "fixed"
+    if options.get("image_upload"):
+        extra = "image"
+    return Input(name, kind, kind in WIDGET_TYPES and not options.get("forceInput"), optional, extra)
+
+
+def load(path: Path = STORE) -> dict[str, Node]:
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        name: Node(tuple(Input(**i) for i in node["inputs"]), tuple((n, t) for n, t in node["outputs"]))
+        for name, node in stored.items()
+    }
+
+
+def save(nodes: dict[str, Node], path: Path = STORE) -> None:
+    stored = {
+        name: {"inputs": [vars(i) for i in node.inputs], "outputs": [list(o) for o in node.outputs]}
+        for name, node in sorted(nodes.items())
+    }
+    path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8", newline="\n")

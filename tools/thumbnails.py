@@ -1,0 +1,154 @@
+"""Write workflows/*.jpg: what each workflow does, in pictures the pack made of a public domain photo.
+
+`python -m tools.thumbnails`. No generated picture is shown: where one would be stands an empty frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from installer.paths import shared_models
+from likeness.faces.choose import select
+from likeness.faces.detect import detect
+from likeness.faces.draw import draw_faces
+from likeness.faces.embed import identify
+from likeness.faces.keypoints import keypoint_images
+from likeness.faces.masks import face_masks
+from likeness.faces.models import FaceModels
+
+from .ui_workflow import WORKFLOWS
+
+SIZE = (512, 384)
+BACKGROUND, FRAME, INK, DIM = (24, 26, 31), (92, 98, 112), (236, 238, 242), (150, 156, 170)
+LEFT, RIGHT = (38, 66, 92), (92, 66, 38)
+Box = tuple[int, int, int, int]
+
+
+def photo() -> torch.Tensor:
+    """NASA's portrait of an astronaut, [1, 512, 512, 3], 0 to 1."""
+    from skimage.data import astronaut
+
+    return torch.from_numpy(astronaut())[None].float() / 255
+
+
+class Card:
+    """A thumbnail in the making."""
+
+    def __init__(self) -> None:
+        self.picture = Image.new("RGB", SIZE, BACKGROUND)
+        self.draw = ImageDraw.Draw(self.picture)
+
+    def panel(self, image: torch.Tensor | None, box: Box, label: str = "") -> None:
+        """An IMAGE filled into box (left, top, right, bottom), or an empty frame; label below."""
+        left, top, right, bottom = box
+        if image is not None:
+            picture = Image.fromarray((image[0].numpy() * 255).round().astype(np.uint8))
+            self.picture.paste(_cover(picture, (right - left, bottom - top)), (left, top))
+        self.draw.rectangle(box, outline=FRAME, width=1)
+        if label:
+            self.text(((left + right) // 2, bottom + 16), label, 15, DIM)
+
+    def text(self, centre: tuple[int, int], text: str, size: int, colour: Any = INK) -> None:
+        self.draw.text(centre, text, fill=colour, anchor="mm", font=ImageFont.load_default(size))
+
+    def arrow(self, x: int, y: int, length: int = 26) -> None:
+        self.draw.line((x, y, x + length, y), fill=INK, width=3)
+        self.draw.polygon([(x + length + 6, y), (x + length - 4, y - 7), (x + length - 4, y + 7)], fill=INK)
+
+    def save(self, name: str) -> None:
+        self.picture.save(WORKFLOWS / f"{name}.jpg", quality=88)
+
+
+def _cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    scale = max(size[0] / picture.width, size[1] / picture.height)
+    large = picture.resize(
+        (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS
+    )
+    left, top = (large.width - size[0]) // 2, (large.height - size[1]) // 2
+    return large.crop((left, top, left + size[0], top + size[1]))
+
+
+def around_face(image: torch.Tensor) -> torch.Tensor:
+    return image[:, 20:300, 84:364]
+
+
+def inspect(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = detect(models, image), Card()
+    mask = face_masks(faces, "hull", 8, 12)[..., None].expand(-1, -1, -1, 3)
+    card.text((256, 40), "every face, numbered", 24)
+    drawn = draw_faces(image, faces)
+    for i, (picture, label) in enumerate(
+        ((drawn, "faces"), (keypoint_images(faces), "keypoints"), (mask, "mask"))
+    ):
+        left = 16 + i * 164
+        card.panel(around_face(picture), (left, 96, left + 152, 296), label)
+    card.save("faces_inspect")
+
+
+def basic(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 40), "one photo, one person", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 104, 156, 284), "who")
+    card.arrow(163, 194, 16)
+    card.panel(around_face(keypoint_images(faces)), (192, 104, 332, 284), "where")
+    card.arrow(339, 194, 16)
+    card.panel(None, (368, 104, 496, 284), "your prompt")
+    card.text((432, 194), "SDXL", 22, DIM)
+    card.save("instantid_basic")
+
+
+def pose(models: FaceModels, image: torch.Tensor) -> None:
+    mirrored = image.flip(2)
+    faces, other, card = detect(models, image), detect(models, mirrored), Card()
+    card.text((256, 34), "this face, that pose", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
+    card.panel(mirrored, (16, 224, 146, 354))
+    card.arrow(153, 135, 190)
+    card.arrow(153, 289, 16)
+    card.panel(keypoint_images(other, 896, 1152, "crop"), (184, 192, 310, 354))
+    card.arrow(318, 250, 25)
+    card.panel(None, (362, 104, 496, 276), "your prompt")
+    card.text((429, 190), "SDXL", 22, DIM)
+    card.save("instantid_pose")
+
+
+def two_people(models: FaceModels, image: torch.Tensor) -> None:
+    card = Card()
+    card.text((256, 34), "two people, a half for each", 24)
+    for i, (tint, side, label) in enumerate(
+        ((LEFT, image, "left person"), (RIGHT, image.flip(2), "right person"))
+    ):
+        drawn = keypoint_images(detect(models, side), 640, 960, "crop")
+        shown = torch.where(drawn.amax(-1, keepdim=True) > 0, drawn, torch.tensor(tint) / 255)
+        card.panel(shown, (86 + i * 170, 72, 256 + i * 170, 327), label)
+    card.save("instantid_two_people")
+
+
+def reuse(models: FaceModels, image: torch.Tensor) -> None:
+    """An identity as it is: 512 numbers, one cell each."""
+    vector = identify(models, select(detect(models, image)), "sface", "mean").embeddings[0]
+    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, 32, 16, 1)
+    cold, warm = torch.tensor((40, 90, 150)) / 255, torch.tensor((240, 170, 80)) / 255
+    cells = (cold * (1 - level) + warm * level).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    card = Card()
+    card.text((256, 40), "a saved person, no photo", 24)
+    card.panel(cells, (64, 78, 192, 334), "512 numbers")
+    card.arrow(210, 206, 60)
+    card.panel(None, (300, 120, 456, 292), "your prompt")
+    card.text((378, 206), "SDXL", 22, DIM)
+    card.save("identity_reuse")
+
+
+def main() -> None:
+    models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
+    image = photo()
+    for make in (inspect, basic, pose, two_people, reuse):
+        make(models, image)
+
+
+if __name__ == "__main__":
+    main()

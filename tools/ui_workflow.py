@@ -1,0 +1,65 @@
+"""Write workflows/*.json, the files the page opens, from workflows/api/*.json.
+
+`python -m tools.ui_workflow` writes them. `python -m tools.ui_workflow --sockets http://127.0.0.1:8188`
+first asks a running ComfyUI what sockets the nodes have; needed when a node gained an input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from . import node_sockets
+from .ui_graph import to_ui
+from .ui_layout import arrange
+
+WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+LAYOUTS = Path(__file__).with_name("workflow_layouts.json")
+
+
+def api_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((WORKFLOWS / "api").glob("*.json"))}
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def build(name: str) -> str:
+    """The text of workflows/NAME.json."""
+    prompt, nodes, layout = read(api_files()[name]), node_sockets.load(), read(LAYOUTS)[name]
+    layout["note"]["text"] = "\n".join(layout["note"]["text"])
+    places, groups, notes = arrange(prompt, nodes, layout)
+    missing = set(prompt) - set(places)
+    if missing:
+        raise ValueError(f"{LAYOUTS.name} has no place for the nodes {sorted(missing, key=int)} of {name}.")
+    return json.dumps(to_ui(prompt, nodes, places, groups, notes, name), indent=1, ensure_ascii=False) + "\n"
+
+
+def fetch_sockets(object_info: dict[str, Any]) -> dict[str, node_sockets.Node]:
+    """The sockets of every node that a workflow uses."""
+    used = {node["class_type"] for path in api_files().values() for node in read(path).values()}
+    return {name: node_sockets.from_object_info(object_info[name]) for name in sorted(used)}
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description="Write workflows/*.json from workflows/api/*.json.")
+    parser.add_argument(
+        "--sockets", metavar="URL", help="a running ComfyUI to ask for the nodes' sockets first"
+    )
+    url = parser.parse_args(arguments).sockets
+    if url:
+        with urllib.request.urlopen(url.rstrip("/") + "/object_info", timeout=60) as answer:
+            node_sockets.save(fetch_sockets(json.load(answer)))
+    for name in api_files():
+        (WORKFLOWS / f"{name}.json").write_text(build(name), encoding="utf-8", newline="\n")
+        sys.stdout.write(f"workflows/{name}.json\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
