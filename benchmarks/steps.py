@@ -16,6 +16,7 @@ from likeness.attention.keys_values import KeysValues, project
 from likeness.attention.sites import SDXL_KEYS, attention_sites
 from likeness.attention.sources import Window
 from likeness.methods import instantid, instantid_apply
+from likeness.methods.adapter_use import Use
 from likeness.values import Identity
 
 LATENT = 64
@@ -86,13 +87,13 @@ def _control(state: dict[str, torch.Tensor], networks: Any) -> Any:
 
 
 def _step_times(room: SimpleNamespace) -> list[float]:
-    ours, _, _ = _applied(room, instantid_apply.Settings())
+    ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
     tokens = instantid.identity_tokens(room.adapter, room.identity)
-    source = _ProjectedAnew(tokens, room.adapter.pairs)
+    source = _ProjectedAnew(tokens, room.adapter.layers.pairs)
     anew = inject(room.model, room.sites, source, host.base_attention)
     size = LATENT * 8
     hint = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(2))
-    controlled = _applied(room, instantid_apply.Settings(), room.control(), hint)
+    controlled = _applied(room, instantid_apply.Settings(Use(0.8)), room.control(), hint)
     plain = (room.model, room.prompt, room.prompt)
     samplers = [_one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
     return best_of(25, *samplers)
@@ -136,10 +137,10 @@ class _ProjectedAnew(AddedAttention):
 
 def _apply_times(room: SimpleNamespace) -> list[float]:
     def fresh() -> None:
-        room.adapter._projected.clear()
-        _applied(room, instantid_apply.Settings())
+        room.adapter.layers._projected.clear()
+        _applied(room, instantid_apply.Settings(Use(0.8)))
 
-    return best_of(10, fresh, lambda: _applied(room, instantid_apply.Settings()))
+    return best_of(10, fresh, lambda: _applied(room, instantid_apply.Settings(Use(0.8))))
 
 
 def _sdxl_hidden() -> list[int]:

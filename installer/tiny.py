@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from .paths import REPOSITORY, cache_root
 
 #: The node pack that makes the host accept the tiny networks.
 PACK = REPOSITORY / "tests" / "tiny" / "likeness_tiny"
+#: Sources of what is written: a change in one of them makes the files anew.
+_WRITERS = ("tests/tiny/write_tiny.py", "tests/support/tiny_faces.py", "tests/support/smirk_files.py")
 CHECKPOINT = "tiny_sdxl.safetensors"
 INSTANTID = "tiny_instantid.safetensors"
+ARC2FACE = "tiny_arc2face.safetensors"
 LARGEST_SIDE = 256
 STEPS = 4
 
@@ -45,14 +49,19 @@ def ensure_tiny(python: str | Path, comfyui: Path) -> Path:
 
 def _version() -> str:
     digest = hashlib.sha256()
-    for source in sorted(PACK.glob("*.py")):
+    for source in (*sorted(PACK.glob("*.py")), *(REPOSITORY / writer for writer in _WRITERS)):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def extra_paths(folder: Path, target: Path) -> Path:
-    """Write a file for --extra-model-paths-config that adds the tiny models to the host's own."""
-    names = ("checkpoints", "controlnet", "instantid")
+def extra_paths(
+    folder: Path, target: Path, names: Sequence[str] = ("checkpoints", "controlnet", "instantid")
+) -> Path:
+    """Write a file for --extra-model-paths-config that adds the tiny models to the host's own.
+
+    names: the model folders to add. Not `insightface` unless asked: its tiny recognisers have the
+    names of the real ones.
+    """
     lines = ["tiny:", f"  base_path: '{(folder / 'models').as_posix()}'"]
     lines += [f"  {name}: {name}" for name in names]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -63,13 +72,16 @@ def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
     """A copy of an API prompt that runs on the tiny files in seconds: other file names, sizes, step counts.
 
     The graph stays as it is: nodes, links and every other setting. All sizes are divided by one
-    number, so that shapes still fit each other; 0, which stands for "as the source", stays.
+    number, so that shapes still fit each other; 0, which stands for "as the source", stays. A graph
+    with Arc2Face keeps its face pack and recognisers, which the tiny folder `insightface` has; any
+    other gets the embedded ones.
     """
     prompt = copy.deepcopy(prompt)
     divisor = max(1.0, max(_sizes(prompt), default=0) / LARGEST_SIDE)
+    arc2face = any(node["class_type"] == "LikenessEncodeArc2Face" for node in prompt.values())
     for node in prompt.values():
         inputs = node["inputs"]
-        inputs.update(_stand_ins(node["class_type"]))
+        inputs.update(_stand_ins(node["class_type"], inputs, arc2face))
         for name in ("width", "height"):
             if _is_number(inputs.get(name)):
                 inputs[name] = math.ceil(inputs[name] / divisor / 8) * 8
@@ -83,14 +95,25 @@ def _sizes(prompt: dict[str, Any]) -> list[float]:
     return [size for size in found if _is_number(size)]
 
 
-def _stand_ins(class_type: str) -> dict[str, str]:
-    return {
-        "CheckpointLoaderSimple": {"ckpt_name": CHECKPOINT},
-        "ControlNetLoader": {"control_net_name": CHECKPOINT},
-        "LikenessLoadInstantID": {"file": INSTANTID},
-        "LikenessLoadFaceModels": {"pack": "embedded"},
-        "LikenessEmbedFaces": {"recogniser": "sface"},
-    }.get(class_type, {})
+def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[str, str]:
+    """The inputs of a node that name files, with tiny ones in their place."""
+    sd15 = str(inputs.get("ckpt_name")).startswith("v1-5")
+    posing = str(inputs.get("control_net_name")).startswith("arc2face/")
+    stand_ins = {
+        "CheckpointLoaderSimple": {"ckpt_name": "tiny_sd15.safetensors" if sd15 else CHECKPOINT},
+        "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
+        "LikenessLoadInstantID": {"file": "tiny_instantid_glintr100.safetensors" if arc2face else INSTANTID},
+        "LikenessLoadFaceModels": {} if arc2face else {"pack": "embedded"},
+        "LikenessEmbedFaces": {} if arc2face else {"recogniser": "sface"},
+        "LikenessLoadArc2Face": {
+            "unet_file": ARC2FACE,
+            "encoder_file": "tiny_arc2face_encoder.safetensors",
+        },
+        "LikenessLoadExpressionAdapter": {"file": "tiny_expression.safetensors"},
+        "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
+        "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},
+    }
+    return stand_ins.get(class_type, {})
 
 
 def _is_number(value: Any) -> bool:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import comfy.lora
+import comfy.lora_convert
 import comfy.model_management as model_management
+import comfy.ops
+import comfy.sd
+import comfy.sd1_clip
+import comfy.supported_models
 import comfy.utils
 import folder_paths
 import torch
 import torch.nn.functional as F
 from comfy.controlnet import ControlBase
 from comfy.ldm.modules.attention import get_attn_precision, optimized_attention
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.patcher_extension import CallbacksMP, WrappersMP
+from comfy.supported_models_base import ClipTarget
 
 __all__ = [
     "MODEL_FOLDERS",
@@ -21,15 +30,21 @@ __all__ = [
     "ControlBase",
     "ProgressBar",
     "WrappersMP",
+    "add_lora",
     "base_attention",
     "compute_device",
+    "diffusers_names",
     "find_model",
+    "fingerprint",
     "identities_directory",
     "list_models",
+    "load_diffusion_model",
     "load_tensors",
+    "load_text_encoder",
     "model_folders",
     "narrow_attention",
     "next_number",
+    "plain_network",
     "register_model_folders",
     "to_image",
 ]
@@ -39,6 +54,8 @@ MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "insightface": frozenset({".onnx"}),
     "instantid": frozenset({".bin", ".safetensors"}),
     "identities": frozenset({".safetensors"}),
+    "ipadapter": frozenset({".bin", ".safetensors"}),
+    "smirk": frozenset({".pt", ".pth", ".safetensors"}),
 }
 
 ProgressBar = comfy.utils.ProgressBar
@@ -77,6 +94,16 @@ def find_model(folder: str, name: str) -> str | None:
     return str(path) if path else None
 
 
+def fingerprint(folder: str, *names: str | None) -> str:
+    """Changes when one of these model files does, so that the host runs a loader again."""
+    facts = []
+    for name in names:
+        path = find_model(folder, name) if name else None
+        stat = os.stat(path) if path else None
+        facts.append(f"{path} {stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
+    return "; ".join(facts)
+
+
 def identities_directory() -> str:
     """Where identity files are written: the first folder of its kind."""
     return model_folders("identities")[0]
@@ -93,6 +120,73 @@ def load_tensors(path: str) -> tuple[Any, dict[str, str]]:
     """A weights file as (its object, its metadata); pickles are read with weights only."""
     tensors, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
     return tensors, dict(metadata or {})
+
+
+def load_diffusion_model(path: str) -> Any:
+    """A U-Net file, in the host's or diffusers' layout, as MODEL."""
+    return comfy.sd.load_diffusion_model(path)
+
+
+def diffusers_names() -> frozenset[str]:
+    """The names of every tensor of an SD1.5 U-Net in diffusers' layout: 686."""
+    detected = {"in_channels": 4, "out_channels": 4, "num_res_blocks": [2] * 4, "channel_mult": [1, 2, 4, 4]}
+    detected |= {"transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1}
+    detected |= {"transformer_depth_output": [1] * 9 + [0] * 3, "image_size": 32, "legacy": False}
+    fixed = {**comfy.supported_models.SD15.unet_config, **comfy.supported_models.SD15.unet_extra_config}
+    config = {**fixed, **detected, "use_spatial_transformer": True}
+    operations = comfy.ops.disable_weight_init
+    there = set(UNetModel(**config, device="meta", operations=operations).state_dict())
+    return frozenset(name for name, ours in comfy.utils.unet_to_diffusers(config).items() if ours in there)
+
+
+def load_text_encoder(path: str, config: Mapping[str, int], dtype: torch.dtype) -> Any:
+    """A CLIP-L text encoder file as CLIP, with the sizes and in the precision of the file."""
+    clip = _text_encoder(path, config, dtype)
+    # Multi-GPU and scheduled LoRAs make the host load it again.
+    clip.patcher.cached_patcher_init = (_text_encoder_patcher, (path, config, dtype))
+    return clip
+
+
+def _text_encoder_patcher(
+    path: str, config: Mapping[str, int], dtype: torch.dtype, disable_dynamic: bool = False
+) -> Any:
+    return _text_encoder(path, config, dtype, disable_dynamic).patcher
+
+
+def _text_encoder(
+    path: str, config: Mapping[str, int], dtype: torch.dtype, disable_dynamic: bool = False
+) -> Any:
+    tensors, _ = load_tensors(path)
+    target = ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
+    return comfy.sd.CLIP(
+        target,
+        parameters=comfy.utils.calculate_parameters(tensors),
+        state_dict=[tensors],
+        model_options={"clip_l_model_config": dict(config), "dtype": dtype},
+        disable_dynamic=disable_dynamic,
+    )
+
+
+def plain_network(model: Any, memory: int) -> tuple[Any, torch.device, torch.dtype]:
+    """(network, device, dtype) of a MODEL without its LoRAs and patches, loaded and ready to run.
+
+    memory: bytes that running it takes beside its weights.
+    """
+    plain = model.clone()
+    plain.model_options = {"transformer_options": {}}
+    plain.patches, plain.patches_uuid = {}, uuid.uuid4()
+    model_management.load_models_gpu([plain], memory_required=memory)
+    return plain.model.diffusion_model, plain.load_device, plain.model.get_dtype_inference()
+
+
+def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -> tuple[Any, list[str]]:
+    """(a clone of MODEL with a LoRA, the names in the file that fit nothing)."""
+    names = comfy.lora.model_lora_keys_unet(model.model, {})
+    loaded = comfy.lora.load_lora(comfy.lora_convert.convert_lora(dict(tensors)), names, log_missing=False)
+    model = model.clone()
+    model.add_patches(loaded, strength)
+    fitting = {name for name, target in names.items() if target in loaded}
+    return model, sorted(key for key in tensors if key.split(".lora_")[0] not in fitting)
 
 
 def compute_device() -> torch.device:

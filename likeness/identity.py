@@ -121,11 +121,7 @@ def fingerprint(name: str | None) -> str:
     """Changes when the file does, so that the host reads it again."""
     from . import host
 
-    path = host.find_model("identities", name) if name else None
-    if path is None:
-        return "missing"
-    stat = os.stat(path)
-    return f"{path} {stat.st_mtime_ns} {stat.st_size}"
+    return host.fingerprint("identities", name)
 
 
 def _metadata(content: bytes) -> dict[str, str]:

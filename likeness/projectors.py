@@ -56,29 +56,90 @@ class Resampler:
     @torch.no_grad()
     def __call__(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Embeddings [B, N, embedding_width] -> tokens [B, tokens, token_width], float32."""
-        x = self._linear("proj_in", embeddings.to("cpu", torch.float32))
-        z = self._get("latents").expand(x.shape[0], -1, -1)
+        x = linear(self.tensors, "proj_in", embeddings.to("cpu", torch.float32))
+        z = self.tensors["latents"].to(torch.float32).expand(x.shape[0], -1, -1)
         for i in range(self.depth):
             z = z + self._attend(f"layers.{i}.0", x, z)
-            hidden = F.gelu(self._linear(f"layers.{i}.1.1", self._norm(f"layers.{i}.1.0", z)))
-            z = z + self._linear(f"layers.{i}.1.3", hidden)
-        return self._norm("norm_out", self._linear("proj_out", z))
+            hidden = F.gelu(linear(self.tensors, f"layers.{i}.1.1", norm(self.tensors, f"layers.{i}.1.0", z)))
+            z = z + linear(self.tensors, f"layers.{i}.1.3", hidden)
+        return norm(self.tensors, "norm_out", linear(self.tensors, "proj_out", z))
 
     def _attend(self, layer: str, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        x, z = self._norm(f"{layer}.norm1", x), self._norm(f"{layer}.norm2", z)
-        q = self._linear(f"{layer}.to_q", z)
-        k, v = self._linear(f"{layer}.to_kv", torch.cat([x, z], dim=1)).chunk(2, dim=-1)
+        x, z = norm(self.tensors, f"{layer}.norm1", x), norm(self.tensors, f"{layer}.norm2", z)
+        q = linear(self.tensors, f"{layer}.to_q", z)
+        k, v = linear(self.tensors, f"{layer}.to_kv", torch.cat([x, z], dim=1)).chunk(2, dim=-1)
         q, k, v = (t.unflatten(-1, (-1, self.dim_head)).transpose(1, 2) for t in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v)
-        return self._linear(f"{layer}.to_out", out.transpose(1, 2).flatten(2))
+        return linear(self.tensors, f"{layer}.to_out", out.transpose(1, 2).flatten(2))
 
-    def _get(self, key: str) -> torch.Tensor:
-        return self.tensors[key].to(torch.float32)
 
-    def _linear(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        bias = f"{name}.bias"
-        return F.linear(x, self._get(f"{name}.weight"), self._get(bias) if bias in self.tensors else None)
+@dataclass(frozen=True, eq=False)
+class Perceptron:
+    """Linear layers with GELU between them, then a layer norm: IP-Adapter's simpler projections.
 
-    def _norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        weight = self._get(f"{name}.weight")
-        return F.layer_norm(x, weight.shape, weight, self._get(f"{name}.bias"))
+    layers are the names of the linear layers, norm the name of the norm, tokens how many come out.
+    Spec: instantid_arc2face.md 2.5.2.
+    """
+
+    tensors: Tensors
+    layers: tuple[str, ...]
+    norm: str
+    tokens: int
+
+    @property
+    def embedding_width(self) -> int:
+        return int(self.tensors[f"{self.layers[0]}.weight"].shape[1])
+
+    @property
+    def token_width(self) -> int:
+        return int(self.tensors[f"{self.norm}.weight"].shape[0])
+
+    @torch.no_grad()
+    def __call__(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, N, embedding_width] -> tokens [B, N * tokens, token_width], float32."""
+        x = embeddings.to("cpu", torch.float32)
+        for place, name in enumerate(self.layers):
+            x = linear(self.tensors, name, F.gelu(x) if place else x)
+        x = x.unflatten(-1, (self.tokens, -1)).flatten(1, 2)
+        return norm(self.tensors, self.norm, x)
+
+
+Projector = Resampler | Perceptron
+
+
+def build(tensors: Tensors) -> Projector:
+    """The projection an `image_proj` holds, recognised by its keys in the order of spec 2.5.2.
+
+    Raises ValueError for a layout that is known but not supported, or not known.
+    """
+    if "proj.weight" in tensors:
+        return _perceptron(tensors, ("proj",), "norm")
+    if "proj.3.weight" in tensors:
+        return _perceptron(tensors, ("proj.0", "proj.2"), "proj.3")
+    if "perceiver_resampler.proj_in.weight" in tensors:
+        raise ValueError("its projection is that of an IP-Adapter FaceID Plus")
+    if "norm.weight" in tensors:
+        return _perceptron(tensors, ("proj.0", "proj.2"), "norm")
+    return Resampler.build(tensors)
+
+
+def _perceptron(tensors: Tensors, layers: tuple[str, ...], norm_name: str) -> Perceptron:
+    wanted = [f"{name}.{part}" for name in (*layers, norm_name) for part in ("weight", "bias")]
+    missing = [key for key in wanted if key not in tensors]
+    if missing:
+        raise ValueError(f"no projection: {', '.join(missing)} is missing")
+    rows, width = tensors[f"{layers[-1]}.weight"].shape[0], tensors[f"{norm_name}.weight"].shape[0]
+    if rows % width:
+        raise ValueError(f"no projection: {rows} outputs are not a whole number of tokens {width} wide")
+    return Perceptron(tensors, layers, norm_name, rows // width)
+
+
+def linear(tensors: Tensors, name: str, x: torch.Tensor) -> torch.Tensor:
+    bias = tensors.get(f"{name}.bias")
+    weight = tensors[f"{name}.weight"].to(torch.float32)
+    return F.linear(x, weight, None if bias is None else bias.to(torch.float32))
+
+
+def norm(tensors: Tensors, name: str, x: torch.Tensor) -> torch.Tensor:
+    weight = tensors[f"{name}.weight"].to(torch.float32)
+    return F.layer_norm(x, weight.shape, weight, tensors[f"{name}.bias"].to(torch.float32))

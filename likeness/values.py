@@ -16,6 +16,8 @@ FACE_MODELS = "LIKENESS_FACE_MODELS"
 FACES = "LIKENESS_FACES"
 IDENTITY = "LIKENESS_IDENTITY"
 INSTANTID = "LIKENESS_INSTANTID"
+EXPRESSION = "LIKENESS_EXPRESSION"
+EXPRESSION_ADAPTER = "LIKENESS_EXPRESSION_ADAPTER"
 
 #: Recognition networks, by the name that identities carry. Their vectors are not interchangeable.
 RECOGNISERS: dict[str, str] = {
@@ -24,6 +26,11 @@ RECOGNISERS: dict[str, str] = {
     "ms1mv3_r50": "ms1mv3 R50 (PVA)",
     "sface": "the embedded SFace",
 }
+
+
+def recogniser_text(name: str) -> str:
+    """A recogniser's name with what it is, for messages."""
+    return f"{name} ({RECOGNISERS[name]})" if name in RECOGNISERS else name
 
 
 def _float32(value: Any, shape: tuple[int, ...], what: str) -> torch.Tensor:
@@ -160,3 +167,36 @@ class Identity:
     def __repr__(self) -> str:
         n, d = self.embeddings.shape
         return f"Identity({n} x {d}, {self.recogniser})"
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """What a face is doing: FLAME parameters [1, 55] as SMIRK gives them, without who it is.
+
+    In order: expression components [50], eyelids [2] (0 open, 1 closed: left, right), and the jaw's
+    turns [3] in radians (opening first). All zeros is the neutral face.
+    """
+
+    parameters: torch.Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", _float32(self.parameters, (1, 55), "An expression"))
+
+    @property
+    def components(self) -> torch.Tensor:
+        """The 50 expression components, [1, 50]."""
+        return self.parameters[:, :50]
+
+    @property
+    def eyelids(self) -> torch.Tensor:
+        """[1, 2]."""
+        return self.parameters[:, 50:52]
+
+    @property
+    def jaw(self) -> torch.Tensor:
+        """[1, 3]."""
+        return self.parameters[:, 52:]
+
+    def __repr__(self) -> str:
+        eyelids, jaw = ([round(v, 2) for v in part[0].tolist()] for part in (self.eyelids, self.jaw))
+        return f"Expression(|components| {self.components.norm():.2f}, eyelids {eyelids}, jaw {jaw})"

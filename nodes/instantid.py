@@ -6,9 +6,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.methods import instantid_apply
+from ..likeness.methods.adapter_use import Use
+from ..likeness.methods.instantid_apply import Settings, apply
 from ..likeness.methods.instantid_files import fingerprint, list_files, load
 from ..likeness.values import IDENTITY, INSTANTID
+from .common import end_input, start_input, weight_input
 
 InstantIDType = io.Custom(INSTANTID)
 IdentityType = io.Custom(IDENTITY)
@@ -82,13 +84,8 @@ class ApplyInstantID(io.ComfyNode):
                     optional=True,
                     tooltip="Where the face goes: the picture of Draw Face Keypoints, in the output's shape.",
                 ),
-                io.Float.Input(
-                    "weight",
-                    default=0.8,
-                    min=0.0,
-                    max=5.0,
-                    step=0.01,
-                    tooltip="Strength of the identity in attention. Lower it when the prompt gets lost.",
+                weight_input(
+                    "Strength of the identity in attention. Lower it when the prompt gets lost.", 0.8, 5.0
                 ),
                 io.Float.Input(
                     "controlnet_strength",
@@ -98,22 +95,8 @@ class ApplyInstantID(io.ComfyNode):
                     step=0.01,
                     tooltip="Strength of the ControlNet: pose and, partly, likeness.",
                 ),
-                io.Float.Input(
-                    "start",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    tooltip="When the identity begins to act, as a part of the sampling schedule.",
-                ),
-                io.Float.Input(
-                    "end",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    tooltip="When the identity stops acting. Ending at 0.6 to 0.8 saves time.",
-                ),
+                start_input("identity"),
+                end_input("identity"),
                 io.Float.Input(
                     "negative_noise",
                     default=0.0,
@@ -166,11 +149,10 @@ class ApplyInstantID(io.ComfyNode):
         seed: int = 0,
         mask: Any = None,
     ) -> io.NodeOutput:
-        settings = instantid_apply.Settings(weight, controlnet_strength, start, end, negative_noise, seed)
+        use = Use(weight, start, end, mask)
+        settings = Settings(use, controlnet_strength, negative_noise, seed)
         return io.NodeOutput(
-            *instantid_apply.apply(
-                model, instantid, identity, positive, negative, settings, control_net, keypoints, mask
-            )
+            *apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
         )
 
 

@@ -47,14 +47,22 @@ def comfyui() -> Path:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory, comfyui: Path) -> Path:
-    """ComfyUI's base directory: both packs in custom_nodes, tiny models and SFace in models."""
+    """ComfyUI's base directory: both packs in custom_nodes, tiny models and SFace in models.
+
+    Without the tiny antelopev2, so that a missing face pack can be tested; the server is told of it.
+    """
     folder = tmp_path_factory.mktemp("comfyui-base")
     paths.link_folder(paths.REPOSITORY, folder / "custom_nodes" / PACK_FOLDER)
     paths.link_folder(tiny.PACK, folder / "custom_nodes" / tiny.PACK.name)
     for name in ("input", "output", "temp", "user"):
         (folder / name).mkdir()
     made = tiny.ensure_tiny(sys.executable, comfyui) / "models"
-    shutil.copytree(made, folder / "models", copy_function=lambda s, t: paths.link_file(Path(s), Path(t)))
+    shutil.copytree(
+        made,
+        folder / "models",
+        copy_function=lambda s, t: paths.link_file(Path(s), Path(t)),
+        ignore=shutil.ignore_patterns("insightface"),
+    )
     sface = catalogue()["embedded/sface"].place
     made_already = paths.shared_models() / sface
     assert made_already.is_file(), "Run `python install.py --models embedded` (install.py --test does)."
@@ -116,6 +124,9 @@ def photos() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def server(comfyui: Path, base: Path) -> Iterator[Server]:
-    """A booted, headless ComfyUI on the CPU with the tiny models and both packs."""
-    with Server(sys.executable, comfyui, base, [PACK_FOLDER, tiny.PACK.name]) as running:
+    """A booted, headless ComfyUI on the CPU with the tiny models, the tiny antelopev2 and both packs."""
+    made = tiny.ensure_tiny(sys.executable, comfyui)
+    extra = tiny.extra_paths(made, base / "tiny_model_paths.yaml", ["insightface"])
+    packs = [PACK_FOLDER, tiny.PACK.name]
+    with Server(sys.executable, comfyui, base, packs, extra_paths=extra) as running:
         yield running

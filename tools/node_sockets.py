@@ -12,18 +12,24 @@ from pathlib import Path
 from typing import Any
 
 STORE = Path(__file__).with_name("node_sockets.json")
+GROWING = "COMFY_AUTOGROW_V3"
 WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR"}
 
 
 @dataclass(frozen=True)
 class Input:
-    """extra is the value of a widget that the page puts behind this one and that no prompt holds, or None."""
+    """extra is the value of a widget that the page puts behind this one and that no prompt holds, or None.
+
+    grows: for an input that stands for a growing row of sockets of this type, what their names begin
+    with: NAME.GROWS0, NAME.GROWS1, ...
+    """
 
     name: str
     type: str
     widget: bool
     optional: bool
     extra: str | None = None
+    grows: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,9 @@ def from_object_info(info: dict[str, Any]) -> Node:
 
 def _input(name: str, spec: list[Any], optional: bool) -> Input:
     options = spec[1] if len(spec) > 1 and spec[1] else {}
+    if spec[0] == GROWING:
+        ((inner, *_),) = options["template"]["input"]["required"].values()
+        return Input(name, inner, False, optional, grows=options["template"]["prefix"])
     kind = "COMBO" if isinstance(spec[0], list) else spec[0]
     extra = None
     # The page's own rule: a number called seed gets the widget unless the node says no.

@@ -18,7 +18,10 @@ from likeness.faces.draw import draw_faces
 from likeness.faces.embed import identify
 from likeness.faces.keypoints import keypoint_images
 from likeness.faces.masks import face_masks
+from likeness.faces.mesh import landmarks
 from likeness.faces.models import FaceModels
+from likeness.faces.pixels import rgb8
+from likeness.values import Faces
 
 from .ui_workflow import WORKFLOWS
 
@@ -130,23 +133,112 @@ def two_people(models: FaceModels, image: torch.Tensor) -> None:
 
 def reuse(models: FaceModels, image: torch.Tensor) -> None:
     """An identity as it is: 512 numbers, one cell each."""
-    vector = identify(models, select(detect(models, image)), "sface", "mean").embeddings[0]
-    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, 32, 16, 1)
-    cold, warm = torch.tensor((40, 90, 150)) / 255, torch.tensor((240, 170, 80)) / 255
-    cells = (cold * (1 - level) + warm * level).repeat_interleave(8, 1).repeat_interleave(8, 2)
     card = Card()
     card.text((256, 40), "a saved person, no photo", 24)
-    card.panel(cells, (64, 78, 192, 334), "512 numbers")
+    card.panel(cells(vector_of(models, image)), (64, 78, 192, 334), "512 numbers")
     card.arrow(210, 206, 60)
     card.panel(None, (300, 120, 456, 292), "your prompt")
     card.text((378, 206), "SDXL", 22, DIM)
     card.save("identity_reuse")
 
 
+def vector_of(models: FaceModels, image: torch.Tensor) -> torch.Tensor:
+    return identify(models, select(detect(models, image)), "sface", "mean").embeddings[0]
+
+
+def cells(vector: torch.Tensor) -> torch.Tensor:
+    """512 numbers as 32 x 16 coloured cells, [1, 256, 128, 3]."""
+    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, 32, 16, 1)
+    cold, warm = torch.tensor((40, 90, 150)) / 255, torch.tensor((240, 170, 80)) / 255
+    return (cold * (1 - level) + warm * level).repeat_interleave(8, 1).repeat_interleave(8, 2)
+
+
+def arc2face_basic(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 40), "one face, no prompt", 24)
+    card.panel(around_face(draw_faces(image, faces)), (24, 114, 174, 264), "who")
+    card.arrow(186, 189)
+    for i in range(4):
+        left, top = 236 + i % 2 * 130, 72 + i // 2 * 130
+        card.panel(None, (left, top, left + 118, top + 118))
+    card.text((360, 350), "SD1.5", 18, DIM)
+    card.save("arc2face_basic")
+
+
+def arc2face_mix(models: FaceModels, image: torch.Tensor) -> None:
+    """A vector, another (the same numbers in another order: there is one photo) and points between them."""
+    first = vector_of(models, image)
+    second, card = first.roll(200), Card()
+    card.text((256, 40), "two people, and those between", 24)
+    for i, part in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
+        left = 26 + i * 94
+        mixed = (1 - part) * first + part * second
+        card.panel(cells(mixed / mixed.norm()), (left, 96, left + 84, 264), ("A", "", "A + B", "", "B")[i])
+    card.text((256, 322), "and new ones, made up", 18, DIM)
+    card.save("arc2face_mix")
+
+
+def arc2face_expression(models: FaceModels, image: torch.Tensor) -> None:
+    """The mesh is what the expression is read from."""
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), "this face, that expression", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200), "who")
+    mirrored = image.flip(2)
+    mesh = mesh_picture(mirrored, select(detect(models, mirrored)))
+    card.panel(mesh[:, 20:300, 148:428], (16, 230, 146, 360))
+    card.text((230, 262), "55 numbers", 15, DIM)
+    card.arrow(158, 295, 190)
+    card.arrow(158, 135, 190)
+    card.panel(None, (394, 100, 496, 270), "Arc2Face")
+    card.save("arc2face_expression")
+
+
+def arc2face_reference(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), "hair, clothes and light, too", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
+    card.text((200, 100), "who", 15, DIM)
+    card.panel(image, (16, 224, 146, 354))
+    card.text((200, 255), "looks", 15, DIM)
+    card.arrow(158, 135, 160)
+    card.arrow(158, 289, 160)
+    card.panel(None, (346, 104, 496, 294), "Arc2Face")
+    card.save("arc2face_reference")
+
+
+def arc2face_pose(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), "a face, posed by a normal map", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
+    card.panel(ball(), (16, 224, 146, 354))
+    card.text((205, 255), "normals", 15, DIM)
+    card.arrow(158, 135, 160)
+    card.arrow(158, 289, 160)
+    card.panel(None, (346, 104, 496, 294), "Arc2Face")
+    card.save("arc2face_pose")
+
+
+def mesh_picture(image: torch.Tensor, faces: Faces) -> torch.Tensor:
+    """The 468 points of the first face, as dots on the darkened photo."""
+    shown = image.clone() * 0.45
+    points = landmarks(torch.from_numpy(rgb8(image, 0)), faces.faces[0][0])
+    for x, y in points[:, :2].round().long().tolist():
+        shown[0, y - 1 : y + 1, x - 1 : x + 1] = torch.tensor((0.55, 0.85, 1.0))
+    return shown
+
+
+def ball(size: int = 260) -> torch.Tensor:
+    """A normal map of a ball: directions as colours on mid-grey."""
+    y, x = torch.meshgrid(*[torch.linspace(-1.25, 1.25, size)] * 2, indexing="ij")
+    z = (1 - x**2 - y**2).clamp(min=0).sqrt()
+    return (torch.stack([x, -y, z], -1) * (z > 0)[..., None] * 0.5 + 0.5)[None]
+
+
 def main() -> None:
     models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
     image = photo()
-    for make in (inspect, basic, pose, two_people, reuse):
+    arc2face = (arc2face_basic, arc2face_mix, arc2face_expression, arc2face_reference, arc2face_pose)
+    for make in (inspect, basic, pose, two_people, reuse, *arc2face):
         make(models, image)
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .node_sockets import Node
+from .node_sockets import Input, Node
 
 Prompt = dict[str, Any]
 Place = tuple[list[int], list[int]]
@@ -62,7 +62,7 @@ def to_ui(
 
 def _ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> dict[str, Any]:
     inputs: list[dict[str, Any]] = []
-    for slot in node.slots:
+    for slot in _grown(node.slots, entry["inputs"]):
         socket: dict[str, Any] = {"name": slot.name, "type": slot.type, "link": None}
         if slot.optional:
             socket["shape"] = 7
@@ -92,6 +92,19 @@ def _ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> di
         "properties": {"Node name for S&R": entry["class_type"]},
         "widgets_values": values,
     }
+
+
+def _grown(slots: Sequence[Input], given: Mapping[str, Any]) -> list[Input]:
+    """The sockets the page shows: a growing row has one for each link and a free one behind them."""
+    shown: list[Input] = []
+    for slot in slots:
+        if slot.grows is None:
+            shown.append(slot)
+            continue
+        start = f"{slot.name}.{slot.grows}"
+        used = sum(name.startswith(start) for name in given)
+        shown += [Input(f"{start}{n}", slot.type, False, n == used) for n in range(used + 1)]
+    return shown
 
 
 def _ui_note(number: int, note: dict[str, Any]) -> dict[str, Any]:

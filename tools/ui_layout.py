@@ -17,6 +17,8 @@ SIZES = {
     "CLIPTextEncode": (380, 170),
     "CheckpointLoaderSimple": (340, 110),
     "ControlNetLoader": (340, 70),
+    "LikenessLoadArc2Face": (400, 110),
+    "PreviewAny": (340, 240),
 }
 WIDTH = 300
 
@@ -26,7 +28,9 @@ def node_size(node: Node, class_type: str) -> tuple[int, int]:
     if class_type in SIZES:
         return SIZES[class_type]
     extras = sum(w.extra is not None for w in node.widgets)
-    sockets = max(sum(not i.widget for i in node.inputs), len(node.outputs))
+    # A growing row shows two links and a free socket in our workflows.
+    inputs = sum(3 if i.grows else 1 for i in node.inputs if not i.widget)
+    sockets = max(inputs, len(node.outputs))
     return WIDTH, 16 + ROW * sockets + WIDGET * (len(node.widgets) + extras)
 
 

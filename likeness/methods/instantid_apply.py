@@ -13,10 +13,10 @@ from ..attention.add import AddedAttention
 from ..attention.calls import ROLE, Role
 from ..attention.engine import inject
 from ..attention.masks import PictureMask
-from ..attention.sources import Window
 from ..values import Identity
+from .adapter_use import Use, kind_of
 from .identity_control import IdentityControl, check_identity_net
-from .instantid import InstantID, identity_tokens, match_sites
+from .instantid import NEEDS, InstantID, identity_tokens
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +26,12 @@ Conditioning = list[Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """How strongly and when: weight and controlnet_strength from 0, start and end from 0 to 1."""
+    """Strength, time and place of the identity; the ControlNet's strength; the negative's noise."""
 
-    weight: float = 0.8
+    use: Use
     controlnet_strength: float = 0.8
-    start: float = 0.0
-    end: float = 1.0
     negative_noise: float = 0.0
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.start > self.end:
-            raise ValueError(f"start ({self.start}) is after end ({self.end}): nothing would ever happen.")
 
 
 def apply(
@@ -49,37 +43,30 @@ def apply(
     settings: Settings,
     control_net: Any = None,
     keypoints: torch.Tensor | None = None,
-    mask: torch.Tensor | None = None,
 ) -> tuple[Any, Conditioning, Conditioning]:
     """(MODEL, positive, negative) with the identity in; what is given stays as it was.
 
-    control_net is the IdentityNet, keypoints [B, H, W, 3] its picture, mask [B, H, W] where the
-    identity applies. With weight 0, an empty window or an empty mask the MODEL comes back as it is.
-    Raises ValueError, naming the input, for anything that does not fit.
+    control_net is the IdentityNet, keypoints [B, H, W, 3] its picture. With weight 0, an empty window
+    or an empty mask the MODEL comes back as it is. Raises ValueError, naming the input, for anything
+    that does not fit.
     """
-    sites, numbers = match_sites(
-        adapter, model.model.diffusion_model, type(model.model.model_config).__name__
-    )
+    use = settings.use
+    sites, numbers = adapter.layers.match(model.model.diffusion_model, kind_of(model), NEEDS)
     tokens = identity_tokens(adapter, identity, settings.negative_noise, settings.seed)
     control = _control(control_net, keypoints, settings, adapter.projector.token_width)
-    where = None if mask is None else PictureMask(mask)
-    if settings.start == settings.end or (where is not None and where.empty):
-        log.info("InstantID changes nothing: %s.", "the mask is empty" if where else "start equals end")
+    if use.nothing("Apply InstantID"):
         return model, positive, negative
-    if settings.weight != 0:
-        sampling = model.get_model_object("model_sampling")
-        window = Window(sampling.percent_to_sigma(settings.start), sampling.percent_to_sigma(settings.end))
-        source = AddedAttention(
-            adapter.keys_values(tokens, numbers), settings.weight, window, where, host.narrow_attention
-        )
+    if use.weight != 0:
+        kept = adapter.layers.keys_values(tokens, numbers)
+        source = AddedAttention(kept, use.weight, use.window(model), use.where, host.narrow_attention)
         model = inject(model, sites, source, host.base_attention)
-    if settings.weight == 0 and control is None:
+    if use.weight == 0 and control is None:
         return model, positive, negative
     chained: dict[Any, IdentityControl] = {}
     return (
         model,
-        _condition(positive, "positive", control, tokens, where, chained),
-        _condition(negative, "negative", control, tokens, where, chained),
+        _condition(positive, "positive", control, tokens, use.where, chained),
+        _condition(negative, "negative", control, tokens, use.where, chained),
     )
 
 
@@ -105,7 +92,7 @@ def _control(control_net: Any, keypoints: torch.Tensor | None, settings: Setting
         return None
     hint = keypoints[..., :3].movedim(-1, 1)
     return control_net.copy().set_cond_hint(
-        hint, settings.controlnet_strength, (settings.start, settings.end)
+        hint, settings.controlnet_strength, (settings.use.start, settings.use.end)
     )
 
 

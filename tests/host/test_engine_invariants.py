@@ -294,7 +294,7 @@ def test_cached_keys_and_values_equal_projecting_on_the_fly(room: Any) -> None:
     applied = room.apply()
     tokens = room.adapter.projector(torch.cat([torch.zeros(1, 1, 512), GOLDEN["in.face_embedding"][None]]))
     seen = []
-    for site, (to_k, to_v) in zip(room.sites, room.adapter.pairs, strict=True):
+    for site, (to_k, to_v) in zip(room.sites, room.adapter.layers.pairs, strict=True):
         patch = applied[0].model_options["transformer_options"]["patches_replace"]["attn2"][site.key]
         injection = patch.injections[0]
         keys, values = injection.source.keys_values.on(tokens)[injection.index]
@@ -536,7 +536,7 @@ def test_ssd_1b_takes_sdxl_s_layers_by_position(room: Any, pack: Any) -> None:
     }
     small |= {"transformer_depth_output": [0, 0, 0, 1, 1, 2, 4, 4, 10]}
     adapter = fitting(room, pack, None, GOLDEN.model(**deep))
-    assert len(adapter.pairs) == 70
+    assert len(adapter.layers.pairs) == 70
     model = GOLDEN.model(**small)
     applied = room.apply(model=model, instantid=adapter)
     slots = applied[0].model_options["transformer_options"]["patches_replace"]["attn2"]
@@ -546,5 +546,5 @@ def test_ssd_1b_takes_sdxl_s_layers_by_position(room: Any, pack: Any) -> None:
         injection = patch.injections[0]
         keys, _ = injection.source.keys_values.on(GOLDEN["in.x"])[injection.index]
         tokens = adapter.projector(GOLDEN["in.face_embedding"][None])[0]
-        assert relative_error(keys[1], tokens @ adapter.pairs[position[key]][0].T) <= 1e-6
+        assert relative_error(keys[1], tokens @ adapter.layers.pairs[position[key]][0].T) <= 1e-6
     assert relative_error(run(room, applied), sample(model, room.positive, room.negative, room.noise)) > 1e-4

@@ -176,7 +176,7 @@ def test_a_missing_file(pack: Any) -> None:
     for folder in pack.module("likeness.host").model_folders("instantid"):
         assert folder in text
     other = load(pack, "mine.safetensors")
-    assert other.startswith("file mine.safetensors is not in models/instantid") and "tiny_instantid" in other
+    assert other.startswith("mine.safetensors is not in models/instantid") and "tiny_instantid" in other
 
 
 @pytest.mark.parametrize("name", ["cut.bin", "cut.safetensors"])

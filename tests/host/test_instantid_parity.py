@@ -66,8 +66,8 @@ def test_tokens(pack: Any, adapter: Any, identity: Any) -> None:
 def test_flat_safetensors_is_the_same_adapter(pack: Any, base: Path, content: Any, adapter: Any) -> None:
     save_file(instantid_files.flat(content), base / "models" / "instantid" / "golden.safetensors")
     other = pack.node("LikenessLoadInstantID").execute(file="golden.safetensors")[0]
-    assert len(other.pairs) == len(adapter.pairs)
-    for mine, theirs in zip(other.pairs, adapter.pairs, strict=True):
+    assert len(other.layers.pairs) == len(adapter.layers.pairs)
+    for mine, theirs in zip(other.layers.pairs, adapter.layers.pairs, strict=True):
         assert torch.equal(mine[0], theirs[0]) and torch.equal(mine[1], theirs[1])
     assert other.recogniser == adapter.recogniser == "glintr100"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -40,3 +42,42 @@ def test_tiny_instantid_has_the_official_names(base) -> None:
     assert metadata["recogniser"] == "sface"
     assert {f"ip_adapter.{n}.to_k_ip.weight" for n in range(1, 140, 2)} <= names
     assert width == output == 128
+
+
+def test_tiny_arc2face_loads_and_samples(host: ModuleType, pack: Any) -> None:
+    """Through the loaders a user takes: model, encoder, ControlNet, expression adapter and LoRA."""
+    identity = pack.module("likeness.values").Identity(torch.ones(1, 512), "arc2face")
+    expression = pack.module("likeness.values").Expression(torch.full((1, 55), 0.1))
+
+    def run(node: str, **inputs: Any) -> Any:
+        return pack.node(node).execute(**inputs).args
+
+    with torch.inference_mode():
+        model, clip = run(
+            "LikenessLoadArc2Face",
+            unet_file="tiny_arc2face.safetensors",
+            encoder_file="tiny_arc2face_encoder.safetensors",
+        )
+        vae = host.CheckpointLoaderSimple().load_checkpoint("tiny_sd15.safetensors")[2]
+        control = host.ControlNetLoader().load_controlnet("tiny_arc2face.safetensors")[0]
+        (adapter,) = run("LikenessLoadExpressionAdapter", file="tiny_expression.safetensors")
+        texts = run("LikenessEncodeArc2Face", clip=clip, identity=identity)
+        hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(0))
+        reference = {"image": hint, "positive": texts[0], "lora": "tiny_reference.safetensors"}
+        (model,) = run("LikenessApplyReference", model=model, vae=vae, **reference)
+        (model,) = run(
+            "LikenessApplyExpression", model=model, expression_adapter=adapter, expression=expression
+        )
+        texts = host.ControlNetApplyAdvanced().apply_controlnet(*texts, control, hint, 0.8, 0.0, 1.0)
+        latent = host.EmptyLatentImage().generate(128, 128, 1)[0]
+        sampled = host.KSampler().sample(model, 1, 2, 3.0, "dpmpp_2m", "sgm_uniform", *texts, latent, 1.0)[0]
+        picture = host.VAEDecode().decode(vae, sampled)[0]
+    assert texts[0][0][0].shape == texts[1][0][0].shape == (1, 77, 512)
+    assert picture.shape == (1, 128, 128, 3) and torch.isfinite(picture).all() and picture.std() > 0.01
+    names = [name for name, _ in model.model.diffusion_model.named_modules() if name.endswith(".attn2")]
+    assert len(names) == 16
+    assert len(model.patches) == 64  # q, k, v and out of all sixteen layers
+
+
+def test_the_tiny_face_pack_is_kept_out_of_the_host_tests(base: Path) -> None:
+    assert not (base / "models" / "insightface" / "models" / "antelopev2").exists()

@@ -22,8 +22,20 @@ HOST_MODULES = {
 }
 #: Room -> the rooms it may import. A room not named here may import nothing of ours but values.
 ARROWS = {
-    "nodes": {"methods", "attention", "projectors", "identity", "faces", "weights", "host"},
+    "nodes": {
+        "methods",
+        "algebra",
+        "expressions",
+        "attention",
+        "projectors",
+        "identity",
+        "faces",
+        "weights",
+        "host",
+    },
     "methods": {"attention", "projectors", "identity", "faces", "weights", "host"},
+    "algebra": set(),
+    "expressions": {"faces", "weights", "host"},
     "attention": {"weights", "host"},
     "projectors": {"weights", "host"},
     "identity": {"weights", "host"},
@@ -31,7 +43,7 @@ ARROWS = {
     "weights": {"host"},
     "host": set(),
 }
-LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy"}
+LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy", "timm"}
 FREE = {"values"}  # what travels on wires is everybody's
 
 

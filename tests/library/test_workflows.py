@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from installer.tiny import extra_paths, for_tiny
 from tools import node_sockets
 from tools.ui_graph import NOTES, is_link, to_api
 from tools.ui_workflow import LAYOUTS, WORKFLOWS, api_files, build, read
@@ -62,7 +63,8 @@ def test_links_agree_with_the_sockets_at_both_ends(name: str) -> None:
     for link, source, out, target, into, kind in ui["links"]:
         assert link in nodes[source]["outputs"][out]["links"]
         assert nodes[target]["inputs"][into]["link"] == link
-        assert nodes[source]["outputs"][out]["type"] == nodes[target]["inputs"][into]["type"] == kind
+        assert nodes[source]["outputs"][out]["type"] == kind
+        assert nodes[target]["inputs"][into]["type"] in (kind, "*")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,7 +93,7 @@ def test_prompt_is_complete(name: str) -> None:
     sockets, prompt = node_sockets.load(), read(api_files()[name])
     for i, node in prompt.items():
         known = {slot.name: slot for slot in sockets[node["class_type"]].inputs}
-        given = set(node["inputs"])
+        given = {name.split(".")[0] for name in node["inputs"]}  # of a growing row: its name
         assert given <= set(known), f"node {i} has inputs that it does not know: {given - set(known)}"
         needed = {n for n, slot in known.items() if slot.widget or not slot.optional}
         assert needed <= given, f"node {i} lacks {needed - given}"
@@ -125,3 +127,27 @@ def test_a_value_without_a_widget_is_told() -> None:
     next(n for n in ui["nodes"] if n["type"] == "KSampler")["widgets_values"].append("left over")
     with pytest.raises(ValueError, match=r"KSampler.*left over"):
         to_api(json.loads(json.dumps(ui)), node_sockets.load())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tiny_face_pack_is_for_arc2face_alone(name: str) -> None:
+    """The demo and everything of InstantID run on the embedded pack; links and nodes stay."""
+    prompt, full = for_tiny(read(api_files()[name])), read(api_files()[name])
+    assert {i: node["class_type"] for i, node in prompt.items()} == {
+        i: node["class_type"] for i, node in full.items()
+    }
+    wanted = ("antelopev2", "arc2face") if name.startswith("arc2face") else ("embedded", "sface")
+    loaders = [n["inputs"] for n in prompt.values() if n["class_type"] == "LikenessLoadFaceModels"]
+    embeds = [n["inputs"] for n in prompt.values() if n["class_type"] == "LikenessEmbedFaces"]
+    assert {inputs["pack"] for inputs in loaders} <= {wanted[0]}
+    assert {inputs["recogniser"] for inputs in embeds} <= {wanted[1]}
+
+
+def test_the_demo_s_model_folders_hold_no_tiny_recogniser(tmp_path: Path) -> None:
+    assert "insightface" not in extra_paths(tmp_path, tmp_path / "paths.yaml").read_text(encoding="utf-8")
+
+
+def test_a_growing_row_shows_its_links_and_one_free_socket() -> None:
+    mix = next(n for n in read(ui_file("arc2face_mix"))["nodes"] if n["type"] == "LikenessMixIdentities")
+    row = [(socket["name"], socket["link"] is not None) for socket in mix["inputs"] if "." in socket["name"]]
+    assert row == [(f"identities.identity_{n}", n < 2) for n in range(3)]

@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
-import math
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.workflow_runs import node_of, pictures, small, upload_inputs
 
 from installer.server import Server
-from installer.tiny import for_tiny
 from tools import node_sockets
 from tools.ui_workflow import api_files, fetch_sockets, read
 
-LARGEST = 256
-#: The photo that stands for each file name in the workflows.
-PHOTOS = {
-    "astronaut.png": "astronaut",
-    "pose.png": "obama",
-    "person_left.png": "astronaut",
-    "person_right.png": "biden",
-}
-GENERATING = sorted(set(api_files()) - {"faces_inspect"})
-
-
-def small(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The prompt on the tiny files, all its sizes divided by one number, so that shapes still fit."""
-    prompt = copy.deepcopy(prompt)
-    sizes = [n["inputs"][k] for n in prompt.values() for k in ("width", "height") if k in n["inputs"]]
-    divisor = max(1.0, max(sizes, default=1) / LARGEST)
-    for node in prompt.values():
-        for key in ("width", "height"):
-            if node["inputs"].get(key):
-                node["inputs"][key] = math.ceil(node["inputs"][key] / divisor / 8) * 8
-    return for_tiny(prompt)
-
-
-def png(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
-    return buffer.getvalue()
+#: arc2face_mix saves twice: test_arc2face.py looks at it.
+GENERATING = sorted(set(api_files()) - {"faces_inspect", "arc2face_mix"})
 
 
 @pytest.fixture(scope="module")
 def inputs(server: Server, photos: dict[str, np.ndarray]) -> None:
-    for name, photo in PHOTOS.items():
-        assert server.upload(png(photos[photo]), name) == name
+    upload_inputs(server, photos)
 
 
 @pytest.fixture(scope="module")
 def saved(server: Server, inputs: None) -> dict[str, Any]:
     """The history of faces_inspect, which also writes the identity that identity_reuse loads."""
     return server.run(small(read(api_files()["faces_inspect"])))
-
-
-def pictures(server: Server, entry: dict[str, Any], node: str) -> list[np.ndarray]:
-    refs = entry["outputs"][node]["images"]
-    return [np.asarray(Image.open(io.BytesIO(server.image(ref))).convert("RGB")) for ref in refs]
-
-
-def node_of(prompt: dict[str, Any], class_type: str) -> str:
-    (found,) = [i for i, node in prompt.items() if node["class_type"] == class_type]
-    return found
 
 
 @pytest.mark.parametrize("name", GENERATING)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main(comfyui: str, base: str) -> None:
-    sys.path.insert(0, comfyui)
+    sys.path[:0] = [comfyui, str(REPOSITORY / "tests"), str(REPOSITORY)]
     from comfy.cli_args import args
 
     args.cpu = True  # before anything else of the host: it looks for a graphics card at import
 
-    from likeness_tiny.files import CHECKPOINT, write
+    from likeness_tiny.files import CHECKPOINT, write, write_arc2face
+    from safetensors.torch import save_file
+    from support import smirk_files, tiny_faces
 
+    models = Path(base) / "models"
     for kind in CHECKPOINT:
         write(base, kind)
+    write_arc2face(base)
+    tiny_faces.write_antelopev2(models / "insightface")
+    (models / "smirk").mkdir()
+    save_file(smirk_files.content(), models / "smirk" / "tiny_smirk.safetensors")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,12 @@ import torch
 #: File names, the same in every folder they are written to.
 CHECKPOINT = {"sd15": "tiny_sd15.safetensors", "sdxl": "tiny_sdxl.safetensors"}
 INSTANTID = "tiny_instantid.safetensors"
+#: As the real adapter: it listens to glintr100, which the tiny face pack has.
+INSTANTID_GLINTR100 = "tiny_instantid_glintr100.safetensors"
+ARC2FACE = "tiny_arc2face.safetensors"
+ENCODER = "tiny_arc2face_encoder.safetensors"
+EXPRESSION = "tiny_expression.safetensors"
+REFERENCE = "tiny_reference.safetensors"
 
 
 def write(base: str | Path, kind: str, seed: int = 0) -> None:
@@ -21,6 +27,19 @@ def write(base: str | Path, kind: str, seed: int = 0) -> None:
         from .instantid import METADATA, instantid
 
         _save(instantid(seed + 4), models / "instantid" / INSTANTID, METADATA)
+        _save(instantid(seed + 4), models / "instantid" / INSTANTID_GLINTR100)
+
+
+def write_arc2face(base: str | Path, seed: int = 0) -> None:
+    """Write Arc2Face's parts under `base`/models; its VAE is that of the tiny SD1.5 checkpoint."""
+    from . import arc2face
+
+    models = Path(base) / "models"
+    _save(unet("arc2face", seed), models / "diffusion_models" / ARC2FACE)
+    _save(controlnet("arc2face", seed + 3), models / "controlnet" / ARC2FACE)
+    _save(arc2face.encoder(seed + 5), models / "text_encoders" / ENCODER)
+    _save(arc2face.expression_adapter(seed + 6), models / "ipadapter" / EXPRESSION)
+    _save(arc2face.reference_lora(seed + 7), models / "loras" / REFERENCE)
 
 
 def _save(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -37,11 +56,8 @@ def checkpoint(kind: str, seed: int) -> dict[str, Any]:
 
     from . import networks
 
-    networks.register()
+    tensors = {"model.diffusion_model." + k: v for k, v in unet(kind, seed).items()}
     config = networks.CONFIGS[kind](dict(networks.UNETS[kind]))
-    config.set_inference_dtype(torch.float32, None)
-    unet = networks.fill(config.get_model({}, "").diffusion_model, seed)
-    tensors = {"model.diffusion_model." + k: v for k, v in unet.state_dict().items()}
     text = networks.fill(config.clip_target().clip(device="cpu", dtype=torch.float32), seed + 1)
     for name, tensor in text.state_dict().items():
         if not name.endswith("logit_scale"):
@@ -51,6 +67,16 @@ def checkpoint(kind: str, seed: int) -> dict[str, Any]:
     vae.vae_shift.data.fill_(0.0)
     tensors.update({"first_stage_model." + k: v for k, v in vae.state_dict().items()})
     return tensors
+
+
+def unet(kind: str, seed: int) -> dict[str, Any]:
+    """The network alone, in the host's own key names."""
+    from . import networks
+
+    networks.register()
+    config = networks.CONFIGS[kind](dict(networks.UNETS[kind]))
+    config.set_inference_dtype(torch.float32, None)
+    return networks.fill(config.get_model({}, "").diffusion_model, seed).state_dict()
 
 
 def _text_name(kind: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Tiny SD 1.5 and SDXL: every attention site of the real networks at the same place, 32 channels wide."""
+"""Tiny SD 1.5, SDXL and Arc2Face: every attention site of the real networks in its place, 32 wide."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import comfy.utils
 import torch
 
 TEXT_WIDTH = 64
+ARC2FACE_WIDTH = 512
 CHANNELS = 32
-KINDS = ("sd15", "sdxl")
 
 SMALL_TEXT = {
     "hidden_size": TEXT_WIDTH,
@@ -57,6 +57,7 @@ UNETS: dict[str, dict[str, Any]] = {
         "num_classes": "sequential",
     },
 }
+UNETS["arc2face"] = {**UNETS["sd15"], "context_dim": ARC2FACE_WIDTH}
 #: What tells a network apart in a state dict; heads cannot be seen there and are added.
 _MARKS = (
     "context_dim",
@@ -70,6 +71,7 @@ HEADS = {
     "sd15": {"num_heads": 4, "num_head_channels": -1},
     "sdxl": {"num_heads": -1, "num_head_channels": 16},
 }
+HEADS["arc2face"] = HEADS["sd15"]
 
 
 class TinySD1Clip(comfy.sd1_clip.SD1ClipModel):
@@ -92,6 +94,10 @@ class TinySD15(comfy.supported_models.SD15):
         return comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, TinySD1Clip)
 
 
+class TinyArc2Face(TinySD15):
+    unet_config = {**TinySD15.unet_config, "context_dim": ARC2FACE_WIDTH}  # noqa: RUF012
+
+
 class TinySDXL(comfy.supported_models.SDXL):
     unet_config = {k: UNETS["sdxl"][k] for k in _MARKS}  # noqa: RUF012
     unet_extra_config = HEADS["sdxl"]
@@ -104,7 +110,7 @@ class TinySDXL(comfy.supported_models.SDXL):
         return comfy.utils.state_dict_prefix_replace(state_dict, {"tinyclip.": ""}, filter_keys=True)
 
 
-CONFIGS: dict[str, Any] = {"sd15": TinySD15, "sdxl": TinySDXL}
+CONFIGS: dict[str, Any] = {"sd15": TinySD15, "sdxl": TinySDXL, "arc2face": TinyArc2Face}
 
 
 def register() -> None:

@@ -1,0 +1,1 @@
+"""What a face is doing: reading it off a picture, and changing it by hand."""

@@ -1,0 +1,100 @@
+"""Arc2Face's two files, checked by name before the host loads them. Spec: instantid_arc2face.md 2.1.
+
+The host itself loads incomplete files without a word and leaves random numbers in the gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from .. import host
+from ..weights.chosen import find_chosen, list_files
+from ..weights.read import read_weights
+from .adapter_files import describe
+
+UNETS, ENCODERS = "diffusion_models", "text_encoders"
+_UNET, _ENCODER = "arc2face/unet", "arc2face/encoder"
+
+_LAYER_PARTS = tuple(
+    f"{part}.{kind}"
+    for part in (
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.out_proj",
+        "layer_norm1",
+        "layer_norm2",
+        "mlp.fc1",
+        "mlp.fc2",
+    )
+    for kind in ("weight", "bias")
+)
+_TOKENS = "text_model.embeddings.token_embedding.weight"
+_WHOLE = (
+    _TOKENS,
+    "text_model.embeddings.position_embedding.weight",
+    "text_model.final_layer_norm.weight",
+    "text_model.final_layer_norm.bias",
+)
+
+
+def unet_files() -> list[str]:
+    return list_files(UNETS, _UNET)
+
+
+def encoder_files() -> list[str]:
+    return list_files(ENCODERS, _ENCODER)
+
+
+def fingerprint(unet_file: str | None, encoder_file: str | None) -> str:
+    return f"{host.fingerprint(UNETS, unet_file)}; {host.fingerprint(ENCODERS, encoder_file)}"
+
+
+def load(unet_file: str, encoder_file: str) -> tuple[Any, Any]:
+    """(MODEL, CLIP). Raises MissingModel, or ValueError naming what a file is or lacks."""
+    unet, encoder = find_chosen(UNETS, unet_file, _UNET), find_chosen(ENCODERS, encoder_file, _ENCODER)
+    check_unet(read_weights(unet)[0], unet_file)
+    config, dtype = check_encoder(read_weights(encoder)[0], encoder_file)
+    return host.load_diffusion_model(unet), host.load_text_encoder(encoder, config, dtype)
+
+
+def check_unet(content: Mapping[str, Any], name: str) -> None:
+    """Raise ValueError unless these are all tensors of an SD1.5 U-Net, in diffusers' or the host's layout."""
+    if "input_blocks.0.0.weight" in content:
+        return
+    if "conv_in.weight" not in content or "down_blocks.0.resnets.0.conv1.weight" not in content:
+        raise ValueError(f"unet_file {name} is not Arc2Face's U-Net but {describe(content)}.")
+    context = content.get("down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight")
+    if context is None or "controlnet_cond_embedding.conv_in.weight" in content:
+        raise ValueError(f"unet_file {name} is not an SD1.5 U-Net: {describe(content)}, or made for SDXL.")
+    _complete(host.diffusers_names(), content, f"unet_file {name}")
+
+
+def check_encoder(content: Mapping[str, Any], name: str) -> tuple[dict[str, int], torch.dtype]:
+    """(sizes, precision) of a CLIP-L text encoder in HF's layout; ValueError for anything else."""
+    if _TOKENS not in content:
+        raise ValueError(f"encoder_file {name} is not Arc2Face's text encoder but {describe(content)}.")
+    numbers = {int(k.split(".")[3]) for k in content if k.startswith("text_model.encoder.layers.")}
+    layers = 1 + max(numbers, default=0)
+    parts = (f"text_model.encoder.layers.{n}.{part}" for n in range(layers) for part in _LAYER_PARTS)
+    _complete((*_WHOLE, *parts), content, f"encoder_file {name}")
+    hidden = int(content[_TOKENS].shape[1])
+    config = {
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": hidden // 64,
+        "intermediate_size": int(content["text_model.encoder.layers.0.mlp.fc1.weight"].shape[0]),
+    }
+    return config, content[_TOKENS].dtype
+
+
+def _complete(wanted: Iterable[str], content: Mapping[str, Any], file: str) -> None:
+    missing = sorted(name for name in wanted if name not in content)
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise ValueError(
+            f"{file} is incomplete: {len(missing)} tensors are missing ({shown}). Download it again."
+        )

@@ -1,0 +1,73 @@
+"""Running the workflow files on the tiny checkpoints: small copies, uploads, the pictures that come back."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from installer.server import Server
+from installer.tiny import for_tiny
+
+LARGEST = 256
+#: The photo that stands for each file name in the workflows.
+PHOTOS = {
+    "astronaut.png": "astronaut",
+    "pose.png": "obama",
+    "person_left.png": "astronaut",
+    "person_right.png": "biden",
+    "expression.png": "obama2",
+}
+NORMAL_MAP = "normal_map.png"
+
+
+def small(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The prompt on the tiny files, all its sizes divided by one number, so that shapes still fit."""
+    prompt = copy.deepcopy(prompt)
+    sizes = [n["inputs"][k] for n in prompt.values() for k in ("width", "height") if k in n["inputs"]]
+    divisor = max(1.0, max(sizes, default=1) / LARGEST)
+    for node in prompt.values():
+        for key in ("width", "height"):
+            if node["inputs"].get(key):
+                node["inputs"][key] = math.ceil(node["inputs"][key] / divisor / 8) * 8
+    return for_tiny(prompt)
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def normal_map(size: int = 512) -> np.ndarray:
+    """A ball on mid-grey, [size, size, 3] uint8: directions -1..1 as 0..255, z towards us."""
+    y, x = np.mgrid[-1.25 : 1.25 : size * 1j, -1.25 : 1.25 : size * 1j]
+    inside = x**2 + y**2 < 1
+    normals = np.stack([x, -y, np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))], axis=-1) * inside[..., None]
+    return np.clip((normals * 0.5 + 0.5) * 255, 0, 255).astype(np.uint8)
+
+
+def upload_inputs(server: Server, photos: dict[str, np.ndarray]) -> None:
+    """Every picture that a workflow names, into the server's input folder."""
+    for name, photo in PHOTOS.items():
+        assert server.upload(png(photos[photo]), name) == name
+    assert server.upload(png(normal_map()), NORMAL_MAP) == NORMAL_MAP
+
+
+def pictures(server: Server, entry: dict[str, Any], node: str) -> list[np.ndarray]:
+    refs = entry["outputs"][node]["images"]
+    return [np.asarray(Image.open(io.BytesIO(server.image(ref))).convert("RGB")) for ref in refs]
+
+
+def node_of(prompt: dict[str, Any], class_type: str) -> str:
+    (found,) = [i for i, node in prompt.items() if node["class_type"] == class_type]
+    return found
+
+
+def titled(prompt: dict[str, Any], title: str) -> str:
+    (found,) = [i for i, node in prompt.items() if node["_meta"]["title"] == title]
+    return found
