@@ -123,7 +123,7 @@ class _ProjectedAnew(AddedAttention):
 
     def __init__(self, tokens: torch.Tensor, pairs: Any) -> None:
         kept = project(tokens, pairs)
-        super().__init__(kept, 0.8, Window(1e9, 0.0), None, host.narrow_attention)
+        super().__init__(kept, 0.8, Window(0.0, 1.0), None, host.narrow_attention)
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "pairs", pairs)
 

@@ -50,7 +50,7 @@ def _models(models: Path | None) -> list[str]:
     if models is None:
         return []
     lines = []
-    for method in (EMBEDDED, "instantid"):
+    for method in (EMBEDDED, "instantid", "arc2face"):
         files = missing(models, [method])
         if files:
             lines.append(f"  Models for {method} not found: {', '.join(file.name for file in files)}")

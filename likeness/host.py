@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -179,6 +180,12 @@ def plain_network(model: Any, memory: int) -> tuple[Any, torch.device, torch.dty
     return plain.model.diffusion_model, plain.load_device, plain.model.get_dtype_inference()
 
 
+#: What follows a layer's name in the keys of a LoRA file.
+_LORA_PART = re.compile(
+    r"(_lora\.|\.lora_|\.lora\.|\.alpha$|\.dora_scale$|\.hada_|\.lokr_|\.oft_|\.diff|\.w_norm|\.b_norm).*"
+)
+
+
 def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -> tuple[Any, list[str]]:
     """(a clone of MODEL with a LoRA, the names in the file that fit nothing)."""
     names = comfy.lora.model_lora_keys_unet(model.model, {})
@@ -186,7 +193,8 @@ def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -
     model = model.clone()
     model.add_patches(loaded, strength)
     fitting = {name for name, target in names.items() if target in loaded}
-    return model, sorted(key for key in tensors if key.split(".lora_")[0] not in fitting)
+    modules = {key: _LORA_PART.sub("", key) for key in tensors}
+    return model, sorted(key for key, module in modules.items() if module not in fitting)
 
 
 def compute_device() -> torch.device:

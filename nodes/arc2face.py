@@ -111,7 +111,7 @@ class ApplyReference(io.ComfyNode):
             ],
             inputs=[
                 io.Model.Input(
-                    "model", tooltip="Arc2Face, or another U-Net. Other branches are not changed."
+                    "model", tooltip="Arc2Face or another SD1.5 model. Other branches are not changed."
                 ),
                 io.Vae.Input("vae", tooltip="The VAE of an SD1.5 checkpoint."),
                 io.Image.Input(
@@ -146,6 +146,10 @@ class ApplyReference(io.ComfyNode):
     def validate_inputs(cls, lora: str | None = None) -> bool:
         # A missing LoRA is explained in execute, with the folders that were searched.
         return True
+
+    @classmethod
+    def fingerprint_inputs(cls, lora: str | None = None, **inputs: Any) -> str:
+        return reference.fingerprint(lora)
 
     @classmethod
     def execute(

@@ -28,17 +28,17 @@ class ReadExpression(io.ComfyNode):
             ),
             search_aliases=["smirk", "flame", "facial expression", "emotion", "expression encoder"],
             inputs=[
-                io.Custom(FACES).Input(
-                    "faces",
-                    optional=True,
-                    tooltip="From Detect or Select Faces; they bring their picture. The largest face of the "
-                    "first picture with one is read.",
-                ),
                 io.Image.Input(
                     "image",
                     optional=True,
                     tooltip="The picture face_landmarks belongs to. Alone, the embedded detector looks for "
                     "the face in its first picture. Not looked at when only faces is connected with it.",
+                ),
+                io.Custom(FACES).Input(
+                    "faces",
+                    optional=True,
+                    tooltip="From Detect or Select Faces; they bring their picture. The largest face of the "
+                    "first picture with one is read.",
                 ),
                 io.Custom("FACE_LANDMARKS").Input(
                     "face_landmarks",
@@ -71,7 +71,7 @@ class ReadExpression(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, encoder: str, faces: Any = None, image: Any = None, face_landmarks: Any = None
+        cls, encoder: str, image: Any = None, faces: Any = None, face_landmarks: Any = None
     ) -> io.NodeOutput:
         return io.NodeOutput(read_expression(load(encoder), faces, image, face_landmarks))
 

@@ -18,6 +18,9 @@ def of_one_recogniser(identities: Mapping[str, Identity]) -> dict[str, Identity]
     if not identities:
         raise ValueError("No identity is connected. Connect at least one, from Embed Faces or Load Identity.")
     names = sorted(identities, key=lambda name: (len(name), name))
+    empty = [name for name in names if identities[name] is None]
+    if empty:
+        raise ValueError(f"{', '.join(empty)} holds nothing: the node before it gave no identity.")
     first = identities[names[0]]
     for name in names[1:]:
         other = identities[name]

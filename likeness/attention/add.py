@@ -28,7 +28,7 @@ class AddedAttention:
 
     def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
         out = inner(q, k, v, place.options)
-        if not self.window.holds(place.call.sigma):
+        if not self.window.holds(place.call):
             return out
         keys, values = (select_rows(x, place.call, len(q)) for x in self.keys_values.on(q)[place.index])
         added = self.attention(q, keys, values, place.options)

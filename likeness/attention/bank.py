@@ -38,7 +38,7 @@ class BankAttention:
     def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
         call = place.call
         looking = [n for n, role in enumerate(call.roles) if role == "positive"]
-        if not looking or not self.window.holds(call.sigma):
+        if not looking or not self.window.holds(call):
             return inner(q, k, v, place.options)
         if len(looking) == len(call.roles):
             return self._extended(inner, q, k, v, place)
@@ -69,7 +69,10 @@ class BankAttention:
             site = self.keys[place.index]
             module: Any = attention_module(place.call.network, site, self.layer)
             stored = self.bank[site].to(q.device, q.dtype)
-            self._projected[key] = module.to_k(stored), module.to_v(stored)
+            projected = module.to_k(stored), module.to_v(stored)
+            if place.call.hooked:
+                return projected  # the layer's weights are others in the next call
+            self._projected[key] = projected
         return self._projected[key]
 
     def cleanup(self) -> None:

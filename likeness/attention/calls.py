@@ -1,14 +1,15 @@
 """What an attention layer needs to know about the network call it is part of.
 
 The host batches the rows of a call as it likes: positive and negative together or apart, several
-prompts at once, parts of the picture. The facts are gathered once per call by two wrappers that the
-engine hangs on the MODEL, instead of once per layer. Spec: host_guide.md 4.4, 4.6.
+prompts at once, parts of the picture; and some guiders number their prompts in another order than
+the common one. The facts are gathered by wrappers that the engine hangs on the MODEL, once per step
+and once per network call instead of once per layer. Spec: host_guide.md 4.4, 4.6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -23,15 +24,28 @@ Role = Literal["positive", "negative"]
 ROLE = "likeness_role"
 CALL = "likeness_call"
 CONDS = "likeness_conds"
+NAMES = "likeness_names"
 
 
 @dataclass(frozen=True)
 class Conds:
-    """Facts about the conditionings of one sampling step, by the host's uuid."""
+    """Facts about the conditionings of one sampling step, by the host's uuid.
+
+    sampling is the host's model_sampling of this run. hooked: weights differ between the calls.
+    """
 
     latent: tuple[int, int]
     areas: Mapping[Any, Area | None]
     roles: Mapping[Any, Role | None]
+    sampling: Any = None
+    hooked: bool = False
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which conditionings the guider calls what, by the host's uuid. An object: the host merges dicts."""
+
+    roles: Mapping[Any, Role]
 
 
 @dataclass
@@ -44,6 +58,8 @@ class Call:
     latent: tuple[int, int] | None
     slots: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     network: Any = None
+    sampling: Any = None
+    hooked: bool = False
     reached: set[tuple[Layer, SiteKey]] = field(default_factory=set)
 
     @classmethod
@@ -65,12 +81,14 @@ class Call:
             latent=conds.latent if conds else None,
             slots=options.get("patches_replace", {}),
             network=network,
+            sampling=conds.sampling if conds else None,
+            hooked=conds.hooked if conds else False,
         )
 
     def chunks(self, places: Sequence[int]) -> Call:
         """The same call as some of its chunks of rows see it."""
         roles, areas = tuple(self.roles[p] for p in places), tuple(self.areas[p] for p in places)
-        return Call(self.sigmas, roles, areas, self.latent, self.slots, self.network, self.reached)
+        return replace(self, roles=roles, areas=areas)
 
     @cached_property
     def sigma(self) -> float | None:
@@ -93,15 +111,35 @@ def with_conds(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if len(args) != 5:
         return executor(*args, **kwargs)
     model, conds, x, timestep, model_options = args
+    options = model_options.get("transformer_options", {})
+    names: Names | None = options.get(NAMES)
+    named = names.roles if names else {}
     height, width = int(x.shape[-2]), int(x.shape[-1])
     entries = [entry for side in conds if side is not None for entry in side]
     facts = Conds(
         latent=(height, width),
         areas={e["uuid"]: _area(e.get("area"), height, width) for e in entries if "uuid" in e},
-        roles={e["uuid"]: e.get(ROLE) for e in entries if "uuid" in e},
+        roles={e["uuid"]: e.get(ROLE) or named.get(e["uuid"]) for e in entries if "uuid" in e},
+        sampling=getattr(model, "model_sampling", None),
+        hooked=any(e.get("hooks") is not None for e in entries),
     )
-    options = {**model_options.get("transformer_options", {}), CONDS: facts}
+    options = {**options, CONDS: facts}
     return executor(model, conds, x, timestep, {**model_options, "transformer_options": options}, **kwargs)
+
+
+def with_names(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """PREDICT_NOISE wrapper (x, timestep, model_options, seed): note what the guider calls its prompts."""
+    conds = getattr(executor, "class_obj", None)
+    named: Mapping[str, Any] | None = getattr(conds, "conds", None)
+    if len(args) < 3 or not named:
+        return executor(*args, **kwargs)
+    roles: dict[Any, Role] = {}
+    for name, entries in named.items():
+        role: Role = "negative" if "negative" in name else "positive"
+        roles.update({entry["uuid"]: role for entry in entries or () if "uuid" in entry})
+    x, timestep, model_options, *rest = args
+    options = {**model_options.get("transformer_options", {}), NAMES: Names(roles)}
+    return executor(x, timestep, {**model_options, "transformer_options": options}, *rest, **kwargs)
 
 
 def _area(area: Any, height: int, width: int) -> Area | None:

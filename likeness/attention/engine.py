@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calls import CALL, Call, current_call, network_options, with_conds
+from .calls import CALL, Call, current_call, network_options, with_conds, with_names
 from .sites import Layer, Site, SiteKey
 from .sources import Attention, Place, Source
 
@@ -132,6 +132,7 @@ def inject(
 def _hang_wrappers(model: Any) -> None:
     if model.get_wrappers("diffusion_model", KEY):
         return
+    model.add_wrapper_with_key("predict_noise", KEY, with_names)
     model.add_wrapper_with_key("calc_cond_batch", KEY, with_conds)
     model.add_wrapper_with_key("diffusion_model", KEY, _network_call)
     model.add_callback_with_key("on_clone", KEY, _on_clone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
@@ -39,13 +40,31 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """When a source is active: while start >= sigma >= end."""
+    """When a source is active: from start to end, as parts (0 to 1) of the sampling schedule.
+
+    The parts become noise levels by the run's own model_sampling, which a node after ours may have
+    changed.
+    """
 
     start: float
     end: float
 
-    def holds(self, sigma: float | None) -> bool:
-        return sigma is None or self.start >= sigma >= self.end
+    def holds(self, call: Call) -> bool:
+        if call.sigma is None or call.sampling is None:
+            # The network alone, without a schedule: nothing says that it is too early or too late.
+            return True
+        return _sigma(call.sampling, self.start) >= call.sigma >= _sigma(call.sampling, self.end)
+
+
+#: Noise levels of parts of a schedule; computing one waits for the device.
+_sigmas: WeakKeyDictionary[Any, dict[float, float]] = WeakKeyDictionary()
+
+
+def _sigma(sampling: Any, part: float) -> float:
+    known = _sigmas.setdefault(sampling, {})
+    if part not in known:
+        known[part] = float(sampling.percent_to_sigma(part))
+    return known[part]
 
 
 def token_mask(mask: PictureMask, q: Tensor, place: Place) -> Tensor:

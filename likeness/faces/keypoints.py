@@ -58,11 +58,13 @@ def keypoint_images(faces: Faces, width: int = 0, height: int = 0, fit: str = "s
     """
     empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
     if empty or not faces.faces:
+        advice = "Set if_no_face to skip in Detect Faces to leave such pictures out."
+        if not empty:
+            advice = (
+                "Every picture was skipped for want of a face: use others, or branch on the output found."
+            )
         where = pictures(empty) if empty else "an empty batch"
-        raise ValueError(
-            f"There are no keypoints to draw: no face in {where}. Set if_no_face to skip in Detect Faces to "
-            "leave such pictures out."
-        )
+        raise ValueError(f"There are no keypoints to draw: no face in {where}. {advice}")
     width, height = width or faces.size[0], height or faces.size[1]
     scale, offset = placement(faces.size, (width, height), fit)
     drawn = [

@@ -40,9 +40,9 @@ class Use:
             return True
         return False
 
-    def window(self, model: Any) -> Window:
-        sampling = model.get_model_object("model_sampling")
-        return Window(sampling.percent_to_sigma(self.start), sampling.percent_to_sigma(self.end))
+    @property
+    def window(self) -> Window:
+        return Window(self.start, self.end)
 
 
 def kind_of(model: Any) -> str:

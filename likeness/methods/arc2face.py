@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..attention.calls import ROLE
 from ..values import Identity, recogniser_text
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,10 @@ def encode(clip: Any, identity: Identity) -> tuple[Conditioning, Conditioning]:
     prompts = [_encode(clip, _prompt_tokens(clip, vector)) for vector in vectors.unit]
     conds, pooled = (torch.cat(part) for part in zip(*prompts, strict=True))
     nothing, nothing_pooled = _encode(clip, clip.tokenize(""))
-    return [[conds, {"pooled_output": pooled}]], [[nothing, {"pooled_output": nothing_pooled}]]
+    return (
+        [[conds, {"pooled_output": pooled, ROLE: "positive"}]],
+        [[nothing, {"pooled_output": nothing_pooled, ROLE: "negative"}]],
+    )
 
 
 def _prompt_tokens(clip: Any, vector: torch.Tensor) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from .adapter_files import describe
 UNETS, ENCODERS = "diffusion_models", "text_encoders"
 _UNET, _ENCODER = "arc2face/unet", "arc2face/encoder"
 
+#: The first tensor of a U-Net in the host's own layout.
+_HOST_SIGN = "input_blocks.0.0.weight"
+
 _LAYER_PARTS = tuple(
     f"{part}.{kind}"
     for part in (
@@ -56,21 +59,38 @@ def fingerprint(unet_file: str | None, encoder_file: str | None) -> str:
 def load(unet_file: str, encoder_file: str) -> tuple[Any, Any]:
     """(MODEL, CLIP). Raises MissingModel, or ValueError naming what a file is or lacks."""
     unet, encoder = find_chosen(UNETS, unet_file, _UNET), find_chosen(ENCODERS, encoder_file, _ENCODER)
-    check_unet(read_weights(unet)[0], unet_file)
+    content = read_weights(unet)[0]
+    width = check_unet(content, unet_file)
     config, dtype = check_encoder(read_weights(encoder)[0], encoder_file)
-    return host.load_diffusion_model(unet), host.load_text_encoder(encoder, config, dtype)
+    if width != config["hidden_size"]:
+        raise ValueError(
+            f"unet_file {unet_file} takes tokens of width {width}, encoder_file {encoder_file} makes "
+            f"{config['hidden_size']}: they do not belong together. Arc2Face's are both 768 (SD1.5)."
+        )
+    model = host.load_diffusion_model(unet)
+    if _HOST_SIGN in content:
+        _complete(model.model.diffusion_model.state_dict(), content, f"unet_file {unet_file}")
+    return model, host.load_text_encoder(encoder, config, dtype)
 
 
-def check_unet(content: Mapping[str, Any], name: str) -> None:
-    """Raise ValueError unless these are all tensors of an SD1.5 U-Net, in diffusers' or the host's layout."""
-    if "input_blocks.0.0.weight" in content:
-        return
-    if "conv_in.weight" not in content or "down_blocks.0.resnets.0.conv1.weight" not in content:
-        raise ValueError(f"unet_file {name} is not Arc2Face's U-Net but {describe(content)}.")
-    context = content.get("down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight")
-    if context is None or "controlnet_cond_embedding.conv_in.weight" in content:
-        raise ValueError(f"unet_file {name} is not an SD1.5 U-Net: {describe(content)}, or made for SDXL.")
-    _complete(host.diffusers_names(), content, f"unet_file {name}")
+def check_unet(content: Mapping[str, Any], name: str) -> int:
+    """The width of the prompt tokens that an SD1.5-shaped U-Net takes, in diffusers' or the host's layout.
+
+    Raises ValueError for anything else, and for diffusers' layout when a tensor is missing.
+    """
+    if _HOST_SIGN not in content:
+        if "conv_in.weight" not in content or "down_blocks.0.resnets.0.conv1.weight" not in content:
+            raise ValueError(f"unet_file {name} is not Arc2Face's U-Net but {describe(content)}.")
+        if (
+            "controlnet_cond_embedding.conv_in.weight" in content
+            or "add_embedding.linear_1.weight" in content
+        ):
+            raise ValueError(f"unet_file {name} is a ControlNet or an SDXL U-Net, not Arc2Face's (SD1.5).")
+        _complete(host.diffusers_names(), content, f"unet_file {name}")
+    prompt = next((key for key in content if key.endswith("attn2.to_k.weight")), None)
+    if prompt is None:
+        raise ValueError(f"unet_file {name} has no attention to a prompt: it is not Arc2Face's U-Net.")
+    return int(content[prompt].shape[-1])
 
 
 def check_encoder(content: Mapping[str, Any], name: str) -> tuple[dict[str, int], torch.dtype]:

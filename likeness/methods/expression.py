@@ -84,5 +84,5 @@ def apply(model: Any, adapter: ExpressionAdapter, expression: Expression, use: U
     if use.nothing("Apply Expression") or use.weight == 0:
         return model
     kept = adapter.layers.keys_values(tokens, numbers)
-    source = AddedAttention(kept, use.weight, use.window(model), use.where, host.narrow_attention)
+    source = AddedAttention(kept, use.weight, use.window, use.where, host.narrow_attention)
     return inject(model, sites, source, host.base_attention)

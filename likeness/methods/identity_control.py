@@ -7,6 +7,7 @@ net and hands the tokens to it only. Spec: instantid_arc2face.md 1.3.4, 1.3.6.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ import torch
 from ..attention.calls import Call, select_rows
 from ..attention.masks import PictureMask
 from ..host import ControlBase
+
+log = logging.getLogger(__name__)
 
 
 class IdentityControl(ControlBase):
@@ -25,6 +28,7 @@ class IdentityControl(ControlBase):
         self.control = control
         self.tokens = tokens
         self.mask = mask
+        self._told = False
 
     def get_control(
         self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any, batched_number: int, transformer_options: Any
@@ -34,6 +38,7 @@ class IdentityControl(ControlBase):
             previous = self.previous_controlnet.get_control(
                 x_noisy, t, cond, batched_number, transformer_options
             )
+        self._compare_shapes(x_noisy)
         call = Call.read(transformer_options)
         tokens = select_rows(self.tokens.to(x_noisy.device), call, x_noisy.shape[0])
         cond = {**cond, "crossattn_controlnet": tokens}
@@ -43,6 +48,24 @@ class IdentityControl(ControlBase):
         if self.mask is not None:
             own = self._masked(self.mask, own, call, x_noisy)
         return self.control_merge(own, previous, output_dtype=None)
+
+    def _compare_shapes(self, x_noisy: torch.Tensor) -> None:
+        """Say once per run when the host is going to crop the keypoints to the picture's shape."""
+        hint = getattr(self.control, "cond_hint_original", None)
+        if self._told or hint is None:
+            return
+        self._told = True
+        have, want = (
+            (int(hint.shape[-1]), int(hint.shape[-2])),
+            (x_noisy.shape[-1] * 8, x_noisy.shape[-2] * 8),
+        )
+        if abs(have[0] * want[1] - have[1] * want[0]) > 8 * max(have):
+            log.warning(
+                "keypoints are %dx%d but what is drawn is %dx%d, another shape: their sides are cut off. Set "
+                "width and height in Draw Face Keypoints.",
+                *have,
+                *want,
+            )
 
     @staticmethod
     def _masked(mask: PictureMask, own: Any, call: Call, x_noisy: torch.Tensor) -> Any:
@@ -75,6 +98,7 @@ class IdentityControl(ControlBase):
     def cleanup(self) -> None:
         super().cleanup()
         self.control.cleanup()
+        self._told = False
         if self.mask is not None:
             self.mask.cleanup()
 

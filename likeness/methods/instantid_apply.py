@@ -58,7 +58,7 @@ def apply(
         return model, positive, negative
     if use.weight != 0:
         kept = adapter.layers.keys_values(tokens, numbers)
-        source = AddedAttention(kept, use.weight, use.window(model), use.where, host.narrow_attention)
+        source = AddedAttention(kept, use.weight, use.window, use.where, host.narrow_attention)
         model = inject(model, sites, source, host.base_attention)
     if use.weight == 0 and control is None:
         return model, positive, negative

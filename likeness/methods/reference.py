@@ -7,6 +7,7 @@ Spec: instantid_arc2face.md 2.6.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,14 @@ from .. import host
 from ..attention.bank import Bank, BankAttention
 from ..attention.engine import inject
 from ..attention.sites import SiteKey, attention_sites
+from ..weights.chosen import find_chosen
 from ..weights.read import read_weights
 from .adapter_use import Use, kind_of
+
+log = logging.getLogger(__name__)
+
+LORAS, PUBLISHED = "loras", "arc2face/ref_adapter"
+NEEDS = "Apply Reference needs Arc2Face or another SD1.5 model"
 
 
 def apply(
@@ -35,26 +42,49 @@ def apply(
     the reference picture itself goes through the network without it. Several pictures are all
     looked at. Raises ValueError for a model without U-Net self-attention, a bad picture or LoRA.
     """
-    sites = attention_sites(model.model.diffusion_model, "attn1")
-    if not sites:
-        raise ValueError(f"model is {kind_of(model)}, which has no U-Net: Apply Reference needs Arc2Face.")
-    _check_image(image)
+    _check(model, image, positive)
     if use.nothing("Apply Reference") or use.weight == 0:
         return model
-    latent = model.model.process_latent_in(vae.encode(image[..., :3]))
+    latent = model.model.process_latent_in(_encode(vae, image))
     bank = write_bank(model, latent, positive[0][0][:1])
     if lora_file:
         model = _with_lora(model, lora_file, lora_strength)
+    sites = attention_sites(model.model.diffusion_model, "attn1")
     keys = tuple(site.key for site in sites)
-    source = BankAttention(bank, keys, use.weight, use.window(model))
+    source = BankAttention(bank, keys, use.weight, use.window)
     return inject(model, sites, source, host.base_attention, "attn1")
 
 
-def _check_image(image: torch.Tensor) -> None:
-    if image.ndim != 4 or image.shape[-1] < 3 or 0 in image.shape:
-        raise ValueError(f"image must be an IMAGE [B, H, W, 3], not {list(image.shape)}.")
+def _check(model: Any, image: torch.Tensor, positive: list[Any]) -> None:
+    """Raise ValueError for what the writer pass could not take."""
+    network, kind = model.model.diffusion_model, kind_of(model)
+    if not attention_sites(network, "attn1"):
+        raise ValueError(f"model is {kind}, which has no U-Net. {NEEDS}.")
+    if getattr(network, "num_classes", None) is not None or network.in_channels != 4:
+        raise ValueError(f"model is {kind}, which takes more than a latent and a prompt. {NEEDS}.")
+    if image.ndim != 4 or image.shape[-1] < 3 or image.shape[0] == 0 or min(image.shape[1:3]) < 8:
+        raise ValueError(f"image must be an IMAGE [B, H, W, 3] of 8 pixels or more, not {list(image.shape)}.")
     if not torch.isfinite(image).all():
         raise ValueError("image holds NaN or infinity.")
+    if not positive:
+        raise ValueError("positive is empty: connect the prompt of Encode Arc2Face.")
+    width = attention_sites(network)[0].context
+    if positive[0][0].shape[-1] != width:
+        raise ValueError(
+            f"positive has tokens of width {positive[0][0].shape[-1]}, but model takes {width}: use the "
+            "prompt that was encoded for this model."
+        )
+    if len(positive) > 1 or positive[0][0].shape[0] > 1:
+        log.info("Apply Reference: the reference is seen with the first of several prompts.")
+
+
+def _encode(vae: Any, image: torch.Tensor) -> torch.Tensor:
+    latent: torch.Tensor = vae.encode(image[..., :3])
+    if latent.ndim != 4 or latent.shape[1] != 4:
+        raise ValueError(
+            f"vae makes latents of shape {list(latent.shape)}; an SD1.5 VAE, with 4 channels, is needed."
+        )
+    return latent
 
 
 def write_bank(model: Any, latent: torch.Tensor, context: torch.Tensor) -> Bank:
@@ -85,18 +115,23 @@ def write_bank(model: Any, latent: torch.Tensor, context: torch.Tensor) -> Bank:
 
 
 def _with_lora(model: Any, file: str, strength: float) -> Any:
-    path = host.find_model("loras", file)
-    if path is None:
-        folders = "; ".join(host.model_folders("loras"))
-        raise FileNotFoundError(f"lora {file} is missing. Searched: {folders}.")
-    tensors = {host_lora_name(key): value for key, value in read_weights(path)[0].items()}
-    patched, unused = host.add_lora(model, tensors, strength)
+    tensors = read_weights(find_chosen(LORAS, file, PUBLISHED))[0]
+    text = [key for key in tensors if key.startswith(("lora_te", "text_encoder"))]
+    if text:
+        log.info("lora %s: its %d tensors for a text encoder are left out.", file, len(text))
+    named = {host_lora_name(key): value for key, value in tensors.items() if key not in text}
+    patched, unused = host.add_lora(model, named, strength)
     if unused:
         shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
         raise ValueError(
-            f"lora {file}: {len(unused)} of {len(tensors)} tensors fit no layer of model ({shown})."
+            f"lora {file}: {len(unused)} of {len(named)} tensors fit no layer of model ({shown})."
         )
     return patched
+
+
+def fingerprint(lora: str | None) -> str:
+    """Changes when the LoRA file does, so that the host runs the node again."""
+    return host.fingerprint(LORAS, lora)
 
 
 def host_lora_name(key: str) -> str:
@@ -104,16 +139,14 @@ def host_lora_name(key: str) -> str:
 
     unet.down_blocks.0.x.to_q.lora_A.weight -> lora_unet_down_blocks_0_x_to_q.lora_down.weight
     """
-    if not key.startswith("unet."):
-        return key
-    key = key.removeprefix("unet.").replace(".processor.", ".")
+    if not key.startswith("unet.") or ".processor." in key:
+        return key  # the host knows the older layout, unet.x.processor.to_q_lora.down.weight, itself
+    key = key.removeprefix("unet.")
     ends = {
         ".lora_A.weight": ".lora_down.weight",
         ".lora_B.weight": ".lora_up.weight",
         ".lora.down.weight": ".lora_down.weight",
         ".lora.up.weight": ".lora_up.weight",
-        "_lora.down.weight": ".lora_down.weight",
-        "_lora.up.weight": ".lora_up.weight",
         ".lora_A.default.weight": ".lora_down.weight",
         ".lora_B.default.weight": ".lora_up.weight",
         ".alpha": ".alpha",

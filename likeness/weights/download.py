@@ -112,6 +112,11 @@ def _continue(url: str, part: Path, size: int | None, report: Report) -> bool:
         part.unlink()
         return False
     with answer:
+        if answer.headers.get_content_type() == "text/html":
+            raise DownloadError(
+                f"{url} answered with a web page instead of a file: a login, a quota or a moved file. Open "
+                "it in a browser, and put the file where the list of models says."
+            )
         if answer.status != 206:
             have = 0  # the server sends everything again
         announced = answer.headers.get("Content-Length")

@@ -183,7 +183,8 @@ def test_a_bad_reference_picture(pack: Any) -> None:
 
 def test_a_missing_lora(pack: Any) -> None:
     text = said(lambda: reference(pack, lora="nowhere.safetensors"))
-    assert text.startswith("lora nowhere.safetensors is missing. Searched: ")
+    assert text.startswith("nowhere.safetensors is not in models/loras (there: ")
+    assert "python install.py --models arc2face-reference" in text
 
 
 def test_a_lora_of_another_model(pack: Any, base: Path) -> None:
@@ -194,3 +195,90 @@ def test_a_lora_of_another_model(pack: Any, base: Path) -> None:
     name = write(base, "loras", "other.safetensors", content)
     text = said(lambda: reference(pack, lora=name))
     assert "2 of 2 tensors fit no layer of model (lora_unet_nowhere_to_q.lora_down.weight" in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "part"),
+    [
+        ({"positive": []}, "positive is empty"),
+        (
+            {"positive": [[torch.zeros(1, 77, 2048), {}]]},
+            "positive has tokens of width 2048, but model takes 64",
+        ),
+        ({"image": torch.zeros(1, 7, 7, 3)}, "of 8 pixels or more"),
+        (
+            {"vae": SimpleNamespace(encode=lambda image: torch.zeros(1, 16, 8, 8))},
+            "vae makes latents of shape",
+        ),
+    ],
+)
+def test_what_the_writer_pass_could_not_take(pack: Any, inputs: dict[str, Any], part: str) -> None:
+    assert part in said(lambda: reference(pack, **inputs))
+
+
+def test_models_the_reference_was_not_made_for(pack: Any, host: Any) -> None:
+    sdxl = host.CheckpointLoaderSimple().load_checkpoint("tiny_sdxl.safetensors")[0]
+    for model in (sdxl, GOLDEN.model("SD15", in_channels=9)):
+        assert "takes more than a latent and a prompt" in said(
+            lambda model=model: reference(pack, model=model)
+        )
+
+
+def test_a_u_net_and_an_encoder_that_do_not_belong_together(pack: Any, base: Path) -> None:
+    content = diffusers_unet(pack)
+    for name in content:
+        if name.endswith("attn2.to_k.weight"):
+            content[name] = torch.zeros(1, 1024)
+    unet = write(base, "diffusion_models", "sd2.safetensors", content)
+    files = pack.module("likeness.methods.arc2face_files")
+    encoder = {name: torch.zeros(1, 768) for name in files._WHOLE}
+    encoder |= {f"text_model.encoder.layers.0.{part}": torch.zeros(1, 768) for part in files._LAYER_PARTS}
+    text = load(pack, unet, write(base, "text_encoders", "clip_l.safetensors", encoder))
+    assert "takes tokens of width 1024" in text and "makes 768: they do not belong together" in text
+
+
+def test_a_u_net_in_the_host_s_layout_with_gaps(pack: Any, base: Path, host: Any) -> None:
+    state = host.CheckpointLoaderSimple().load_checkpoint("tiny_sd15.safetensors")[0].model.diffusion_model
+    content = {key: value.clone() for key, value in state.state_dict().items() if key != "out.2.bias"}
+    unet = write(base, "diffusion_models", "gaps.safetensors", content)
+    width = 64
+    files = pack.module("likeness.methods.arc2face_files")
+    encoder = {name: torch.zeros(1, width) for name in files._WHOLE}
+    encoder |= {f"text_model.encoder.layers.0.{part}": torch.zeros(1, width) for part in files._LAYER_PARTS}
+    text = load(pack, unet, write(base, "text_encoders", "narrow.safetensors", encoder))
+    assert "gaps.safetensors is incomplete: 1 tensors are missing (out.2.bias)" in text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (
+            "lora_unet_{u}_to_k.lora_down.weight",
+            "lora_unet_{u}_to_k.lora_up.weight",
+            "lora_unet_{u}_to_k.alpha",
+        ),
+        ("unet.{d}.to_k.lora_A.weight", "unet.{d}.to_k.lora_B.weight", "unet.{d}.to_k.alpha"),
+        ("unet.{d}.processor.to_out_lora.down.weight", "unet.{d}.processor.to_out_lora.up.weight"),
+        (
+            "unet.{d}.to_out.0.lora.down.weight",
+            "unet.{d}.to_out.0.lora.up.weight",
+            "lora_te_x.lora_up.weight",
+        ),
+    ],
+    ids=["kohya", "PEFT", "older diffusers", "diffusers with a text encoder"],
+)
+def test_lora_layouts_with_everything_they_come_with(pack: Any, base: Path, keys: tuple[str, ...]) -> None:
+    module = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
+    names = [key.format(d=module, u=module.replace(".", "_")) for key in keys]
+    content = {names[0]: torch.ones(2, 32), names[1]: torch.ones(32, 2)}
+    content |= {name: torch.tensor(2.0) for name in names[2:]}
+    name = write(base, "loras", "layout.safetensors", content)
+    assert len(reference(pack, lora=name).patches) == 1
+
+
+def test_a_replaced_lora_is_noticed(pack: Any, base: Path) -> None:
+    node = pack.node("LikenessApplyReference")
+    name = write(base, "loras", "changing.safetensors", {"a": torch.zeros(1)})
+    before = node.fingerprint_inputs(lora=name, weight=1.0)
+    write(base, "loras", "changing.safetensors", {"a": torch.zeros(2)})
+    assert node.fingerprint_inputs(lora=name, weight=1.0) != before

@@ -273,3 +273,83 @@ def test_stacked_in_any_order_equals_the_plain_loop(room: Any, order: str) -> No
     wanted = both(plain_loop(room, room.exact, mask.double(), 0.3))
     for found, target in zip(both(model), wanted, strict=True):
         assert relative_error(found, target) <= 1e-6
+
+
+# Guiders that number their prompts in another order, and weights that change between calls
+
+
+def dual(model: Any, sides: tuple[Any, Any, Any]) -> torch.Tensor:
+    """One call through the host's guider for two positives: (first, second, negative)."""
+    import comfy.samplers
+    from comfy_extras.nodes_custom_sampler import Guider_DualCFG
+
+    def once(wrapped: Any, x: Any, sigmas: Any, extra_args: Any = None, **_: Any) -> Any:
+        return wrapped(GOLDEN["in.x"], sigmas[:1], **(extra_args or {}))
+
+    guider = Guider_DualCFG(model)
+    guider.set_conds(*sides)
+    guider.set_cfg(3.0, 3.0)
+    nothing = torch.zeros_like(GOLDEN["in.x"])
+    sampler = comfy.samplers.KSAMPLER(once)
+    return guider.sample(nothing, nothing, sampler, torch.tensor([SIGMA, 0.0]), disable_pbar=True, seed=0)
+
+
+@pytest.mark.parametrize("node", ["express", "refer"])
+def test_a_guider_with_another_order_of_prompts(room: Any, node: str) -> None:
+    """With the same prompt twice, guidance by two positives is ordinary guidance."""
+    patched = getattr(room, node)(room.exact)
+    first, second = denoise(patched, positive(), negative(), GOLDEN["in.x"], SIGMA)
+    wanted = room.exact.model.process_latent_out(second + 3.0 * (first - second))
+    assert relative_error(dual(patched, (positive(), positive(), negative())), wanted) <= 1e-6
+    plain = dual(room.exact, (positive(), positive(), negative()))
+    assert relative_error(wanted, plain) > 1e-4
+
+
+def test_a_lora_hook_on_one_prompt_reaches_the_bank_there_alone(room: Any) -> None:
+    import comfy.hooks
+
+    key = "diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight"
+    shape = room.model.model.state_dict()[key].shape
+    change = {key: ("diff", (torch.randn(shape, generator=torch.Generator().manual_seed(2)),))}
+    group = comfy.hooks.HookGroup()
+    hook = comfy.hooks.WeightHook(strength_model=1.0)
+    hook.weights, hook.need_weight_init = change, False
+    group.add(hook)
+    patched = room.refer()
+    # Hooks make the host clone MODELs without dynamic loading; on the CPU they are that already.
+    hooked = [[positive()[0][0], {"hooks": group}]]
+
+    def first(conds: Any) -> torch.Tensor:
+        return denoise(patched, conds, negative(), GOLDEN["in.x"], SIGMA)[0]
+
+    wanted = (first(positive()) + first(hooked)) / 2
+    assert relative_error(first(positive()), first(hooked)) > 1e-5
+    for both_prompts in ([*positive(), *hooked], [*hooked, *positive()]):
+        assert relative_error(first(both_prompts), wanted) <= 1e-5
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sampling_patch_before_or_after_moves_the_window_alike(room: Any, first: bool) -> None:
+    import comfy.model_sampling
+
+    class Steeper(comfy.model_sampling.ModelSamplingDiscrete):
+        def percent_to_sigma(self, percent: float) -> float:
+            return super().percent_to_sigma(min(1.0, percent * 1.5))
+
+    class Sampling(Steeper, comfy.model_sampling.EPS):
+        pass
+
+    def with_sampling(model: Any) -> Any:
+        model = model.clone()
+        model.add_object_patch("model_sampling", Sampling(model.model.model_config))
+        return model
+
+    patched = (
+        room.express(with_sampling(room.model), end=0.5) if first else with_sampling(room.express(end=0.5))
+    )
+    plain = with_sampling(room.model)
+    sampling = plain.get_model_object("model_sampling")
+    edge = sampling.percent_to_sigma(0.5)
+    late, early = edge * 0.99, edge * 1.01
+    assert torch.equal(both(patched, sigma=late)[0], both(plain, sigma=late)[0])
+    assert not torch.equal(both(patched, sigma=early)[0], both(plain, sigma=early)[0])

@@ -25,7 +25,7 @@ SLIDERS = [
 ]
 #: Ids, inputs in order and outputs: saved workflows depend on them.
 CONTRACT = {
-    "LikenessReadExpression": (["faces", "image", "face_landmarks", "encoder"], ["expression"]),
+    "LikenessReadExpression": (["image", "faces", "face_landmarks", "encoder"], ["expression"]),
     "LikenessEditExpression": (
         ["expression", "preset", "preset_strength", *SLIDERS, "mix"],
         ["expression"],

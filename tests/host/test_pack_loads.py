@@ -16,7 +16,7 @@ from installer.paths import REPOSITORY
 
 LONGEST_IMPORT = 0.3
 #: Loaded only when a node that needs them runs.
-LATE = ("insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage")
+LATE = ("insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "timm")
 
 _MEASURE = """
 import asyncio, json, sys, time

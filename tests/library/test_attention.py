@@ -122,12 +122,23 @@ def test_a_call_is_read_from_the_host_s_options() -> None:
     assert (read.sigma, read.roles, read.areas) == (2.5, ("negative", "negative"), ((4, 4, 0, 4), None))
     bare = Call.read({})
     assert (bare.sigma, bare.roles, bare.latent) == (None, ("positive",), None)
-    assert Window(5.0, 1.0).holds(bare.sigma)
+    assert Window(0.2, 0.4).holds(bare)
+
+
+class Schedule:
+    """The host's model_sampling, reduced to what windows ask: noise falls from 10 to 0."""
+
+    def percent_to_sigma(self, part: float) -> float:
+        return 10 * (1 - part)
 
 
 def test_window() -> None:
-    window = Window(start=5.0, end=1.0)
-    assert [window.holds(sigma) for sigma in (5.1, 5.0, 3.0, 1.0, 0.9)] == [False, True, True, True, False]
+    window, sampling = Window(start=0.5, end=0.9), Schedule()
+    sigmas = (5.1, 5.0, 3.0, 1.0, 0.9)
+    found = [
+        window.holds(Call(torch.tensor([s]), ("positive",), (None,), None, sampling=sampling)) for s in sigmas
+    ]
+    assert found == [False, True, True, True, False]
 
 
 def test_mask_on_tokens_is_nearest() -> None:
@@ -229,7 +240,7 @@ def test_the_authors_decoupled_attention(
     tokens = projector(torch.cat([torch.zeros(1, 1, 32), inputs((1, 1, 32), 0, 6)]))
     kept = project(tokens, [(layer["to_k_ip.weight"], layer["to_v_ip.weight"])])
     source = AddedAttention(
-        kept, weight, Window(1e9, 0.0), PictureMask(mask) if masked else None, heads_of_16
+        kept, weight, Window(0.0, 1.0), PictureMask(mask) if masked else None, heads_of_16
     )
     q, k, v = (F.linear(x, base[f"to_{n}.weight"]) for n, x in (("q", hidden), ("k", text), ("v", text)))
     options = {"original_shape": [2, 4, 4, 4], "activations_shape": [2, 64, 4, 4]}
@@ -243,9 +254,11 @@ def test_the_authors_decoupled_attention(
 def test_a_patch_outside_the_host_s_wrappers_still_works() -> None:
     """Somebody may run the network alone: the call's facts are then read from the options."""
     kept = project(torch.randn(2, 3, 6), [(torch.randn(16, 6), torch.randn(16, 6))])
-    source = AddedAttention(kept, 1.0, Window(5.0, 1.0), None, heads_of_16)
+    source = AddedAttention(kept, 1.0, Window(0.5, 0.9), None, heads_of_16)
     patch = SitePatch(("attn2", ("middle", 0, 0)), (Injection(source, 0),), heads_of_16)
     q = torch.randn(1, 4, 16)
     base = heads_of_16(q, q, q, {})
-    assert not torch.equal(patch(q, q, q, {"sigmas": torch.tensor([2.0]), "cond_or_uncond": [0]}), base)
-    assert torch.equal(patch(q, q, q, {"sigmas": torch.tensor([9.0]), "cond_or_uncond": [0]}), base)
+    options = {"sigmas": torch.tensor([2.0]), "cond_or_uncond": [0]}
+    assert not torch.equal(patch(q, q, q, options), base)
+    late = {**options, CONDS: Conds((4, 4), {}, {}, sampling=Schedule()), "sigmas": torch.tensor([9.0])}
+    assert torch.equal(patch(q, q, q, late), base)

@@ -135,6 +135,7 @@ class _Hub(BaseHTTPRequestHandler):
     cut: list[int] = []  # noqa: RUF012
     status = 0
     ranges = True
+    kind = "application/octet-stream"
     asked: list[str] = []  # noqa: RUF012
     tokens: list[str] = []  # noqa: RUF012
 
@@ -154,6 +155,7 @@ class _Hub(BaseHTTPRequestHandler):
         body = self.content[begin:]
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", self.kind)
         self.end_headers()
         with contextlib.suppress(ConnectionError):  # who has too little space hangs up at once
             self.wfile.write(body[: self.cut.pop(0)] if self.cut else body)
@@ -224,6 +226,14 @@ def test_a_server_without_ranges_starts_again(hub: type[_Hub], tmp_path: Path) -
     (tmp_path / "instantid").mkdir()
     (tmp_path / "instantid" / "ip-adapter.bin.part").write_bytes(b"old")
     assert fetch(a_file(), tmp_path, quiet).read_bytes() == CONTENT
+
+
+def test_a_web_page_is_not_taken_for_a_file(hub: type[_Hub], tmp_path: Path) -> None:
+    """A quota notice or a login comes with status 200, and many files have no published sum."""
+    hub.kind = "text/html; charset=utf-8"
+    with pytest.raises(DownloadError, match="answered with a web page instead of a file"):
+        fetch(a_file(size=None, sha256=None), tmp_path, quiet)
+    assert not list((tmp_path / "instantid").glob("*"))
 
 
 @pytest.mark.parametrize(
