@@ -17,7 +17,12 @@ from .paths import REPOSITORY, cache_root
 #: The node pack that makes the host accept the tiny networks.
 PACK = REPOSITORY / "tests" / "tiny" / "likeness_tiny"
 #: Sources of what is written: a change in one of them makes the files anew.
-_WRITERS = ("tests/tiny/write_tiny.py", "tests/support/tiny_faces.py", "tests/support/smirk_files.py")
+_WRITERS = (
+    "tests/tiny/write_tiny.py",
+    "tests/support/tiny_faces.py",
+    "tests/support/smirk_files.py",
+    "tests/support/parser_files.py",
+)
 CHECKPOINT = "tiny_sdxl.safetensors"
 INSTANTID = "tiny_instantid.safetensors"
 ARC2FACE = "tiny_arc2face.safetensors"
@@ -111,6 +116,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         },
         "LikenessLoadExpressionAdapter": {"file": "tiny_expression.safetensors"},
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
+        "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},
     }
     return stand_ins.get(class_type, {})

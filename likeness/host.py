@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import comfy.lora
 import comfy.lora_convert
 import comfy.model_management as model_management
+import comfy.model_patcher
 import comfy.ops
 import comfy.sd
 import comfy.sd1_clip
@@ -20,20 +21,29 @@ import folder_paths
 import torch
 import torch.nn.functional as F
 from comfy.controlnet import ControlBase
+from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler, default_noise_sampler
 from comfy.ldm.modules.attention import get_attn_precision, optimized_attention
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import CallbacksMP, WrappersMP
+from comfy.sampler_helpers import prepare_mask, prepare_model_patcher
+from comfy.samplers import CFGGuider, calc_cond_batch, cast_to_load_options, process_conds, sampling_function
 from comfy.supported_models_base import ClipTarget
 
 __all__ = [
     "MODEL_FOLDERS",
+    "BrownianTreeNoiseSampler",
+    "CFGGuider",
     "CallbacksMP",
     "ControlBase",
     "ProgressBar",
     "WrappersMP",
     "add_lora",
     "base_attention",
+    "branch_options",
+    "calc_cond_batch",
     "compute_device",
+    "default_noise_sampler",
     "diffusers_names",
     "find_model",
     "fingerprint",
@@ -42,16 +52,24 @@ __all__ = [
     "load_diffusion_model",
     "load_tensors",
     "load_text_encoder",
+    "managed_network",
     "model_folders",
     "narrow_attention",
     "next_number",
     "plain_network",
+    "prepare_mask",
+    "process_conds",
+    "progress",
     "register_model_folders",
+    "run_network",
+    "sampling_function",
     "to_image",
+    "with_key_bias",
 ]
 
 #: Model folders the pack adds to the host's own, with the file endings that count in them.
 MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
+    "face_parsing": frozenset({".pth", ".safetensors"}),
     "insightface": frozenset({".onnx"}),
     "instantid": frozenset({".bin", ".safetensors"}),
     "identities": frozenset({".safetensors"}),
@@ -197,6 +215,34 @@ def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -
     return model, sorted(key for key, module in modules.items() if module not in fitting)
 
 
+def managed_network(network: torch.nn.Module) -> Any:
+    """A patcher that lets the host decide where a network of plain fp32 layers lies; nothing runs yet."""
+    # By attribute: the host replaces the class when it manages memory layer by layer.
+    make = comfy.model_patcher.CoreModelPatcher
+    device, rest = model_management.get_torch_device(), model_management.unet_offload_device()
+    return make(network, load_device=device, offload_device=rest)
+
+
+def run_network(patcher: Any, memory: int) -> tuple[Any, torch.device]:
+    """(network, device) of managed_network, loaded and ready. memory: bytes a run takes beside weights."""
+    model_management.load_models_gpu([patcher], memory_required=memory)
+    return patcher.model, patcher.load_device
+
+
+def progress(total: int) -> Callable[[], None]:
+    """A progress bar on the running node: call the result after each of `total` steps.
+
+    The call does not return when the user has cancelled: the host's interrupt passes through.
+    """
+    bar = ProgressBar(total)
+
+    def step() -> None:
+        model_management.throw_exception_if_processing_interrupted()
+        bar.update(1)
+
+    return step
+
+
 def compute_device() -> torch.device:
     return model_management.get_torch_device()
 
@@ -206,10 +252,36 @@ def to_image(image: torch.Tensor) -> torch.Tensor:
     return image.to(model_management.intermediate_device(), model_management.intermediate_dtype())
 
 
+def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.device) -> dict[str, Any]:
+    """The options a second MODEL is sampled with, prepared as the host's guider does for the first."""
+    for target in (device, model.model_dtype()):
+        model.model_patches_to(target)
+    options: dict[str, Any] = create_model_options_clone(model.model_options)
+    prepare_model_patcher(model, conds, options)
+    options["transformer_options"]["sample_sigmas"] = sigmas
+    cast_to_load_options(options, device=device, dtype=model.model_dtype())
+    return options
+
+
+_KEY_BIAS = "likeness_key_bias"
+
+
+def with_key_bias(extra_options: Mapping[str, Any], bias: torch.Tensor) -> dict[str, Any]:
+    """Options that make base_attention add bias [1 or rows, 1, 1, keys] to its logits.
+
+    Keys that are appended after that have a bias of 0.
+    """
+    return {**extra_options, _KEY_BIAS: bias}
+
+
 def base_attention(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: Mapping[str, Any]
 ) -> torch.Tensor:
     """What the layer would have computed without us, host options and overrides included."""
+    bias = extra_options.get(_KEY_BIAS)
+    if bias is not None:
+        # The host's fast kernels take no bias, or none that is the same for all queries.
+        return _scaled_dot_product(q, k, v, extra_options, F.pad(bias, (0, k.shape[1] - bias.shape[-1])))
     return optimized_attention(
         q,
         k,
@@ -229,10 +301,21 @@ def narrow_attention(
     contexts (measured on the CPU with 16 keys: 1.1 to 3.7 times), and no override of another pack was
     made for it.
     """
+    return _scaled_dot_product(q, k, v, extra_options, None)
+
+
+def _scaled_dot_product(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    extra_options: Mapping[str, Any],
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
     heads, dtype = extra_options["n_heads"], q.dtype
     precision = get_attn_precision(extra_options["attn_precision"], dtype)
     if precision not in (None, dtype):
         q, k, v = (t.to(precision) for t in (q, k, v))
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
-    out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    mask = None if bias is None else bias.to(q.dtype)
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
     return out if out.dtype == dtype else out.to(dtype)

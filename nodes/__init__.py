@@ -5,17 +5,30 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..likeness import host
-from . import algebra, arc2face, expression, expression_adapter, faces, identity, instantid, regions
+from . import (
+    algebra,
+    arc2face,
+    expression,
+    expression_adapter,
+    faces,
+    freecure,
+    identity,
+    instantid,
+    parsing,
+    regions,
+)
 
 NODES: list[type[io.ComfyNode]] = [
     *faces.NODES,
     *identity.NODES,
     *algebra.NODES,
     *regions.NODES,
+    *parsing.NODES,
     *instantid.NODES,
     *arc2face.NODES,
     *expression_adapter.NODES,
     *expression.NODES,
+    *freecure.NODES,
 ]
 
 

@@ -218,6 +218,18 @@ def arc2face_pose(models: FaceModels, image: torch.Tensor) -> None:
     card.save("arc2face_pose")
 
 
+def repair(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), "hair and glasses, given back", 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
+    card.panel(None, (16, 224, 146, 354), "without her")
+    card.text((205, 255), "mask", 15, DIM)
+    card.arrow(158, 135, 160)
+    card.arrow(158, 289, 160)
+    card.panel(None, (346, 104, 496, 294), "FreeCure")
+    card.save("freecure_repair")
+
+
 def mesh_picture(image: torch.Tensor, faces: Faces) -> torch.Tensor:
     """The 468 points of the first face, as dots on the darkened photo."""
     shown = image.clone() * 0.45
@@ -238,7 +250,7 @@ def main() -> None:
     models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
     image = photo()
     arc2face = (arc2face_basic, arc2face_mix, arc2face_expression, arc2face_reference, arc2face_pose)
-    for make in (inspect, basic, pose, two_people, reuse, *arc2face):
+    for make in (inspect, basic, pose, two_people, reuse, *arc2face, repair):
         make(models, image)
 
 

@@ -13,6 +13,14 @@ Place = tuple[list[int], list[int]]
 NOTES = ("Note", "MarkdownNote")
 
 
+#: The API wraps a list that is a value, because a bare list is a link.
+WRAPPED = "__value__"
+
+
+def _plain(value: Any) -> Any:
+    return value[WRAPPED] if isinstance(value, dict) and WRAPPED in value else value
+
+
 def is_link(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
 
@@ -73,7 +81,7 @@ def _ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> di
     for widget in node.widgets:
         value = entry["inputs"][widget.name]
         # A linked widget keeps its place in the list; what stands there is not used.
-        values.append(None if is_link(value) else value)
+        values.append(None if is_link(value) else _plain(value))
         if widget.extra is not None:
             values.append(widget.extra)
     return {
@@ -136,7 +144,8 @@ def to_api(ui: dict[str, Any], nodes: Mapping[str, Node]) -> Prompt:
         node, inputs = nodes[entry["type"]], {}
         values = list(entry["widgets_values"])
         for widget in node.widgets:
-            inputs[widget.name] = values.pop(0)
+            value = values.pop(0)
+            inputs[widget.name] = {WRAPPED: value} if isinstance(value, list) else value
             if widget.extra is not None:
                 values.pop(0)
         if values:

@@ -45,7 +45,7 @@ class BankAttention:
         others = [n for n in range(len(call.roles)) if n not in looking]
         out = torch.empty_like(q).unflatten(0, (len(call.roles), -1))
         for chunks, attend in ((looking, self._extended), (others, _plain)):
-            part = _part(place, call, chunks)
+            part = part_of(place, call, chunks)
             q_, k_, v_ = (x.unflatten(0, (len(call.roles), -1))[chunks].flatten(0, 1) for x in (q, k, v))
             out[chunks] = attend(inner, q_, k_, v_, part).unflatten(0, (len(chunks), -1))
         return out.flatten(0, 1)
@@ -83,7 +83,7 @@ def _plain(inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> T
     return inner(q, k, v, place.options)
 
 
-def _part(place: Place, call: Call, chunks: list[int]) -> Place:
+def part_of(place: Place, call: Call, chunks: list[int]) -> Place:
     """The same place as some chunks of rows see it: what is inside must not think there are others."""
     part = call.chunks(chunks)
     options = {**place.options, CALL: part}

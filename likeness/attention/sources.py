@@ -53,7 +53,11 @@ class Window:
         if call.sigma is None or call.sampling is None:
             # The network alone, without a schedule: nothing says that it is too early or too late.
             return True
-        return _sigma(call.sampling, self.start) >= call.sigma >= _sigma(call.sampling, self.end)
+        return self.holds_at(call.sampling, call.sigma)
+
+    def holds_at(self, sampling: Any, sigma: float) -> bool:
+        """Whether the noise level sigma lies in the window of a run with this model_sampling."""
+        return _sigma(sampling, self.start) >= sigma >= _sigma(sampling, self.end)
 
 
 #: Noise levels of parts of a schedule; computing one waits for the device.

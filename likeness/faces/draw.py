@@ -22,12 +22,12 @@ def draw_faces(images: torch.Tensor, faces: Faces) -> torch.Tensor:
     """
     check_image(images)
     drawn = images.clone()
-    for place, found in zip(_places(images, faces), faces.faces, strict=True):
+    for place, found in zip(places_in(images, faces), faces.faces, strict=True):
         _draw(drawn[place], found)
     return drawn
 
 
-def _places(images: torch.Tensor, faces: Faces) -> tuple[int, ...]:
+def places_in(images: torch.Tensor, faces: Faces) -> tuple[int, ...]:
     """Which picture of the batch each entry of `faces` belongs to."""
     size = int(images.shape[2]), int(images.shape[1])
     if faces.faces and size != faces.size:

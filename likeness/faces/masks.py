@@ -31,7 +31,7 @@ def face_masks(faces: Faces, region: str = "box", grow: float = 0, feather: floa
         raise ValueError("There is nothing to mask: every picture was skipped for want of a face.")
     masks = torch.stack([_mask(faces, index, REGIONS[region], grow) for index in range(len(faces.faces))])
     _report_empty(faces, masks)
-    return _soften(masks, feather) if feather > 0 else masks
+    return soften(masks, feather) if feather > 0 else masks
 
 
 def _mask(faces: Faces, index: int, region: Region, grow: float) -> torch.Tensor:
@@ -134,7 +134,7 @@ def distance_to_polygon(x: torch.Tensor, y: torch.Tensor, corners: torch.Tensor)
     return torch.where(inside, -1.0, 1.0) * nearest.sqrt()
 
 
-def _soften(masks: torch.Tensor, feather: float) -> torch.Tensor:
+def soften(masks: torch.Tensor, feather: float) -> torch.Tensor:
     """A Gaussian that ends `feather` pixels from the edge, so that what lies further away stays as it was."""
     from kornia.filters import gaussian_blur2d
 

@@ -16,7 +16,7 @@ def main(comfyui: str, base: str) -> None:
 
     from likeness_tiny.files import CHECKPOINT, write, write_arc2face
     from safetensors.torch import save_file
-    from support import smirk_files, tiny_faces
+    from support import parser_files, smirk_files, tiny_faces
 
     models = Path(base) / "models"
     for kind in CHECKPOINT:
@@ -25,6 +25,8 @@ def main(comfyui: str, base: str) -> None:
     tiny_faces.write_antelopev2(models / "insightface")
     (models / "smirk").mkdir()
     save_file(smirk_files.content(), models / "smirk" / "tiny_smirk.safetensors")
+    (models / "face_parsing").mkdir()
+    save_file(parser_files.colours(), models / "face_parsing" / "tiny_parser.safetensors")
 
 
 if __name__ == "__main__":

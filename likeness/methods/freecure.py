@@ -1,0 +1,134 @@
+"""FreeCure: give back the attributes that an identity took. Spec: pva_freecure_emojidiff.md B.2, B.4."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import host
+from ..attention.engine import inject
+from .adapter_use import Use, kind_of
+from .freecure_attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
+from .freecure_checks import check_conditioning, check_models, check_slots
+from .freecure_guider import FreeCureGuider
+from .freecure_layers import choose_layers, execution_order
+from .freecure_mask import AttributeMask
+from .freecure_trajectory import FoundationGuider, Trajectory
+
+log = logging.getLogger(__name__)
+
+#: CONDITIONING of the host: a list of [tensor, dict].
+Conditioning = list[Any]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """How the personalised branch looks at the foundation.
+
+    strength: 1.5 (SDXL) or 0.5 (SD1.x) added to logits in mode code; about 2.0, a factor, in the paper
+    modes. layers: `default`, `all_up` or numbers in execution order. start and end: parts of the
+    sampling schedule, 0 to 1. Raises ValueError for a mode, fidelity or window that does not exist.
+    """
+
+    strength: float = 1.5
+    mode: Mode = "code"
+    layers: str = "default"
+    style_fidelity: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
+        if not 0 <= self.style_fidelity <= 1:
+            raise ValueError(f"style_fidelity must be from 0 to 1, not {self.style_fidelity}.")
+        Use(1.0, self.start, self.end)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of both branches; a foundation without its own uses the personalised ones."""
+
+    positive: Conditioning
+    negative: Conditioning
+    foundation_positive: Conditioning | None = None
+    foundation_negative: Conditioning | None = None
+
+    def of_foundation(self) -> tuple[Conditioning, Conditioning]:
+        positive = self.positive if self.foundation_positive is None else self.foundation_positive
+        negative = self.negative if self.foundation_negative is None else self.foundation_negative
+        return positive, negative
+
+    def check(self, several_negatives: bool) -> None:
+        """Raises ValueError for a prompt that FreeCure cannot pair."""
+        for name in ("positive", "negative", "foundation_positive", "foundation_negative"):
+            conditioning = getattr(self, name)
+            if conditioning is not None:
+                check_conditioning(name, conditioning, several_negatives and name.endswith("negative"))
+
+
+def guider(
+    personalised: Any,
+    foundation: Any,
+    prompts: Prompts,
+    cfg: float,
+    repair: Repair,
+    mask: torch.Tensor | None = None,
+    trajectory: Trajectory | None = None,
+) -> FreeCureGuider:
+    """A GUIDER that runs both MODELs in lock-step; mask [B, H, W] is where attributes come from.
+
+    Without a mask, with an empty one or an empty window both branches run as they are. trajectory: the
+    foundation's own run (`foundation_guider`), made with the same sampler, sigmas, noise, latent and
+    cfg; the foundation then costs one row a step. Raises ValueError, naming the input, for MODELs,
+    prompts or layers that do not fit.
+    """
+    check_models(personalised, foundation)
+    sites = execution_order(personalised.model.diffusion_model)
+    if not sites:
+        raise ValueError(
+            f"personalised is {kind_of(personalised)}, which has no U-Net self-attention. FreeCure needs an "
+            "SD1.5 or SDXL checkpoint."
+        )
+    chosen = choose_layers(sites, repair.layers)
+    prompts.check(several_negatives=repair.style_fidelity == 1)
+    looking = _looking(personalised, repair, mask, len(chosen))
+    tokens = FoundationTokens()
+    if looking is not None:
+        if repair.mode == "code" or (mask is not None and mask.ndim == 3 and len(mask) > 1):
+            check_slots("personalised", personalised, chosen)
+        aware = FoundationAware(tokens, looking, host.with_key_bias)
+        personalised = inject(personalised, chosen, aware, host.base_attention, "attn1")
+        foundation = inject(foundation, chosen, Recorder(tokens, looking), host.base_attention, "attn1")
+    made = FreeCureGuider(personalised.clone(), foundation.clone(), tokens, looking, trajectory)
+    made.set_conds(prompts.positive, prompts.negative)
+    made.set_foundation_conds(*prompts.of_foundation())
+    made.set_cfg(cfg)
+    return made
+
+
+def foundation_guider(foundation: Any, prompts: Prompts, cfg: float) -> FoundationGuider:
+    """A GUIDER for the foundation alone; its `trajectory` is for `guider` afterwards."""
+    made = FoundationGuider(foundation)
+    made.set_conds(*prompts.of_foundation())
+    made.set_cfg(cfg)
+    return made
+
+
+def _looking(model: Any, repair: Repair, mask: torch.Tensor | None, layers: int) -> Looking | None:
+    """None when nothing is looked at; says why in the log."""
+    where = None if mask is None else AttributeMask(mask)
+    if where is None:
+        log.info("FreeCure repairs nothing: no mask is connected.")
+        return None
+    if where.empty and repair.mode != "paper":
+        log.info("FreeCure repairs nothing: the mask is empty.")
+        return None
+    if repair.start == repair.end:
+        log.info("FreeCure repairs nothing: start equals end.")
+        return None
+    window = Use(1.0, repair.start, repair.end).window
+    return Looking(where, repair.mode, repair.strength, repair.style_fidelity, window, layers)

@@ -1,0 +1,156 @@
+"""Parsing: masks of hair, glasses, eyes and the other parts of a face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.faces.label_masks import class_masks
+from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
+from ..likeness.faces.parser_files import fingerprint, list_files, load
+from ..likeness.faces.parsing import parse
+from ..likeness.faces.parsing_draw import draw_parsed
+from ..likeness.values import FACES
+
+FaceParserType = io.Custom("LIKENESS_FACE_PARSER")
+
+
+class LoadFaceParser(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadFaceParser",
+            display_name="Load Face Parser",
+            category="Likeness/Regions",
+            description=(
+                "Loads the network that tells hair, glasses, eyes, mouth, hat and other parts of a face "
+                "apart. It is read once; the host frees its place on the graphics card when others need it."
+            ),
+            search_aliases=["bisenet", "face parsing", "face segmentation", "79999_iter", "hair mask"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=list_files(),
+                    tooltip="A file of models/face_parsing: 79999_iter.pth of the project "
+                    "face-parsing.PyTorch (elsewhere called parsing_bisenet.pth).",
+                )
+            ],
+            outputs=[
+                FaceParserType.Output("face_parser", display_name="face_parser", tooltip="For Parse Faces.")
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str | None = None) -> str:
+        return fingerprint(file)
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool:
+        # A missing file is explained in execute, with the folders that were searched.
+        return True
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        return io.NodeOutput(load(file))
+
+
+class ParseFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessParseFaces",
+            display_name="Parse Faces",
+            category="Likeness/Regions",
+            description=(
+                "Makes a mask of chosen parts: hair, glasses, eyes, mouth, hat and others. With faces, each "
+                "face is looked at by itself: better for small faces and several people. With image alone, "
+                "the picture as a whole: for portraits."
+            ),
+            search_aliases=["face parsing", "bisenet", "hair mask", "segment face", "attribute mask"],
+            inputs=[
+                FaceParserType.Input("face_parser", tooltip="The network, from Load Face Parser."),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="The pictures to look at. Alone, each is squeezed to 512 x 512 as a whole. With "
+                    "faces too: the faces are looked for in these pictures, of the same size as theirs.",
+                ),
+                io.Custom(FACES).Input(
+                    "faces",
+                    optional=True,
+                    tooltip="From Detect or Select Faces: each face is cut out with half its size around it, "
+                    "and put back at its place. They bring their pictures; image is not needed.",
+                ),
+                io.MultiCombo.Input(
+                    "classes",
+                    options=list(CHOICES),
+                    default=["hair"],
+                    tooltip="The parts to mask, together. mouth is the inside between the lips. Left and "
+                    "right are named as in the parser's data set.",
+                ),
+                io.String.Input(
+                    "words",
+                    default="",
+                    tooltip="More parts as free text, added to classes: curly hair and glasses. A word that "
+                    "means no part is passed over.",
+                ),
+                io.Combo.Input(
+                    "word_matching",
+                    options=list(MATCHING),
+                    default=WHOLE_WORDS,
+                    tooltip="whole words: each word by itself, so that eyeglasses means glasses only. "
+                    "substring: as FreeCure's code, which looks for hair, eye and glasses anywhere, "
+                    "so that eyeglasses means eyes too.",
+                ),
+                io.Int.Input(
+                    "grow",
+                    default=0,
+                    min=-1024,
+                    max=1024,
+                    tooltip="Pixels outwards on every side; negative shrinks.",
+                ),
+                io.Int.Input(
+                    "feather",
+                    default=0,
+                    min=0,
+                    max=1024,
+                    tooltip="Fade the edge over so many pixels each way.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "mask",
+                    display_name="mask",
+                    tooltip="One mask per picture, in its size. It is empty where none of the parts is seen; "
+                    "the log says so.",
+                ),
+                io.Image.Output(
+                    "labels",
+                    display_name="labels",
+                    tooltip="The pictures with every part in a colour, and a legend beside them.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        face_parser: Any,
+        image: Any = None,
+        faces: Any = None,
+        classes: Sequence[str] = ("hair",),
+        words: str = "",
+        word_matching: str = WHOLE_WORDS,
+        grow: int = 0,
+        feather: int = 0,
+    ) -> io.NodeOutput:
+        wanted = wanted_classes(classes, words, word_matching)
+        images, parsed = parse(face_parser.ready(), image, faces, host.progress)
+        mask = class_masks(parsed, wanted, grow, feather)
+        return io.NodeOutput(host.to_image(mask), host.to_image(draw_parsed(images, parsed, wanted)))
+
+
+NODES: list[type[io.ComfyNode]] = [LoadFaceParser, ParseFaces]
