@@ -36,8 +36,8 @@ class FreeCureGuider(io.ComfyNode):
                 io.Model.Input(
                     "foundation",
                     tooltip=(
-                        "The same model without the identity, with the same LoRAs. Exact: Apply InstantID "
-                        "with an identity of zeros. Near: the model before the identity node."
+                        "The same model without the identity, with the same LoRAs: the model before the "
+                        "identity node. The authors keep that node and empty its face, which is near to this."
                     ),
                 ),
                 io.Conditioning.Input("positive", tooltip="The prompt of the personalised model."),
