@@ -25,7 +25,6 @@ from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler, default_noise_s
 from comfy.ldm.modules.attention import get_attn_precision, optimized_attention
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import create_model_options_clone
-from comfy.patcher_extension import CallbacksMP, WrappersMP
 from comfy.sampler_helpers import prepare_mask, prepare_model_patcher
 from comfy.samplers import CFGGuider, calc_cond_batch, cast_to_load_options, process_conds, sampling_function
 from comfy.supported_models_base import ClipTarget
@@ -34,15 +33,11 @@ __all__ = [
     "MODEL_FOLDERS",
     "BrownianTreeNoiseSampler",
     "CFGGuider",
-    "CallbacksMP",
     "ControlBase",
-    "ProgressBar",
-    "WrappersMP",
     "add_lora",
     "base_attention",
     "branch_options",
     "calc_cond_batch",
-    "compute_device",
     "default_noise_sampler",
     "diffusers_names",
     "find_model",
@@ -76,8 +71,6 @@ MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "ipadapter": frozenset({".bin", ".safetensors"}),
     "smirk": frozenset({".pt", ".pth", ".safetensors"}),
 }
-
-ProgressBar = comfy.utils.ProgressBar
 
 
 def register_model_folders() -> None:
@@ -234,17 +227,13 @@ def progress(total: int) -> Callable[[], None]:
 
     The call does not return when the user has cancelled: the host's interrupt passes through.
     """
-    bar = ProgressBar(total)
+    bar = comfy.utils.ProgressBar(total)
 
     def step() -> None:
         model_management.throw_exception_if_processing_interrupted()
         bar.update(1)
 
     return step
-
-
-def compute_device() -> torch.device:
-    return model_management.get_torch_device()
 
 
 def to_image(image: torch.Tensor) -> torch.Tensor:

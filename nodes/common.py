@@ -29,3 +29,23 @@ def end_input(what: str) -> io.Float.Input:
         step=0.001,
         tooltip=f"When the {what} stops acting, as a part of the sampling schedule.",
     )
+
+
+def mask_edge_inputs() -> list[io.Int.Input]:
+    """grow and feather, in pixels."""
+    return [
+        io.Int.Input(
+            "grow",
+            default=0,
+            min=-1024,
+            max=1024,
+            tooltip="Pixels outwards on every side; negative shrinks.",
+        ),
+        io.Int.Input(
+            "feather",
+            default=0,
+            min=0,
+            max=1024,
+            tooltip="Fade the edge over so many pixels each way.",
+        ),
+    ]

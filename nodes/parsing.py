@@ -14,6 +14,7 @@ from ..likeness.faces.parser_files import fingerprint, list_files, load
 from ..likeness.faces.parsing import parse
 from ..likeness.faces.parsing_draw import draw_parsed
 from ..likeness.values import FACES
+from .common import mask_edge_inputs
 
 FaceParserType = io.Custom("LIKENESS_FACE_PARSER")
 
@@ -105,20 +106,7 @@ class ParseFaces(io.ComfyNode):
                     "substring: as FreeCure's code, which looks for hair, eye and glasses anywhere, "
                     "so that eyeglasses means eyes too.",
                 ),
-                io.Int.Input(
-                    "grow",
-                    default=0,
-                    min=-1024,
-                    max=1024,
-                    tooltip="Pixels outwards on every side; negative shrinks.",
-                ),
-                io.Int.Input(
-                    "feather",
-                    default=0,
-                    min=0,
-                    max=1024,
-                    tooltip="Fade the edge over so many pixels each way.",
-                ),
+                *mask_edge_inputs(),
             ],
             outputs=[
                 io.Mask.Output(

@@ -10,6 +10,7 @@ from ..likeness import host
 from ..likeness.faces.keypoints import FITS, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
 from ..likeness.values import FACES
+from .common import mask_edge_inputs
 
 FacesType = io.Custom(FACES)
 _LARGEST = 16384
@@ -81,20 +82,7 @@ class FaceMask(io.ComfyNode):
                     tooltip="box: the detector's box. hull: the outline of the face from 468 points. "
                     "ellipse: the ellipse inside the box.",
                 ),
-                io.Int.Input(
-                    "grow",
-                    default=0,
-                    min=-1024,
-                    max=1024,
-                    tooltip="Pixels outwards on every side; negative shrinks.",
-                ),
-                io.Int.Input(
-                    "feather",
-                    default=0,
-                    min=0,
-                    max=1024,
-                    tooltip="Fade the edge over so many pixels each way.",
-                ),
+                *mask_edge_inputs(),
             ],
             outputs=[
                 io.Mask.Output(
