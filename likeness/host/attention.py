@@ -1,0 +1,67 @@
+"""The host's attention, for layers that are given more than their own tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from comfy.ldm.modules.attention import get_attn_precision, optimized_attention
+
+_KEY_BIAS = "likeness_key_bias"
+
+
+def with_key_bias(extra_options: Mapping[str, Any], bias: torch.Tensor) -> dict[str, Any]:
+    """Options that make base_attention add bias [1 or rows, 1, 1, keys] to its logits.
+
+    Keys that are appended after that have a bias of 0.
+    """
+    return {**extra_options, _KEY_BIAS: bias}
+
+
+def base_attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: Mapping[str, Any]
+) -> torch.Tensor:
+    """What the layer would have computed without us, host options and overrides included."""
+    bias = extra_options.get(_KEY_BIAS)
+    if bias is not None:
+        # The host's fast kernels take no bias, or none that is the same for all queries.
+        return _scaled_dot_product(q, k, v, extra_options, F.pad(bias, (0, k.shape[1] - bias.shape[-1])))
+    return optimized_attention(
+        q,
+        k,
+        v,
+        extra_options["n_heads"],
+        attn_precision=extra_options["attn_precision"],
+        transformer_options=extra_options,
+    )
+
+
+def narrow_attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: Mapping[str, Any]
+) -> torch.Tensor:
+    """Attention to a handful of tokens, at the precision the host wants for this layer.
+
+    PyTorch's own kernel is the fastest for so few keys, also where the host prefers another for long
+    contexts (measured on the CPU with 16 keys: 1.1 to 3.7 times), and no override of another pack was
+    made for it.
+    """
+    return _scaled_dot_product(q, k, v, extra_options, None)
+
+
+def _scaled_dot_product(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    extra_options: Mapping[str, Any],
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
+    heads, dtype = extra_options["n_heads"], q.dtype
+    precision = get_attn_precision(extra_options["attn_precision"], dtype)
+    if precision not in (None, dtype):
+        q, k, v = (t.to(precision) for t in (q, k, v))
+    q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
+    mask = None if bias is None else bias.to(q.dtype)
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+    return out if out.dtype == dtype else out.to(dtype)

@@ -1,0 +1,81 @@
+"""Model folders and files, as the host knows them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import comfy.utils
+import folder_paths
+
+#: Model folders the pack adds to the host's own, with the file endings that count in them.
+MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
+    "face_parsing": frozenset({".pth", ".safetensors"}),
+    "insightface": frozenset({".onnx"}),
+    "instantid": frozenset({".bin", ".safetensors"}),
+    "identities": frozenset({".safetensors"}),
+    "ipadapter": frozenset({".bin", ".safetensors"}),
+    "smirk": frozenset({".pt", ".pth", ".safetensors"}),
+}
+
+
+def register_model_folders() -> None:
+    """Make our model folders known to the host, beside those of extra_model_paths.yaml.
+
+    A folder that the yaml made has no filter of endings; other packs use the same folders, so a
+    filter that is already there is widened, never replaced.
+    """
+    for name, endings in MODEL_FOLDERS.items():
+        default = os.path.join(folder_paths.models_dir, name)
+        folders, known = folder_paths.folder_names_and_paths.get(name, ([], set()))
+        if default not in folders or not endings <= set(known):
+            paths = [*folders, *([default] if default not in folders else [])]
+            folder_paths.folder_names_and_paths[name] = (paths, set(known) | endings)
+
+
+def model_folders(folder: str) -> list[str]:
+    """Every folder searched for this kind of model, in order."""
+    register_model_folders()
+    return list(folder_paths.get_folder_paths(folder))
+
+
+def list_models(folder: str) -> list[str]:
+    """Names of the files there are, relative to their folder."""
+    register_model_folders()
+    return list(folder_paths.get_filename_list(folder))
+
+
+def find_model(folder: str, name: str) -> str | None:
+    """Full path of a model file, or None."""
+    register_model_folders()
+    path = folder_paths.get_full_path(folder, name)
+    return str(path) if path else None
+
+
+def fingerprint(folder: str, *names: str | None) -> str:
+    """Changes when one of these model files does, so that the host runs a loader again."""
+    facts = []
+    for name in names:
+        path = find_model(folder, name) if name else None
+        stat = os.stat(path) if path else None
+        facts.append(f"{path} {stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
+    return "; ".join(facts)
+
+
+def identities_directory() -> str:
+    """Where identity files are written: the first folder of its kind."""
+    return model_folders("identities")[0]
+
+
+def next_number(directory: str, filename_prefix: str) -> tuple[str, str, int]:
+    """Folder, name and the first free number for a file to write, counted as the host's savers do."""
+    os.makedirs(directory, exist_ok=True)
+    folder, name, number, _, _ = folder_paths.get_save_image_path(filename_prefix, directory)
+    return folder, name, number
+
+
+def load_tensors(path: str) -> tuple[Any, dict[str, str]]:
+    """A weights file as (its object, its metadata); pickles are read with weights only."""
+    tensors, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
+    return tensors, dict(metadata or {})
