@@ -1,7 +1,7 @@
 """`python benchmarks/run.py`: what an identity costs, as ratios measured in one run.
 
 Runs in the environment of `python install.py --test`, on the CPU, on one thread. The network is a
-tiny SDXL with all 70 cross-attention layers; sizes and bytes are those of the real one.
+tiny SDXL with all 70 cross-attention layers (network.py); sizes and bytes are those of the real one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+#: glibc gives large tensors back to the system and asks for them again at every step; the pages it
+#: gets then cost more, and vary more, than what is measured here.
+QUIET = {
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
 
 
 def main() -> None:
@@ -34,6 +42,27 @@ def start_host(comfyui: str) -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def ratios(rounds: int, plain: Callable[[], object], *others: Callable[[], object]) -> list[str]:
+    """Processor time of each over plain's: the median of pairs run one after the other, and the quartiles."""
+    import statistics
+    import time
+
+    def seconds(action: Callable[[], object]) -> float:
+        start = time.thread_time()
+        action()
+        return time.thread_time() - start
+
+    for action in (plain, *others):
+        action()
+    pairs: list[list[float]] = [[] for _ in others]
+    for _ in range(rounds):
+        for kept, other in zip(pairs, others, strict=True):
+            base = seconds(plain)
+            kept.append(seconds(other) / base)
+    quartiles = [statistics.quantiles(kept, n=4) for kept in pairs]
+    return [f"{middle:.3f}x ({low:.3f} to {high:.3f})" for low, middle, high in quartiles]
 
 
 def best_of(repeats: int, *actions: Callable[[], object]) -> list[float]:
@@ -60,7 +89,7 @@ if __name__ == "__main__":
         if not environment.complete and "LIKENESS_COMFYUI" not in os.environ:
             sys.exit("There is no environment yet. Run `python install.py --test` once: it makes one.")
         python = environment.python if environment.complete else sys.executable
-        settings = {**os.environ, "LIKENESS_BENCHMARK": "1", "OMP_NUM_THREADS": "1"}
+        settings = {**os.environ, **QUIET, "LIKENESS_BENCHMARK": "1", "OMP_NUM_THREADS": "1"}
         sys.exit(subprocess.call([str(python), __file__], env=settings))
     start_host(comfyui)
     import torch

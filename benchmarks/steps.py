@@ -8,30 +8,33 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from benchmarks.run import best_of
+from benchmarks import network
+from benchmarks.run import best_of, ratios
 from likeness import host
 from likeness.attention.add import AddedAttention
 from likeness.attention.engine import inject
 from likeness.attention.keys_values import KeysValues, project
-from likeness.attention.sites import SDXL_KEYS, attention_sites
+from likeness.attention.sites import SDXL_KEYS
 from likeness.attention.sources import Window
 from likeness.methods import instantid, instantid_apply
 from likeness.methods.adapter_use import Use
-from likeness.values import Identity
 
 LATENT = 64
 
 
 def rows() -> list[tuple[str, str]]:
-    room = _room()
-    plain, ours, again, controlled = _step_times(room)
+    room = network.room()
+    plain = best_of(5, _one_step(room.model, room.prompt, room.prompt))[0]
+    ours, again, controlled = _step_ratios(room)
+    narrow = _narrow_ratio()
     applied, reapplied = _apply_times(room)
     kept, dropped = _sdxl_bytes()
     projected = _sdxl_projection()
     return [
-        ("one sampling step with an identity, over the plain model", f"{ours / plain:.3f}x"),
-        ("the same, projecting keys and values anew in every layer", f"{again / plain:.3f}x"),
-        ("one sampling step with identity and ControlNet", f"{controlled / plain:.2f}x"),
+        ("one sampling step with an identity, over the plain model", ours),
+        ("the same, projecting keys and values anew in every layer", again),
+        ("one sampling step with identity, network 32 wide, over the plain model", narrow),
+        ("one sampling step with identity and ControlNet", controlled),
         ("a plain step, for scale", f"{plain * 1e3:.0f} ms"),
         ("Apply InstantID, tiny SDXL, first run", f"{applied * 1e3:.1f} ms"),
         ("Apply InstantID, tiny SDXL, same identity again", f"{reapplied * 1e3:.1f} ms"),
@@ -40,53 +43,7 @@ def rows() -> list[tuple[str, str]]:
     ]
 
 
-def _room() -> SimpleNamespace:
-    """A tiny SDXL as MODEL, its ControlNet, an adapter, an identity and prompts."""
-    from likeness_tiny import files, networks
-    from support import instantid_files
-
-    config = networks.CONFIGS["sdxl"](dict(networks.UNETS["sdxl"]))
-    config.set_inference_dtype(torch.float32, None)
-    base = config.get_model({}, "")
-    networks.fill(base.diffusion_model, 0)
-    import comfy.controlnet
-    import comfy.model_management
-    import comfy.model_patcher
-
-    cpu = torch.device("cpu")
-    model = comfy.model_patcher.ModelPatcher(base, load_device=cpu, offload_device=cpu)
-    comfy.model_management.load_models_gpu([model])
-    sites = attention_sites(base.diffusion_model)
-    width = sites[0].context
-    content = instantid_files.adapter((site.hidden for site in sites), width)
-    pooled = torch.zeros(1, networks.UNETS["sdxl"]["adm_in_channels"] - 1536)
-    generator = torch.Generator().manual_seed(0)
-    prompt = [[torch.randn(1, 77, width, generator=generator), {"pooled_output": pooled}]]
-    return SimpleNamespace(
-        model=model,
-        sites=sites,
-        adapter=instantid.parse(content, {}, "tiny"),
-        identity=Identity(torch.randn(1, 512, generator=generator), "glintr100"),
-        prompt=prompt,
-        control=lambda: _control(files.controlnet("sdxl", 3), networks),
-    )
-
-
-def _control(state: dict[str, torch.Tensor], networks: Any) -> Any:
-    import comfy.cldm.cldm
-    import comfy.controlnet
-    import comfy.ops
-
-    config = {**networks.UNETS["sdxl"], **networks.HEADS["sdxl"]}
-    for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
-        config.pop(name)
-    operations = comfy.ops.disable_weight_init
-    net = comfy.cldm.cldm.ControlNet(hint_channels=3, dtype=torch.float32, operations=operations, **config)
-    net.load_state_dict(state)
-    return comfy.controlnet.ControlNet(net.eval(), load_device=torch.device("cpu"), manual_cast_dtype=None)
-
-
-def _step_times(room: SimpleNamespace) -> list[float]:
+def _step_ratios(room: SimpleNamespace) -> list[str]:
     ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
     tokens = instantid.identity_tokens(room.adapter, room.identity)
     source = _ProjectedAnew(tokens, room.adapter.layers.pairs)
@@ -96,7 +53,13 @@ def _step_times(room: SimpleNamespace) -> list[float]:
     controlled = _applied(room, instantid_apply.Settings(Use(0.8)), room.control(), hint)
     plain = (room.model, room.prompt, room.prompt)
     samplers = [_one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
-    return best_of(25, *samplers)
+    return ratios(15, *samplers)
+
+
+def _narrow_ratio() -> str:
+    room = network.room(narrow=True)
+    ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
+    return ratios(60, *(_one_step(model, room.prompt, room.prompt) for model in (room.model, ours)))[0]
 
 
 def _applied(room: SimpleNamespace, settings: Any, control_net: Any = None, keypoints: Any = None) -> Any:
