@@ -24,9 +24,9 @@ QUIET = {
 
 
 def main() -> None:
-    from benchmarks import faces, steps
+    from benchmarks import faces, repair, steps
 
-    rows = [*steps.rows(), *faces.rows()]
+    rows = [*steps.rows(), *repair.rows(), *faces.rows()]
     width = max(len(what) for what, _ in rows)
     print(f"\n| {'what'.ljust(width)} | measured |\n| {'-' * width} | --- |")
     for what, measured in rows:

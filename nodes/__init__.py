@@ -12,6 +12,8 @@ from . import (
     expression_adapter,
     faces,
     freecure,
+    freecure_expression,
+    freecure_sample,
     identity,
     instantid,
     parsing,
@@ -29,6 +31,8 @@ NODES: list[type[io.ComfyNode]] = [
     *expression_adapter.NODES,
     *expression.NODES,
     *freecure.NODES,
+    *freecure_sample.NODES,
+    *freecure_expression.NODES,
 ]
 
 

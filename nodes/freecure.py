@@ -10,6 +10,106 @@ from ..likeness.methods import freecure
 from .common import end_input, start_input
 
 
+def branch_inputs() -> list[io.Input]:
+    """The two models, their prompts, and where the attributes are."""
+    return [
+        io.Model.Input(
+            "personalised",
+            tooltip="The model with the identity in: after Apply InstantID or another.",
+        ),
+        io.Model.Input(
+            "foundation",
+            tooltip=(
+                "The same model without the identity, with the same LoRAs: the model before the identity "
+                "node, or exactly as published, a second Apply InstantID with empty_identity on."
+            ),
+        ),
+        io.Conditioning.Input("positive", tooltip="The prompt of the personalised model."),
+        io.Conditioning.Input("negative", tooltip="Its negative prompt."),
+        io.Conditioning.Input(
+            "foundation_positive",
+            optional=True,
+            tooltip="The prompt of the foundation. Open: the same as positive.",
+        ),
+        io.Conditioning.Input(
+            "foundation_negative",
+            optional=True,
+            tooltip="The negative prompt of the foundation. Open: the same as negative.",
+        ),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip=(
+                "Where the attributes are in the foundation's picture. Open or empty: both models "
+                "are sampled as they are."
+            ),
+        ),
+    ]
+
+
+def repair_inputs() -> list[io.Input]:
+    """How strongly, where in the network and when."""
+    return [
+        io.Float.Input(
+            "cfg",
+            default=5.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="How strictly both follow their prompts.",
+        ),
+        io.Float.Input(
+            "strength",
+            default=1.5,
+            min=-30.0,
+            max=30.0,
+            step=0.05,
+            tooltip=(
+                "How much attributes count. Mode code: 1.5 for SDXL, 0.5 for SD1.5. The paper modes: "
+                "about 2.0."
+            ),
+        ),
+        io.Combo.Input(
+            "mode",
+            options=list(freecure.MODES),
+            default="code",
+            tooltip=(
+                "code: as the authors' program. paper: the printed formula, which also lets unmasked "
+                "tokens in. paper_masked: that formula inside the mask only."
+            ),
+        ),
+        io.String.Input(
+            "layers",
+            default="default",
+            tooltip=(
+                "Which self-attention layers: default, all_up (Flux: single_only, last_half), or block "
+                "numbers in the order they run, such as 12-16 or 3, 5, 8-10."
+            ),
+        ),
+        io.Float.Input(
+            "style_fidelity",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip=(
+                "1: the negative prompt is left alone, as published. 0: it looks at the foundation, too."
+            ),
+        ),
+        start_input("repair"),
+        end_input("repair"),
+        io.Boolean.Input(
+            "experimental",
+            default=False,
+            optional=True,
+            tooltip=(
+                "Let it work on Flux, too, after the paper's text: no code was published for it. SDXL and "
+                "SD1.5 do not need this."
+            ),
+        ),
+    ]
+
+
 class FreeCureGuider(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -29,86 +129,8 @@ class FreeCureGuider(io.ComfyNode):
                 "prompt consistency",
             ],
             inputs=[
-                io.Model.Input(
-                    "personalised",
-                    tooltip="The model with the identity in: after Apply InstantID or another.",
-                ),
-                io.Model.Input(
-                    "foundation",
-                    tooltip=(
-                        "The same model without the identity, with the same LoRAs: the model before the "
-                        "identity node. The authors keep that node and empty its face, which is near to this."
-                    ),
-                ),
-                io.Conditioning.Input("positive", tooltip="The prompt of the personalised model."),
-                io.Conditioning.Input("negative", tooltip="Its negative prompt."),
-                io.Conditioning.Input(
-                    "foundation_positive",
-                    optional=True,
-                    tooltip="The prompt of the foundation. Open: the same as positive.",
-                ),
-                io.Conditioning.Input(
-                    "foundation_negative",
-                    optional=True,
-                    tooltip="The negative prompt of the foundation. Open: the same as negative.",
-                ),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip=(
-                        "Where the attributes are in the foundation's picture. Open or empty: both models "
-                        "are sampled as they are."
-                    ),
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=5.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="How strictly both follow their prompts.",
-                ),
-                io.Float.Input(
-                    "strength",
-                    default=1.5,
-                    min=-30.0,
-                    max=30.0,
-                    step=0.05,
-                    tooltip=(
-                        "How much attributes count. Mode code: 1.5 for SDXL, 0.5 for SD1.5. The paper modes: "
-                        "about 2.0."
-                    ),
-                ),
-                io.Combo.Input(
-                    "mode",
-                    options=list(freecure.MODES),
-                    default="code",
-                    tooltip=(
-                        "code: as the authors' program. paper: the printed formula, which also lets unmasked "
-                        "tokens in. paper_masked: that formula inside the mask only."
-                    ),
-                ),
-                io.String.Input(
-                    "layers",
-                    default="default",
-                    tooltip=(
-                        "Which self-attention layers: default, all_up, or block numbers in the order they "
-                        "run, such as 12-16 or 3, 5, 8-10."
-                    ),
-                ),
-                io.Float.Input(
-                    "style_fidelity",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip=(
-                        "1: the negative prompt is left alone, as published. 0: it looks at the foundation, "
-                        "too."
-                    ),
-                ),
-                start_input("repair"),
-                end_input("repair"),
+                *branch_inputs(),
+                *repair_inputs(),
             ],
             outputs=[
                 io.Guider.Output(
@@ -136,9 +158,10 @@ class FreeCureGuider(io.ComfyNode):
         style_fidelity: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
+        experimental: bool = False,
     ) -> io.NodeOutput:
         prompts = freecure.Prompts(positive, negative, foundation_positive, foundation_negative)
-        repair = freecure.Repair(strength, mode, layers, style_fidelity, start, end)
+        repair = freecure.Repair(strength, mode, layers, style_fidelity, start, end, experimental)
         return io.NodeOutput(freecure.guider(personalised, foundation, prompts, cfg, repair, mask))
 
 

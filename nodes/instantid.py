@@ -119,6 +119,13 @@ class ApplyInstantID(io.ComfyNode):
                     optional=True,
                     tooltip="Where in the picture the identity applies, in the picture's shape.",
                 ),
+                io.Boolean.Input(
+                    "empty_identity",
+                    default=False,
+                    optional=True,
+                    tooltip="Put nobody's face (zeros) through the adapter instead: the foundation that "
+                    "FreeCure compares with, for a second copy of this node.",
+                ),
             ],
             outputs=[
                 io.Model.Output("model", display_name="model", tooltip="The model with the identity."),
@@ -148,9 +155,10 @@ class ApplyInstantID(io.ComfyNode):
         negative_noise: float = 0.0,
         seed: int = 0,
         mask: Any = None,
+        empty_identity: bool = False,
     ) -> io.NodeOutput:
         use = Use(weight, start, end, mask)
-        settings = Settings(use, controlnet_strength, negative_noise, seed)
+        settings = Settings(use, controlnet_strength, negative_noise, seed, empty_identity)
         return io.NodeOutput(
             *apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
         )

@@ -218,16 +218,27 @@ def arc2face_pose(models: FaceModels, image: torch.Tensor) -> None:
     card.save("arc2face_pose")
 
 
-def repair(models: FaceModels, image: torch.Tensor) -> None:
+def freecure_any_adapter(models: FaceModels, image: torch.Tensor) -> None:
     faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "hair and glasses, given back", 24)
+    card.text((256, 34), "hair and glasses, after any adapter", 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
     card.panel(None, (16, 224, 146, 354), "without her")
     card.text((205, 255), "mask", 15, DIM)
     card.arrow(158, 135, 160)
     card.arrow(158, 289, 160)
     card.panel(None, (346, 104, 496, 294), "FreeCure")
-    card.save("freecure_repair")
+    card.save("freecure_any_adapter")
+
+
+def freecure(models: FaceModels, image: torch.Tensor, name: str, title: str, steps: list[str]) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), title, 24)
+    card.panel(around_face(draw_faces(image, faces)), (16, 120, 126, 230), "who")
+    for place, step in enumerate(steps):
+        left = 176 + place * 336 // len(steps)
+        card.arrow(left - 42, 175, 24)
+        card.panel(None, (left, 110, left + 280 // len(steps), 240), step)
+    card.save(name)
 
 
 def mesh_picture(image: torch.Tensor, faces: Faces) -> torch.Tensor:
@@ -250,8 +261,11 @@ def main() -> None:
     models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
     image = photo()
     arc2face = (arc2face_basic, arc2face_mix, arc2face_expression, arc2face_reference, arc2face_pose)
-    for make in (inspect, basic, pose, two_people, reuse, *arc2face, repair):
+    for make in (inspect, basic, pose, two_people, reuse, *arc2face, freecure_any_adapter):
         make(models, image)
+    three = ["without her", "hair, glasses", "repaired"]
+    freecure(models, image, "freecure_instantid", "hair and glasses, given back", three)
+    freecure(models, image, "freecure_expression", "then the expression", ["repaired", "template", "target"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Spec: design README "The attention engine", host_guide.md 4.2 to 4.6.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -123,13 +123,14 @@ def inject(
         else:
             patch = SitePatch((layer, site.key), (injection,), attention, base=current)
         model.set_model_patch_replace(patch, layer, *site.key)
-    ours = dict.fromkeys((*options.get(SITES, ()), *((layer, site.key) for site in sites)))
-    model.model_options["transformer_options"][SITES] = tuple(ours)
-    _hang_wrappers(model)
+    announce(model, [(layer, site.key) for site in sites])
     return model
 
 
-def _hang_wrappers(model: Any) -> None:
+def announce(model: Any, sites: Sequence[tuple[Layer, SiteKey]]) -> None:
+    """Note in a MODEL of our own which layers carry something of ours; hang the wrappers they need."""
+    options = model.model_options["transformer_options"]
+    options[SITES] = tuple(dict.fromkeys((*options.get(SITES, ()), *sites)))
     if model.get_wrappers("diffusion_model", KEY):
         return
     model.add_wrapper_with_key("predict_noise", KEY, with_names)

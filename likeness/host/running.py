@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import comfy.model_management as model_management
 import comfy.utils
 import torch
+from comfy_execution.graph_utils import ExecutionBlocker
+from latent_preview import get_previewer
 
 
 def progress(total: int) -> Callable[[], None]:
@@ -21,6 +24,44 @@ def progress(total: int) -> Callable[[], None]:
         bar.update(1)
 
     return step
+
+
+class StagedProgress:
+    """One progress bar over several runs of samplers and other steps, with the host's previews."""
+
+    def __init__(self, model: Any, total: int) -> None:
+        """model: the MODEL whose latents are previewed; total: all steps of all stages."""
+        self._bar = comfy.utils.ProgressBar(total)
+        self._previewer = get_previewer(model.load_device, model.model.latent_format)
+        self._total, self._done = total, 0
+
+    def stage(self, steps: int) -> Callable[..., None]:
+        """The callback for a sampler of so many steps. Stages are asked for in their order.
+
+        It does not return when the user has cancelled: the host's interrupt passes through.
+        """
+        before, self._done = self._done, self._done + steps
+
+        def callback(step: int, denoised: torch.Tensor, x: torch.Tensor, total_steps: int) -> None:
+            model_management.throw_exception_if_processing_interrupted()
+            shown = None
+            if self._previewer:
+                shown = self._previewer.decode_latent_to_preview_image("JPEG", denoised)
+            # Adaptive samplers count further than they said.
+            self._bar.update_absolute(before + min(step + 1, steps), self._total, shown)
+
+        return callback
+
+    def step(self) -> None:
+        """One step of something that is no sampler; does not return when the user has cancelled."""
+        model_management.throw_exception_if_processing_interrupted()
+        self._done += 1
+        self._bar.update_absolute(self._done, self._total)
+
+
+def blocked(message: str) -> Any:
+    """An output that stops what is connected to it, with this message."""
+    return ExecutionBlocker(message)
 
 
 def to_image(image: torch.Tensor) -> torch.Tensor:

@@ -2,26 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import comfy.model_management as model_management
+import comfy.utils
 import torch
 from comfy.controlnet import ControlBase
 from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler, default_noise_sampler
 from comfy.model_patcher import create_model_options_clone
+from comfy.model_sampling import CONST
+from comfy.sample import fix_empty_latent_channels
 from comfy.sampler_helpers import prepare_mask, prepare_model_patcher
-from comfy.samplers import CFGGuider, calc_cond_batch, cast_to_load_options, process_conds, sampling_function
+from comfy.samplers import (
+    KSAMPLER,
+    CFGGuider,
+    calc_cond_batch,
+    cast_to_load_options,
+    process_conds,
+    sampler_object,
+    sampling_function,
+)
 
 __all__ = [
+    "KSAMPLER",
+    "LATENT_SHAPE_FACTS",
     "BrownianTreeNoiseSampler",
     "CFGGuider",
     "ControlBase",
     "branch_options",
     "calc_cond_batch",
+    "decode",
     "default_noise_sampler",
+    "latent_samples",
+    "noise_between",
+    "noise_level",
     "prepare_mask",
     "process_conds",
+    "run_guider",
+    "run_sampler",
+    "sampler_object",
     "sampling_function",
 ]
+
+#: What an empty LATENT says of itself; no longer true of the one that a sampler makes of it.
+LATENT_SHAPE_FACTS = ("downscale_ratio_spacial", "downscale_ratio_temporal")
+
+
+def run_guider(
+    guider: Any,
+    noise: Any,
+    sampler: Any,
+    sigmas: torch.Tensor,
+    latent: dict[str, Any],
+    callback: Callable[..., None],
+) -> dict[str, Any]:
+    """What SamplerCustomAdvanced does with a GUIDER, NOISE, SAMPLER, SIGMAS and LATENT: another LATENT."""
+    latent = dict(latent)
+    ratios = [latent.pop(name, None) for name in LATENT_SHAPE_FACTS]
+    latent["samples"] = fix_empty_latent_channels(guider.model_patcher, latent["samples"], *ratios)
+    samples = guider.sample(
+        noise.generate_noise(latent),
+        latent["samples"],
+        sampler,
+        sigmas,
+        denoise_mask=latent.get("noise_mask"),
+        callback=callback,
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=noise.seed,
+    )
+    return {**latent, "samples": samples.to(model_management.intermediate_device())}
+
+
+def decode(vae: Any, latent: dict[str, Any]) -> torch.Tensor:
+    """The pictures of a LATENT, [B, H, W, 3]."""
+    images: torch.Tensor = vae.decode(latent["samples"])
+    return images.flatten(0, 1) if images.ndim == 5 else images
 
 
 def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.device) -> dict[str, Any]:
@@ -33,3 +89,55 @@ def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.d
     options["transformer_options"]["sample_sigmas"] = sigmas
     cast_to_load_options(options, device=device, dtype=model.model_dtype())
     return options
+
+
+def latent_samples(model: Any, latent: dict[str, Any]) -> torch.Tensor:
+    """The tensor of a LATENT with the dimensions that MODEL wants (a video model: one of time)."""
+    samples: torch.Tensor = fix_empty_latent_channels(model, latent["samples"])
+    return samples
+
+
+def run_sampler(
+    model: Any,
+    positive: Any,
+    negative: Any,
+    cfg: float,
+    sampler: Any,
+    sigmas: torch.Tensor,
+    samples: torch.Tensor,
+    noise: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    callback: Any = None,
+) -> torch.Tensor:
+    """What Sampler Custom Advanced makes of a latent [B, C, ...], with Disable Noise if noise is None."""
+    guider = CFGGuider(model)
+    guider.set_conds(positive, negative)
+    guider.set_cfg(cfg)
+    if noise is None:
+        noise = torch.zeros(samples.shape, dtype=samples.dtype)
+    quiet = not comfy.utils.PROGRESS_BAR_ENABLED
+    made: torch.Tensor = guider.sample(noise, samples, sampler, sigmas, mask, callback, quiet, seed=0)
+    return made.to(model_management.intermediate_device())
+
+
+def noise_level(model: Any, part: float) -> float | None:
+    """The sigma of MODEL at timestep part * 1000 of its training, part < 1; None for a flow model."""
+    sampling = model.get_model_object("model_sampling")
+    if isinstance(sampling, CONST):
+        return None
+    # The host counts 1000 timesteps from 0 to 999, and its percent from the noisy end.
+    return float(sampling.percent_to_sigma(1 - part * 1000 / 999))
+
+
+def noise_between(model: Any, clean: torch.Tensor, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """The noise [B, C, ...] that makes the host's sampler begin at the latent noisy, given clean.
+
+    noisy: as a sampler that stopped at sigma gave it.
+    """
+    sampling, latent_format = (model.get_model_object(name) for name in ("model_sampling", "latent_format"))
+    clean, noisy = (latent_format.process_in(latent.float()) for latent in (clean, noisy))
+    zero, one = torch.zeros_like(clean), torch.ones_like(clean)
+    begin = sampling.noise_scaling(sigma, zero, noisy)
+    rest = begin - sampling.noise_scaling(sigma, zero, clean)
+    noise: torch.Tensor = rest / sampling.noise_scaling(sigma, one, zero)
+    return noise

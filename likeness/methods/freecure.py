@@ -10,9 +10,12 @@ import torch
 
 from .. import host
 from ..attention.engine import inject
+from ..attention.joint import joint_blocks
 from .adapter_use import Use, kind_of
 from .freecure_attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
-from .freecure_checks import check_conditioning, check_models, check_slots
+from .freecure_checks import check_conditioning, check_experimental, check_models, check_slots
+from .freecure_flux import look_in_flux
+from .freecure_flux_layers import choose_blocks
 from .freecure_guider import FreeCureGuider
 from .freecure_layers import choose_layers, execution_order
 from .freecure_mask import AttributeMask
@@ -29,8 +32,9 @@ class Repair:
     """How the personalised branch looks at the foundation.
 
     strength: 1.5 (SDXL) or 0.5 (SD1.x) added to logits in mode code; about 2.0, a factor, in the paper
-    modes. layers: `default`, `all_up` or numbers in execution order. start and end: parts of the
-    sampling schedule, 0 to 1. Raises ValueError for a mode, fidelity or window that does not exist.
+    modes. layers: `default`, `all_up` (Flux: `single_only`, `last_half`) or numbers in execution order.
+    start and end: parts of the sampling schedule, 0 to 1. experimental: let it work on Flux, too. Raises
+    ValueError for a mode, fidelity or window that does not exist.
     """
 
     strength: float = 1.5
@@ -39,6 +43,7 @@ class Repair:
     style_fidelity: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    experimental: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -87,27 +92,49 @@ def guider(
     prompts or layers that do not fit.
     """
     check_models(personalised, foundation)
+    prompts.check(several_negatives=repair.style_fidelity == 1)
+    tokens = FoundationTokens()
+    look = _look_in_flux if host.is_flux(personalised.model.diffusion_model) else _look_in_unet
+    personalised, foundation, looking = look(personalised, foundation, repair, mask, tokens)
+    made = FreeCureGuider(personalised.clone(), foundation.clone(), tokens, looking, trajectory)
+    made.set_conds(prompts.positive, prompts.negative)
+    made.set_foundation_conds(*prompts.of_foundation())
+    made.set_cfg(cfg)
+    return made
+
+
+def _look_in_unet(
+    personalised: Any, foundation: Any, repair: Repair, mask: torch.Tensor | None, tokens: FoundationTokens
+) -> tuple[Any, Any, Looking | None]:
+    """Both MODELs with their parts of the repair in them, and what is looked at."""
     sites = execution_order(personalised.model.diffusion_model)
     if not sites:
         raise ValueError(
             f"personalised is {kind_of(personalised)}, which has no U-Net self-attention. FreeCure needs an "
-            "SD1.5 or SDXL checkpoint."
+            "SD1.5, SDXL or Flux checkpoint."
         )
     chosen = choose_layers(sites, repair.layers)
-    prompts.check(several_negatives=repair.style_fidelity == 1)
     looking = _looking(personalised, repair, mask, len(chosen))
-    tokens = FoundationTokens()
     if looking is not None:
         if repair.mode == "code" or (mask is not None and mask.ndim == 3 and len(mask) > 1):
             check_slots("personalised", personalised, chosen)
         aware = FoundationAware(tokens, looking, host.with_key_bias)
         personalised = inject(personalised, chosen, aware, host.base_attention, "attn1")
         foundation = inject(foundation, chosen, Recorder(tokens, looking), host.base_attention, "attn1")
-    made = FreeCureGuider(personalised.clone(), foundation.clone(), tokens, looking, trajectory)
-    made.set_conds(prompts.positive, prompts.negative)
-    made.set_foundation_conds(*prompts.of_foundation())
-    made.set_cfg(cfg)
-    return made
+    return personalised, foundation, looking
+
+
+def _look_in_flux(
+    personalised: Any, foundation: Any, repair: Repair, mask: torch.Tensor | None, tokens: FoundationTokens
+) -> tuple[Any, Any, Looking | None]:
+    """The same for Flux."""
+    check_experimental(personalised, repair.experimental)
+    log.info("FreeCure on Flux follows the paper's text; no code was published for it.")
+    blocks = choose_blocks(joint_blocks(personalised.model.diffusion_model), repair.layers)
+    looking = _looking(personalised, repair, mask, len(blocks))
+    if looking is not None:
+        personalised, foundation = look_in_flux(personalised, foundation, blocks, tokens, looking)
+    return personalised, foundation, looking
 
 
 def foundation_guider(foundation: Any, prompts: Prompts, cfg: float) -> FoundationGuider:

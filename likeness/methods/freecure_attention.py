@@ -48,7 +48,10 @@ class Looking:
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """The foundation's part in one layer, for one role: K and V [rows, m, hidden], bias or None."""
+    """The foundation's part in one layer, for one role: K and V, and bias or None.
+
+    K and V are [rows, m, hidden] in a U-Net and [rows, heads, m, size], rotated, in Flux.
+    """
 
     keys: Tensor
     values: Tensor
@@ -93,7 +96,8 @@ class FoundationTokens:
         if (index, role) not in self._kept:
             raise RuntimeError(
                 f"FreeCure: the foundation's {role} prompt has not been through layer {index} at this step: "
-                "another node replaces the sampling code. Take that node out."
+                "another node replaces the sampling code or leaves out layers that it finds unchanged. Take "
+                "that node out."
             )
         return self._kept[index, role]
 
@@ -136,15 +140,16 @@ def _tokens(looking: Looking, k: Tensor, v: Tensor, place: Place) -> Tokens:
     keys, values = chosen.gather(k), chosen.gather(v)
     if looking.mode == "paper_masked":
         keys = keys * looking.strength
-    return Tokens(keys, values, _bias(looking, chosen, keys))
+    return Tokens(keys, values, bias_of(looking, chosen, keys))
 
 
-def _bias(looking: Looking, chosen: Chosen, keys: Tensor) -> Tensor | None:
+def bias_of(looking: Looking, chosen: Chosen, like: Tensor) -> Tensor | None:
     """What is added to the logits of the gathered tokens: [1 or rows, 1, 1, m]."""
     added = looking.strength if looking.mode == "code" else 0.0
     if added == 0 and chosen.there is None:
         return None
-    bias = keys.new_full((len(chosen.numbers), 1, 1, keys.shape[1]), added)
+    rows, most = chosen.numbers.shape
+    bias = like.new_full((rows, 1, 1, most), added)
     if chosen.there is not None:
         bias.masked_fill_(~chosen.there[:, None, None], -torch.inf)
     return bias

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from ..attention.sites import Site
 from .adapter_use import kind_of
+
+#: They take a noise_sampler as their ancestral relatives do, and never add what it draws.
+_ADD_NOTHING = frozenset({"sample_res_multistep", "sample_res_multistep_cfg_pp"})
 
 
 def check_models(personalised: Any, foundation: Any) -> None:
@@ -33,6 +37,16 @@ def check_models(personalised: Any, foundation: Any) -> None:
                 f"{name} runs on several GPUs, which FreeCure cannot keep in step. Take the multi-GPU node "
                 "out."
             )
+
+
+def check_experimental(model: Any, experimental: bool) -> None:
+    """Raises ValueError for a Flux MODEL unless the user asked for what no published code confirms."""
+    if not experimental:
+        raise ValueError(
+            f"personalised is {kind_of(model)}. FreeCure on Flux is experimental: it follows the paper's "
+            "text, because no code was published. Turn experimental on to use it, or connect an SD1.5 or "
+            "SDXL checkpoint."
+        )
 
 
 def _same_weights(one: Any, other: Any) -> bool:
@@ -103,4 +117,19 @@ def check_sampler(sampler: Any) -> None:
         raise ValueError(
             "sampler: s_churn draws other noise for the two pictures. Set s_churn to 0, or use an ancestral "
             "sampler."
+        )
+
+
+def check_deterministic(sampler: Any) -> None:
+    """Raises ValueError for a sampler that adds noise on its way: ancestral, SDE, or with churn."""
+    function = getattr(sampler, "sampler_function", None)
+    options = getattr(sampler, "extra_options", {})
+    name = getattr(function, "__name__", type(sampler).__name__)
+    takes_noise = function is not None and "noise_sampler" in inspect.signature(function).parameters
+    # eta is how much of the noise is new: 0 makes most of them deterministic.
+    adds_noise = options.get("eta", 1 if takes_noise and name not in _ADD_NOTHING else 0) > 0
+    if adds_noise or options.get("s_churn", 0) > 0:
+        raise ValueError(
+            f"sampler: {name.removeprefix('sample_')} adds noise on its way, over what the inversion kept of "
+            "the picture. Use euler, dpmpp_2m or ddim, with eta and s_churn 0 where there are such."
         )

@@ -34,7 +34,7 @@ def choose_layers(sites: tuple[Site, ...], layers: str) -> tuple[Site, ...]:
         return sites[len(sites) - _default_count(sites) :]
     if wanted == "all_up":
         return tuple(site for site in sites if site.key[0] == "output")
-    numbers = set(_numbers(wanted, len(sites)))
+    numbers = set(layer_numbers(wanted, len(sites), "default, all_up"))
     return tuple(site for number, site in enumerate(sites) if number in numbers)
 
 
@@ -44,13 +44,14 @@ def _default_count(sites: tuple[Site, ...]) -> int:
     return max(1, round(len(sites) * share))
 
 
-def _numbers(text: str, count: int) -> list[int]:
+def layer_numbers(text: str, count: int, presets: str) -> list[int]:
+    """The numbers below `count` that a text lists; presets are named in the ValueError for any other text."""
     numbers: list[int] = []
     for part in re.split(r"[,\s]+", text.strip(", ")):
         match = _PART.fullmatch(part)
         if match is None:
             raise ValueError(
-                f"layers: {text!r} is not understood. Write default, all_up, or block numbers in "
+                f"layers: {text!r} is not understood. Write {presets}, or block numbers in "
                 f"execution order from 0 to {count - 1}, such as 12-16 or 3, 5, 8-10."
             )
         first, last = int(match[1]), int(match[2] or match[1])

@@ -14,7 +14,7 @@ from ..host import CFGGuider
 class Trajectory:
     """One run of the foundation alone: what it saw at each call of the network, and where it ended.
 
-    inputs: (sigma, x [B, 4, h, w] on the CPU) in order of the calls.
+    inputs: (sigma, x [B, C, h, w] on the CPU) in order of the calls.
     """
 
     inputs: list[tuple[float, Tensor]] = field(default_factory=list)

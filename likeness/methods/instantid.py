@@ -54,13 +54,18 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
 
 
 def identity_tokens(
-    adapter: InstantID, identity: Identity, negative_noise: float = 0.0, seed: int = 0
+    adapter: InstantID,
+    identity: Identity,
+    negative_noise: float = 0.0,
+    seed: int = 0,
+    empty: bool = False,
 ) -> torch.Tensor:
     """Tokens [2, T, D]: for negative prompts, for positive prompts. Spec 1.3.1, 1.3.2, 1.2.4.
 
     The embedding goes in raw. The negative is the projected zero vector, or uniform noise of the
     given size (0 to 1) from its own seed. Several embeddings are not averaged here: their tokens
-    stand side by side. Raises ValueError for an identity of another recogniser or width.
+    stand side by side. empty: the zero vector in place of every embedding, FreeCure's foundation
+    (pva_freecure_emojidiff.md B.1). Raises ValueError for an identity of another recogniser or width.
     """
     if identity.recogniser != adapter.recogniser:
         raise ValueError(
@@ -75,6 +80,8 @@ def identity_tokens(
             f"identity has vectors of {width} numbers; {adapter.name} takes "
             f"{adapter.projector.embedding_width}."
         )
+    if empty:
+        embeddings = torch.zeros_like(embeddings)
     nobody = torch.zeros(1, 1, width)
     if negative_noise:
         generator = torch.Generator().manual_seed(seed)

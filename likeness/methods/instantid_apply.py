@@ -26,12 +26,16 @@ Conditioning = list[Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """Strength, time and place of the identity; the ControlNet's strength; the negative's noise."""
+    """Strength, time and place of the identity; the ControlNet's strength; the negative's noise.
+
+    empty: nobody's face (zeros) goes through the adapter instead, as in FreeCure's foundation.
+    """
 
     use: Use
     controlnet_strength: float = 0.8
     negative_noise: float = 0.0
     seed: int = 0
+    empty: bool = False
 
 
 def apply(
@@ -52,7 +56,7 @@ def apply(
     """
     use = settings.use
     sites, numbers = adapter.layers.match(model.model.diffusion_model, kind_of(model), NEEDS)
-    tokens = identity_tokens(adapter, identity, settings.negative_noise, settings.seed)
+    tokens = identity_tokens(adapter, identity, settings.negative_noise, settings.seed, settings.empty)
     control = _control(control_net, keypoints, settings, adapter.projector.token_width)
     if use.nothing("Apply InstantID"):
         return model, positive, negative

@@ -34,11 +34,13 @@ def room(pack: Any) -> SimpleNamespace:
     apply = pack.node("LikenessApplyInstantID")
     positive, negative = GOLDEN.conditioning("positive"), GOLDEN.conditioning("negative")
 
-    def with_identity(identity: Any) -> Any:
-        given = {"instantid": adapter, "positive": positive, "negative": negative, "weight": 1.0}
-        return apply.execute(model=base, identity=identity, **given)[0]
+    identity = values.Identity(GOLDEN["in.face_embedding"], "glintr100")
 
-    personalised = with_identity(values.Identity(GOLDEN["in.face_embedding"], "glintr100"))
+    def with_identity(empty: bool) -> Any:
+        given = {"instantid": adapter, "positive": positive, "negative": negative, "weight": 1.0}
+        return apply.execute(model=base, identity=identity, empty_identity=empty, **given)[0]
+
+    personalised = with_identity(empty=False)
     mask = torch.zeros(1, HEIGHT, WIDTH)
     mask[:, : HEIGHT // 2, WIDTH // 4 :] = 1
 
@@ -359,9 +361,8 @@ def test_the_foundation_never_sees_the_identity_and_the_identity_stays(room: Any
     assert differ(run(room.guide(personalised=room.base), room.noise), run(room.guide(), room.noise))
 
 
-def test_a_zero_identity_is_a_foundation(room: Any) -> None:
-    nobody = SimpleNamespace(embeddings=torch.zeros(1, 512), weights=None, recogniser="glintr100")
-    zero = room.with_identity(nobody)
+def test_an_empty_identity_is_a_foundation(room: Any) -> None:
+    zero = room.with_identity(empty=True)
     guider = room.guide(foundation=zero)
     found = run(guider, room.noise)
     assert relative_error(guider.foundation_latent, plain(room, zero, room.noise)) < 1e-6

@@ -303,3 +303,30 @@ def test_merged_tokens_are_refused() -> None:
     own = [x[:, ::2] for x in tensors(1, 11)]
     with pytest.raises(ValueError, match="merges or tiles tokens"):
         Recorder(FoundationTokens(), looking(picture_masks(1), "code", 1.5)).attend(base, *own, place([0]))
+
+
+#: (tokens, width) of the layers of the second half of the real networks, in the order they run.
+SDXL_UP = [(1024, 1280)] * 30 + [(4096, 640)] * 6
+SD1_UP = [(256, 1280)] * 3 + [(1024, 640)] * 3 + [(4096, 320)] * 3
+
+
+@pytest.mark.parametrize(
+    "layers, latent, mebibytes",
+    [(SDXL_UP[16:], 128, 130), (SDXL_UP, 128, 210), (SD1_UP[3:], 64, 22.5)],
+    ids=["SDXL default", "SDXL all_up", "SD1.5 default"],
+)
+def test_the_store_of_real_networks_is_as_large_as_the_spec_says(
+    layers: list[tuple[int, int]], latent: int, mebibytes: float
+) -> None:
+    """B.4, one picture at 1024 or 512 pixels in fp16: all tokens, then a quarter of them."""
+    for share in (1, 4):
+        mask = torch.zeros(1, latent, latent)
+        mask[:, : latent // share] = 1
+        tokens, look = FoundationTokens(), looking(mask, "code", 1.5)
+        for index, (count, width) in enumerate(layers):
+            side = int(count**0.5)
+            options = {"activations_shape": [1, 1, side, side], "original_shape": [1, 4, latent, latent]}
+            call = Call.read({**options, "cond_or_uncond": [0]})
+            x = torch.empty(1, count, width, dtype=torch.float16, device="meta")
+            Recorder(tokens, look).attend(lambda q, *_: q, x, x, x, Place(index, call, options))
+        assert tokens.bytes == mebibytes * 2**20 / share

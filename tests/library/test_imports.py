@@ -16,6 +16,7 @@ HOST_MODULES = {
     "comfy_execution",
     "comfy_extras",
     "folder_paths",
+    "latent_preview",
     "nodes",
     "server",
     "execution",

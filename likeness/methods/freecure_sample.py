@@ -1,0 +1,186 @@
+"""FreeCure from start to end: foundation, attribute mask, repair, expression. Spec: B.3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import host
+from ..attention.masks import PIXELS_PER_LATENT
+from ..faces.label_masks import class_masks, freecure_mask
+from ..faces.parsing import parse_pictures
+from . import freecure
+from .freecure import Prompts, Repair
+from .freecure_checks import check_deterministic
+from .freecure_expression import expression_steps, repair_expression
+
+#: LATENT of the host: a dict with `samples` [B, C, h, w], and `noise_mask`.
+Latent = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How all stages are sampled: the host's NOISE, SAMPLER, SIGMAS and LATENT, and cfg."""
+
+    noise: Any
+    sampler: Any
+    sigmas: Tensor
+    latent: Latent
+    cfg: float
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Where attributes come from: a mask [B, H, W], or classes of a face parser in the decoded picture.
+
+    parser is the host-managed network of LikenessLoadFaceParser, classes are its numbers.
+    """
+
+    mask: Tensor | None = None
+    vae: Any = None
+    parser: Any = None
+    classes: Sequence[int] = ()
+
+    def check(self) -> None:
+        """Raises ValueError when there is neither a mask nor all that makes one."""
+        if self.mask is not None:
+            return
+        missing = [name for name, value in (("vae", self.vae), ("face_parser", self.parser)) if value is None]
+        if missing:
+            raise ValueError(
+                f"{' and '.join(missing)} not connected: FreeCure finds the attributes in the foundation's "
+                "picture with both. Or connect a mask."
+            )
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the expression repair goes back and forth with; see repair_expression.
+
+    target None: the foundation's prompt. Raises ValueError without a template.
+    """
+
+    template: Any
+    target: Any = None
+    gamma: float = 0.5
+    inversion_cfg: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.template is None:
+            raise ValueError(
+                "template is not connected: the expression repair needs a prompt without any attribute, "
+                "such as 'a man'. Or set repair to attributes."
+            )
+
+
+@dataclass(frozen=True)
+class Result:
+    """LATENTs and the attribute mask [B, H, W]; personalised is None unless it was asked for."""
+
+    latent: Latent
+    personalised: Latent | None
+    foundation: Latent
+    mask: Tensor
+
+
+def sample(
+    personalised: Any,
+    foundation: Any,
+    prompts: Prompts,
+    repair: Repair,
+    run: Run,
+    attributes: Attributes,
+    expression: Expression | None = None,
+    compare: bool = False,
+) -> Result:
+    """Sample the foundation, find its attributes, sample the personalised picture with them.
+
+    The foundation's way is kept, so that the second run goes it again with one row a step, not two.
+    compare: sample the personalised picture as it is, too. expression: repair it afterwards.
+    Raises ValueError, naming the input, for what does not fit.
+    """
+    attributes.check()
+    if expression is not None:
+        check_deterministic(run.sampler)
+    # Whatever is wrong with models, prompts or layers is said before the first step, with any mask.
+    freecure.guider(personalised, foundation, prompts, run.cfg, repair, torch.ones(1, 1, 1))
+    progress = host.StagedProgress(personalised, _steps(foundation, run, attributes, expression, compare))
+    steps = len(run.sigmas) - 1
+
+    alone = freecure.foundation_guider(foundation, prompts, run.cfg)
+    found = _drawn(alone, run, progress.stage(steps))
+    mask, looked_at = _masks(attributes, found, progress.step)
+    guider = freecure.guider(
+        personalised, foundation, prompts, run.cfg, repair, looked_at, trajectory=alone.trajectory
+    )
+    refined = _drawn(guider, run, progress.stage(steps))
+    plain = None
+    if compare:
+        plain = _drawn(_plain(personalised, prompts, run.cfg), run, progress.stage(steps))
+    if expression is not None:
+        refined = _expressed(foundation, refined, prompts, run, expression, progress.stage)
+    return Result(refined, plain, found, mask)
+
+
+def _steps(
+    foundation: Any, run: Run, attributes: Attributes, expression: Expression | None, compare: bool
+) -> int:
+    """All that the progress bar counts: sampling steps, decoding, and each parsed picture."""
+    if len(run.sigmas) < 2:
+        raise ValueError("sigmas holds no step: there is nothing to draw. Give Basic Scheduler steps.")
+    drawings = (3 if compare else 2) * (len(run.sigmas) - 1)
+    looking = 0 if attributes.mask is not None else 1 + len(run.latent["samples"])
+    later = 0 if expression is None else sum(expression_steps(foundation, run.sigmas, expression.gamma))
+    return drawings + looking + later
+
+
+def _drawn(guider: Any, run: Run, callback: Callable[..., None]) -> Latent:
+    return host.run_guider(guider, run.noise, run.sampler, run.sigmas, run.latent, callback)
+
+
+def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
+    guider = host.CFGGuider(personalised)
+    guider.set_conds(prompts.positive, prompts.negative)
+    guider.set_cfg(cfg)
+    return guider
+
+
+def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor]:
+    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it."""
+    if attributes.mask is not None:
+        return attributes.mask, attributes.mask
+    images = host.decode(attributes.vae, found)
+    step()
+    parsed = parse_pictures(attributes.parser.ready(), images, lambda total: step)
+    mask = class_masks(parsed, attributes.classes)
+    height, width = (max(1, side // PIXELS_PER_LATENT) for side in mask.shape[-2:])
+    return mask, freecure_mask(mask, (height, width))
+
+
+def _expressed(
+    foundation: Any,
+    latent: Latent,
+    prompts: Prompts,
+    run: Run,
+    expression: Expression,
+    stage: Callable[[int], Callable[..., None]],
+) -> Latent:
+    positive, negative = prompts.of_foundation()
+    made = repair_expression(
+        foundation,
+        latent,
+        expression.template,
+        positive if expression.target is None else expression.target,
+        negative,
+        run.sampler,
+        run.sigmas,
+        gamma=expression.gamma,
+        cfg=run.cfg,
+        inversion_cfg=expression.inversion_cfg,
+        stage=stage,
+    )
+    return made.latent
