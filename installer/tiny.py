@@ -27,6 +27,8 @@ CHECKPOINT = "tiny_sdxl.safetensors"
 INSTANTID = "tiny_instantid.safetensors"
 ARC2FACE = "tiny_arc2face.safetensors"
 LARGEST_SIDE = 256
+#: Inputs that hold a size in pixels.
+SIZES = ("width", "height", "size")
 STEPS = 4
 
 
@@ -87,7 +89,7 @@ def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
     for node in prompt.values():
         inputs = node["inputs"]
         inputs.update(_stand_ins(node["class_type"], inputs, arc2face))
-        for name in ("width", "height"):
+        for name in SIZES:
             if _is_number(inputs.get(name)):
                 inputs[name] = math.ceil(inputs[name] / divisor / 8) * 8
         if _is_number(inputs.get("steps")):
@@ -96,7 +98,7 @@ def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sizes(prompt: dict[str, Any]) -> list[float]:
-    found = [node["inputs"].get(name) for node in prompt.values() for name in ("width", "height")]
+    found = [node["inputs"].get(name) for node in prompt.values() for name in SIZES]
     return [size for size in found if _is_number(size)]
 
 

@@ -14,8 +14,10 @@ import torch
 
 FACE_MODELS = "LIKENESS_FACE_MODELS"
 FACES = "LIKENESS_FACES"
+CROPS = "LIKENESS_CROPS"
 IDENTITY = "LIKENESS_IDENTITY"
 INSTANTID = "LIKENESS_INSTANTID"
+FACE_TOKENS = "LIKENESS_FACE_TOKENS"
 EXPRESSION = "LIKENESS_EXPRESSION"
 EXPRESSION_ADAPTER = "LIKENESS_EXPRESSION_ADAPTER"
 
@@ -124,6 +126,41 @@ class Faces:
     def __repr__(self) -> str:
         w, h = self.size
         return f"Faces({[len(found) for found in self.faces]} in {len(self.faces)} pictures {w}x{h})"
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Square pictures cut out around faces, and the way back.
+
+    images [N, S, S, 3] float32: the crops as they were cut. maps [N, 2, 3] float64: each takes a place in
+    its crop, (0, 0) the left top and (1, 1) the right bottom corner, to pixels of the picture (pixel 0
+    spans 0 to 1). pictures: which picture each crop is from, -1 for one that stands in for a missing face.
+    indices: each picture's place in the batch that was searched. size: their width and height.
+    """
+
+    images: torch.Tensor
+    maps: torch.Tensor
+    pictures: tuple[int, ...]
+    indices: tuple[int, ...]
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        count, height, width = self.images.shape[:3]
+        if height != width or tuple(self.images.shape) != (count, width, width, 3):
+            raise ValueError(f"Crops must be squares [N, S, S, 3], not {list(self.images.shape)}.")
+        if tuple(self.maps.shape) != (count, 2, 3) or len(self.pictures) != count:
+            raise ValueError(
+                f"{count} crops come with {len(self.maps)} maps and the places of {len(self.pictures)}."
+            )
+
+    @property
+    def side(self) -> int:
+        """Width and height of a crop in pixels."""
+        return int(self.images.shape[1])
+
+    def __repr__(self) -> str:
+        w, h = self.size
+        return f"Crops({len(self.pictures)} of {self.side}x{self.side} from pictures {w}x{h})"
 
 
 @dataclass(frozen=True, eq=False)

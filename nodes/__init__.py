@@ -8,6 +8,10 @@ from ..likeness import host
 from . import (
     algebra,
     arc2face,
+    compat_arc2face,
+    compat_arc2face_generate,
+    compat_instantid,
+    crops,
     expression,
     expression_adapter,
     faces,
@@ -16,16 +20,26 @@ from . import (
     freecure_sample,
     identity,
     instantid,
+    interop,
+    keypoints,
     parsing,
     regions,
+    replacements,
+    score,
+    select,
 )
 
 NODES: list[type[io.ComfyNode]] = [
     *faces.NODES,
+    *select.NODES,
+    *interop.NODES,
     *identity.NODES,
     *algebra.NODES,
+    *score.NODES,
     *regions.NODES,
+    *keypoints.NODES,
     *parsing.NODES,
+    *crops.NODES,
     *instantid.NODES,
     *arc2face.NODES,
     *expression_adapter.NODES,
@@ -33,12 +47,16 @@ NODES: list[type[io.ComfyNode]] = [
     *freecure.NODES,
     *freecure_sample.NODES,
     *freecure_expression.NODES,
+    *compat_instantid.NODES,
+    *compat_arc2face.NODES,
+    *compat_arc2face_generate.NODES,
 ]
 
 
 class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
         host.register_model_folders()
+        await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from comfy_api.latest import io
+
+from ..likeness.values import RECOGNISERS
+
+_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50")
+
+
+def recogniser_names() -> list[str]:
+    """The recognisers, those most asked for first."""
+    return [name for name in _ORDER if name in RECOGNISERS]
 
 
 def weight_input(tooltip: str, default: float, largest: float) -> io.Float.Input:
@@ -49,3 +61,19 @@ def mask_edge_inputs() -> list[io.Int.Input]:
             tooltip="Fade the edge over so many pixels each way.",
         ),
     ]
+
+
+def compat_schema(
+    node_id: str, display_name: str, description: str, inputs: Sequence[Any], outputs: Sequence[Any]
+) -> io.Schema:
+    """The schema of a node that stands in for another pack's, out of the way of who makes new graphs."""
+    return io.Schema(
+        node_id=node_id,
+        display_name=display_name,
+        category="Likeness/Compatibility",
+        description=f"{description} For graphs that were made for another pack.",
+        search_aliases=["old workflow", "compatibility", display_name.removesuffix(" (Old Graphs)")],
+        is_deprecated=True,
+        inputs=list(inputs),
+        outputs=list(outputs),
+    )

@@ -1,4 +1,4 @@
-"""Faces: load the models, detect, select, draw."""
+"""Faces: load the models, detect, draw."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces import choose
 from ..likeness.faces.detect import detect
 from ..likeness.faces.draw import draw_faces
 from ..likeness.faces.models import FaceModels, default_pack
@@ -75,6 +74,11 @@ class LoadFaceModels(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, provider: str | None) -> bool:
+        # Old graphs of other packs write ROCM. What is no provider at all is told in execute.
+        return True
+
+    @classmethod
     def execute(cls, pack: str, provider: str = "auto") -> io.NodeOutput:
         return io.NodeOutput(FaceModels.open(pack, provider))
 
@@ -123,44 +127,6 @@ class DetectFaces(io.ComfyNode):
         return io.NodeOutput(faces, faces.count, faces.count > 0)
 
 
-class SelectFaces(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="LikenessSelectFaces",
-            display_name="Select Faces",
-            category="Likeness/Faces",
-            description="Puts the faces of each picture in an order and keeps those at the places you name.",
-            search_aliases=["choose face", "largest face", "face index", "filter faces", "sort faces"],
-            inputs=[
-                FacesType.Input("faces", tooltip="From Detect Faces."),
-                io.Combo.Input(
-                    "by",
-                    options=list(choose.ORDERS),
-                    default="largest",
-                    tooltip="The order in which places are counted. Index list keeps the order of the input: "
-                    "best score first after Detect Faces.",
-                ),
-                io.String.Input(
-                    "indices",
-                    default="0",
-                    tooltip="Which places to keep, counted from 0: 0 is the first, 0,2 the first and the "
-                    "third, 1-3 the second to the fourth, -1 the last; all or nothing keeps every face.",
-                ),
-                if_no_face_input(),
-            ],
-            outputs=faces_outputs(),
-        )
-
-    @classmethod
-    def execute(
-        cls, faces: Any, by: str = "largest", indices: str = "0", if_no_face: str = ERROR
-    ) -> io.NodeOutput:
-        advice = f"The places {indices!r} pick none there: choose other indices, or set if_no_face to skip."
-        chosen = apply_policy(choose.select(faces, by, indices), if_no_face, advice)
-        return io.NodeOutput(chosen, chosen.count, chosen.count > 0)
-
-
 class DrawFaces(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -184,4 +150,4 @@ class DrawFaces(io.ComfyNode):
         return io.NodeOutput(host.to_image(draw_faces(image, faces)))
 
 
-NODES: list[type[io.ComfyNode]] = [LoadFaceModels, DetectFaces, SelectFaces, DrawFaces]
+NODES: list[type[io.ComfyNode]] = [LoadFaceModels, DetectFaces, DrawFaces]

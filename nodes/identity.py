@@ -7,13 +7,14 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness import host
-from ..likeness.faces.embed import identify
+from ..likeness.faces.embed import ONLY, identify
 from ..likeness.faces.models import default_pack
-from ..likeness.identity import COMBINATIONS, fingerprint, load_named, save_numbered
-from ..likeness.values import FACE_MODELS, FACES, IDENTITY, RECOGNISERS
+from ..likeness.faces.portraits import portraits
+from ..likeness.identity import ANY, COMBINATIONS, fingerprint, load_named, people_of, save_numbered
+from ..likeness.values import FACE_MODELS, FACES, IDENTITY
+from .common import recogniser_names
 
 IdentityType = io.Custom(IDENTITY)
-_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50")
 
 
 class EmbedFaces(io.ComfyNode):
@@ -35,11 +36,11 @@ class EmbedFaces(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "recogniser",
-                    options=[name for name in _ORDER if name in RECOGNISERS],
+                    options=[*recogniser_names(), ONLY],
                     default="sface" if default_pack() == "embedded" else "glintr100",
                     tooltip="Whose vectors. InstantID needs glintr100 and Arc2Face arc2face, both of the "
                     "pack antelopev2; sface belongs to the pack embedded. They can't stand in for each "
-                    "other.",
+                    f"other. {ONLY}: for models of another pack, such as buffalo_l.",
                 ),
                 io.Combo.Input(
                     "combine",
@@ -60,19 +61,41 @@ class EmbedFaces(io.ComfyNode):
 class SaveIdentity(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
+        other = IdentityType.Input("identity", tooltip="One more person for the same file.")
         return io.Schema(
             node_id="LikenessSaveIdentity",
             display_name="Save Identity",
             category="Likeness/Identity",
-            description="Writes an identity to models/identities under the next free number, for Load "
-            "Identity.",
-            search_aliases=["save face", "save embedding", "export face", "face model"],
+            description="Writes one or several people to a file in models/identities under the next free "
+            "number, for Load Identity.",
+            search_aliases=["save face", "save embedding", "export face", "face model", "face library"],
             inputs=[
-                IdentityType.Input("identity", tooltip="What to save."),
+                IdentityType.Input("identity", tooltip="Who to save."),
                 io.String.Input(
                     "filename_prefix",
                     default="identity",
                     tooltip="Name of the file before its number; folder/name makes a folder.",
+                ),
+                io.Autogrow.Input(
+                    "others",
+                    template=io.Autogrow.TemplatePrefix(other, prefix="identity_", min=0, max=15),
+                    optional=True,
+                    tooltip="More people for the same file, or the same person as another recogniser sees "
+                    "them.",
+                ),
+                io.String.Input(
+                    "names",
+                    default="",
+                    optional=True,
+                    placeholder="anna, ben",
+                    tooltip="A name for each identity, in the order of the sockets, with commas between. "
+                    "Empty: Load Identity knows them by number.",
+                ),
+                io.Custom(FACES).Input(
+                    "faces",
+                    optional=True,
+                    tooltip="Whose picture the file gets: the first face, or one face for each identity. The "
+                    "page's model library shows it. Open: no picture is kept.",
                 ),
             ],
             outputs=[],
@@ -80,8 +103,19 @@ class SaveIdentity(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, identity: Any, filename_prefix: str = "identity") -> io.NodeOutput:
-        return io.NodeOutput(ui=ui.PreviewText(f"Saved {save_numbered(identity, filename_prefix)}"))
+    def execute(
+        cls,
+        identity: Any,
+        filename_prefix: str = "identity",
+        others: io.Autogrow.Type | None = None,
+        names: str = "",
+        faces: Any = None,
+    ) -> io.NodeOutput:
+        people = people_of(identity, others, names)
+        pictures = None if faces is None else portraits(faces, len(people))
+        path = save_numbered(people, filename_prefix, pictures)
+        told = ui.PreviewText(f"Saved {path}").as_dict()
+        return io.NodeOutput(ui=told if pictures is None else {**told, **_shown(cls, pictures)})
 
 
 class LoadIdentity(io.ComfyNode):
@@ -91,18 +125,34 @@ class LoadIdentity(io.ComfyNode):
             node_id="LikenessLoadIdentity",
             display_name="Load Identity",
             category="Likeness/Identity",
-            description="Reads an identity that Save Identity wrote. No picture and no face model is needed.",
-            search_aliases=["load face", "load embedding", "import face", "face model"],
+            description="Reads an identity that Save Identity wrote, and shows its picture. No photo and no "
+            "face model is needed.",
+            search_aliases=["load face", "load embedding", "import face", "face model", "face library"],
             inputs=[
                 io.Combo.Input(
                     "file", options=host.list_models("identities"), tooltip="A file of models/identities."
-                )
+                ),
+                io.String.Input(
+                    "person",
+                    default="",
+                    optional=True,
+                    tooltip="Who, of a file with several people: a name, or a number counted from 0. Empty: "
+                    "the first.",
+                ),
+                io.Combo.Input(
+                    "recogniser",
+                    options=[ANY, *recogniser_names()],
+                    default=ANY,
+                    optional=True,
+                    tooltip="Take only an identity made by this recogniser, and stop if there is none: "
+                    "glintr100 for InstantID, arc2face for Arc2Face.",
+                ),
             ],
             outputs=[IdentityType.Output("identity", display_name="identity", tooltip="Who was saved.")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file: str | None) -> str:
+    def fingerprint_inputs(cls, file: str | None, person: str = "", recogniser: str = ANY) -> str:
         return fingerprint(file)
 
     @classmethod
@@ -111,8 +161,15 @@ class LoadIdentity(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(load_named(file))
+    def execute(cls, file: str, person: str = "", recogniser: str = ANY) -> io.NodeOutput:
+        identity, picture = load_named(file, person, recogniser)
+        return io.NodeOutput(identity, ui=None if picture is None else _shown(cls, picture))
+
+
+def _shown(cls: type[io.ComfyNode], pictures: Any) -> dict[str, Any]:
+    """Pictures for the page to show on the node."""
+    shown: dict[str, Any] = ui.PreviewImage(pictures, cls=cls).as_dict()
+    return shown
 
 
 NODES: list[type[io.ComfyNode]] = [EmbedFaces, SaveIdentity, LoadIdentity]

@@ -13,7 +13,7 @@ from typing import Any
 
 STORE = Path(__file__).with_name("node_sockets.json")
 GROWING = "COMFY_AUTOGROW_V3"
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR"}
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "COMFY_DYNAMICCOMBO_V3"}
 
 
 @dataclass(frozen=True)

@@ -5,78 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from installer.paths import shared_models
+from likeness.algebra.score import score_faces
+from likeness.algebra.score_sheet import draw_sheet
 from likeness.faces.choose import select
+from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
 from likeness.faces.draw import draw_faces
+from likeness.faces.edit_keypoints import edit_keypoints
 from likeness.faces.embed import identify
 from likeness.faces.keypoints import keypoint_images
 from likeness.faces.masks import face_masks
-from likeness.faces.mesh import landmarks
 from likeness.faces.models import FaceModels
-from likeness.faces.pixels import rgb8
-from likeness.values import Faces
 
-from .ui_workflow import WORKFLOWS
-
-SIZE = (512, 384)
-BACKGROUND, FRAME, INK, DIM = (24, 26, 31), (92, 98, 112), (236, 238, 242), (150, 156, 170)
-LEFT, RIGHT = (38, 66, 92), (92, 66, 38)
-Box = tuple[int, int, int, int]
-
-
-def photo() -> torch.Tensor:
-    """NASA's portrait of an astronaut, [1, 512, 512, 3], 0 to 1."""
-    from skimage.data import astronaut
-
-    return torch.from_numpy(astronaut())[None].float() / 255
-
-
-class Card:
-    """A thumbnail in the making."""
-
-    def __init__(self) -> None:
-        self.picture = Image.new("RGB", SIZE, BACKGROUND)
-        self.draw = ImageDraw.Draw(self.picture)
-
-    def panel(self, image: torch.Tensor | None, box: Box, label: str = "") -> None:
-        """An IMAGE filled into box (left, top, right, bottom), or an empty frame; label below."""
-        left, top, right, bottom = box
-        if image is not None:
-            picture = Image.fromarray((image[0].numpy() * 255).round().astype(np.uint8))
-            self.picture.paste(_cover(picture, (right - left, bottom - top)), (left, top))
-        self.draw.rectangle(box, outline=FRAME, width=1)
-        if label:
-            self.text(((left + right) // 2, bottom + 16), label, 15, DIM)
-
-    def text(self, centre: tuple[int, int], text: str, size: int, colour: Any = INK) -> None:
-        self.draw.text(centre, text, fill=colour, anchor="mm", font=ImageFont.load_default(size))
-
-    def arrow(self, x: int, y: int, length: int = 26) -> None:
-        self.draw.line((x, y, x + length, y), fill=INK, width=3)
-        self.draw.polygon([(x + length + 6, y), (x + length - 4, y - 7), (x + length - 4, y + 7)], fill=INK)
-
-    def save(self, name: str) -> None:
-        self.picture.save(WORKFLOWS / f"{name}.jpg", quality=88)
-
-
-def _cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    scale = max(size[0] / picture.width, size[1] / picture.height)
-    large = picture.resize(
-        (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS
-    )
-    left, top = (large.width - size[0]) // 2, (large.height - size[1]) // 2
-    return large.crop((left, top, left + size[0], top + size[1]))
-
-
-def around_face(image: torch.Tensor) -> torch.Tensor:
-    return image[:, 20:300, 84:364]
+from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, ball, cells, mesh_picture, photo
 
 
 def inspect(models: FaceModels, image: torch.Tensor) -> None:
@@ -90,6 +36,23 @@ def inspect(models: FaceModels, image: torch.Tensor) -> None:
         left = 16 + i * 164
         card.panel(around_face(picture), (left, 96, left + 152, 296), label)
     card.save("faces_inspect")
+
+
+def edit(models: FaceModels, image: torch.Tensor) -> None:
+    """The points that were found, and the same face made larger, tilted, and turned to the side."""
+    found, card = select(detect(models, image)), Card()
+    points = found.faces[0][0].keypoints
+    middle = points.mean(dim=0)
+    turned = (points - middle) @ torch.tensor([[1.4, -0.5], [0.5, 1.4]]) + middle
+    turned[2] += torch.tensor([14.0, 4.0])
+    moved = edit_keypoints(found, json.dumps([{"face": 0, "points": turned.tolist()}]))
+    card.text((256, 40), "move the points of a face", 24)
+    card.panel(around_face(draw_faces(image, found)), (16, 104, 156, 284), "found")
+    card.arrow(163, 194, 16)
+    card.panel(around_face(keypoint_images(found)), (192, 104, 332, 284), "drag them")
+    card.arrow(339, 194, 16)
+    card.panel(around_face(keypoint_images(moved)), (368, 104, 496, 284), "placed")
+    card.save("keypoints_edit")
 
 
 def basic(models: FaceModels, image: torch.Tensor) -> None:
@@ -131,6 +94,24 @@ def two_people(models: FaceModels, image: torch.Tensor) -> None:
     card.save("instantid_two_people")
 
 
+def detailer(models: FaceModels, image: torch.Tensor) -> None:
+    """The photo beside its mirror image stands for two people."""
+    both, card = torch.cat([image[:, 20:390, 64:384], image[:, 20:390, 64:384].flip(2)], dim=2), Card()
+    faces = select(detect(models, both), "left to right", "all")
+    crops, _ = crop_faces(faces, 256)
+    card.text((256, 34), "each face drawn anew, and put back", 24)
+    card.panel(draw_faces(both, faces), (16, 140, 200, 246), "a photo")
+    for i in range(2):
+        top = 70 + i * 142
+        card.arrow(206, top + 60, 16)
+        card.panel(crops.images[i : i + 1], (236, top, 356, top + 120))
+        card.arrow(362, top + 60, 16)
+        card.panel(None, (392, top, 496, top + 120))
+        card.text((444, top + 60), "SDXL", 18, DIM)
+    card.text((366, 356), "as another person", 15, DIM)
+    card.save("face_detailer")
+
+
 def reuse(models: FaceModels, image: torch.Tensor) -> None:
     """An identity as it is: 512 numbers, one cell each."""
     card = Card()
@@ -142,15 +123,31 @@ def reuse(models: FaceModels, image: torch.Tensor) -> None:
     card.save("identity_reuse")
 
 
+def score(models: FaceModels, image: torch.Tensor) -> None:
+    """The photo coarse, mirrored, nearly black and cut up: really scored."""
+    who, card = identify(models, select(detect(models, image)), "sface", "mean"), Card()
+    coarse = image[:, ::13, ::13].repeat_interleave(13, 1).repeat_interleave(13, 2)[:, :512, :512]
+    batch = torch.cat([coarse, image.flip(2), image * 0.06, image.roll((256, 256), (1, 2))])
+    scores = score_faces(models, batch, who, if_no_face="skip")
+    card.text((256, 30), "the most like of several", 24)
+    card.panel(around_face(image), (24, 130, 174, 280), "who")
+    card.arrow(184, 205)
+    card.panel(draw_sheet(scores), (226, 56, 496, 360))
+    card.save("score_pictures")
+
+
+def exchange(models: FaceModels, image: torch.Tensor) -> None:
+    faces, card = select(detect(models, image)), Card()
+    card.text((256, 34), "faces to and from ComfyUI's nodes", 24)
+    card.panel(around_face(draw_faces(image, faces)), (24, 110, 204, 290), "faces")
+    card.arrow(236, 175)
+    card.arrow(236, 225)
+    card.panel(around_face(mesh_picture(image, faces)), (308, 110, 488, 290), "landmarks, boxes")
+    card.save("faces_exchange")
+
+
 def vector_of(models: FaceModels, image: torch.Tensor) -> torch.Tensor:
     return identify(models, select(detect(models, image)), "sface", "mean").embeddings[0]
-
-
-def cells(vector: torch.Tensor) -> torch.Tensor:
-    """512 numbers as 32 x 16 coloured cells, [1, 256, 128, 3]."""
-    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, 32, 16, 1)
-    cold, warm = torch.tensor((40, 90, 150)) / 255, torch.tensor((240, 170, 80)) / 255
-    return (cold * (1 - level) + warm * level).repeat_interleave(8, 1).repeat_interleave(8, 2)
 
 
 def arc2face_basic(models: FaceModels, image: torch.Tensor) -> None:
@@ -241,27 +238,12 @@ def freecure(models: FaceModels, image: torch.Tensor, name: str, title: str, ste
     card.save(name)
 
 
-def mesh_picture(image: torch.Tensor, faces: Faces) -> torch.Tensor:
-    """The 468 points of the first face, as dots on the darkened photo."""
-    shown = image.clone() * 0.45
-    points = landmarks(torch.from_numpy(rgb8(image, 0)), faces.faces[0][0])
-    for x, y in points[:, :2].round().long().tolist():
-        shown[0, y - 1 : y + 1, x - 1 : x + 1] = torch.tensor((0.55, 0.85, 1.0))
-    return shown
-
-
-def ball(size: int = 260) -> torch.Tensor:
-    """A normal map of a ball: directions as colours on mid-grey."""
-    y, x = torch.meshgrid(*[torch.linspace(-1.25, 1.25, size)] * 2, indexing="ij")
-    z = (1 - x**2 - y**2).clamp(min=0).sqrt()
-    return (torch.stack([x, -y, z], -1) * (z > 0)[..., None] * 0.5 + 0.5)[None]
-
-
 def main() -> None:
     models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
     image = photo()
     arc2face = (arc2face_basic, arc2face_mix, arc2face_expression, arc2face_reference, arc2face_pose)
-    for make in (inspect, basic, pose, two_people, reuse, *arc2face, freecure_any_adapter):
+    of_faces, instantid = (inspect, edit, exchange, reuse, score), (basic, pose, two_people, detailer)
+    for make in (*of_faces, *instantid, *arc2face, freecure_any_adapter):
         make(models, image)
     three = ["without her", "hair, glasses", "repaired"]
     freecure(models, image, "freecure_instantid", "hair and glasses, given back", three)

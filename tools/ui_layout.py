@@ -18,7 +18,9 @@ SIZES = {
     "CheckpointLoaderSimple": (340, 110),
     "ControlNetLoader": (340, 70),
     "LikenessLoadArc2Face": (400, 110),
+    "LikenessEditKeypoints": (420, 720),
     "PreviewAny": (340, 240),
+    "BatchImagesNode": (220, 110),
 }
 WIDTH = 300
 

@@ -18,6 +18,7 @@ from .ui_graph import to_ui
 from .ui_layout import arrange
 
 WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+HELP = WORKFLOWS.parent / "web" / "docs"
 LAYOUTS = Path(__file__).with_name("workflow_layouts.json")
 
 
@@ -42,9 +43,10 @@ def build(name: str) -> str:
 
 
 def fetch_sockets(object_info: dict[str, Any]) -> dict[str, node_sockets.Node]:
-    """The sockets of every node that a workflow uses."""
-    used = {node["class_type"] for path in api_files().values() for node in read(path).values()}
-    return {name: node_sockets.from_object_info(object_info[name]) for name in sorted(used)}
+    """The sockets of every node that a workflow uses or a help page explains."""
+    wanted = {node["class_type"] for path in api_files().values() for node in read(path).values()}
+    wanted |= {path.stem for path in HELP.glob("*.md")}
+    return {name: node_sockets.from_object_info(object_info[name]) for name in sorted(wanted)}
 
 
 def main(arguments: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The algebra of identities: mixing them, comparing them, making new ones.
+"""The algebra of identities: mixing them, comparing them, making new ones, scoring pictures by them.
 
 An embedding's direction says who somebody is; its length, how strongly a network that takes raw vectors
 (InstantID) shows them. So directions are what is mixed, and lengths are averaged beside them: the result

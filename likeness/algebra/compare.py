@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ..values import Identity, recogniser_text
@@ -25,22 +27,30 @@ def compare_identities(a: Identity, b: Identity) -> tuple[float, torch.Tensor, s
     return similarity, pairs, _report(similarity, pairs, a.recogniser)
 
 
-def _report(similarity: float, pairs: torch.Tensor, recogniser: str) -> str:
-    lines = [f"similarity {similarity:.3f} (cosine; recogniser {recogniser_text(recogniser)})"]
-    if recogniser in BARS:
-        same, other = BARS[recogniser]
-        verdict = "between the two: undecided"
-        if similarity >= same or similarity <= other:
-            verdict = "the same person" if similarity >= same else "different people"
-        lines.append(
-            f"Rule of thumb for {recogniser}, measured on the photos of our tests: {same} or more is the "
-            f"same person, {other} or less are different people. By that: {verdict}."
-        )
-    else:
-        lines.append(
+def rule_of_thumb(similarity: float, recogniser: str) -> str:
+    """What a cosine means, as far as that was measured for the recogniser."""
+    if recogniser not in BARS:
+        return (
             f"No rule of thumb was measured for {recogniser}. Compare with pairs of pictures of which you "
             "know whether they show one person or two."
         )
+    same, other = BARS[recogniser]
+    verdict = "between the two: undecided"
+    if similarity >= same or similarity <= other:
+        verdict = "the same person" if similarity >= same else "different people"
+    return (
+        f"Rule of thumb for {recogniser}, measured on the photos of our tests: {same} or more is the "
+        f"same person, {other} or less are different people. By that: {verdict}."
+    )
+
+
+def _report(similarity: float, pairs: torch.Tensor, recogniser: str) -> str:
+    lines = [
+        f"similarity {similarity:.3f} (cosine; recogniser {recogniser_text(recogniser)})",
+        rule_of_thumb(similarity, recogniser),
+        f"If one of them was read off a picture that was made with a {recogniser} identity, the number "
+        "flatters: the picture was drawn to please this recogniser. Score Faces asks another.",
+    ]
     if pairs.numel() > 1:
         lines.append(f"pairs: lowest {pairs.min():.3f}, mean {pairs.mean():.3f}, highest {pairs.max():.3f}")
     if 1 < pairs.numel() <= _LARGEST_TABLE:
@@ -50,6 +60,15 @@ def _report(similarity: float, pairs: torch.Tensor, recogniser: str) -> str:
     elif pairs.numel() > 1:
         lines.append(f"The table of {pairs.shape[0]} x {pairs.shape[1]} pairs is too large; see the matrix.")
     return "\n".join(lines)
+
+
+def heat_colours(cosines: torch.Tensor) -> Any:
+    """Cosines of any shape [...] as colours, numpy [..., 3] uint8: white is 0, orange 1, blue -1."""
+    import numpy as np
+
+    values = cosines.clamp(-1, 1)[..., None].numpy()
+    end = np.where(values >= 0, np.array([230.0, 97.0, 0.0]), np.array([33.0, 113.0, 181.0]))
+    return (255 + (end - 255) * np.abs(values)).round().astype(np.uint8)
 
 
 def draw_pairs(pairs: torch.Tensor) -> torch.Tensor:
@@ -63,11 +82,8 @@ def draw_pairs(pairs: torch.Tensor) -> torch.Tensor:
     rows, columns = pairs.shape
     cell = max(1, min(96, 1920 // max(rows, columns)))
     edge = 48
-    values = pairs.clamp(-1, 1)[..., None].numpy()
-    end = np.where(values >= 0, np.array([230.0, 97.0, 0.0]), np.array([33.0, 113.0, 181.0]))
-    colours = (255 + (end - 255) * np.abs(values)).round().astype(np.uint8)
     picture = np.full((edge + rows * cell, edge + columns * cell, 3), 255, dtype=np.uint8)
-    picture[edge:, edge:] = colours.repeat(cell, axis=0).repeat(cell, axis=1)
+    picture[edge:, edge:] = heat_colours(pairs).repeat(cell, axis=0).repeat(cell, axis=1)
 
     def write(text: str, x: int, y: int) -> None:
         scale = min(0.6, cell / 72)

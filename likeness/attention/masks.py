@@ -20,11 +20,12 @@ PIXELS_PER_LATENT = 8
 class PictureMask:
     """Where an identity applies: [N, H, W], 0 to 1, in any resolution of the picture's shape.
 
-    N is one, or the number of pictures in the batch. Resized masks are kept for the time of one
-    sampling run, so that a grid costs one resize, not one per layer and step.
+    N is one, or the number of pictures in the batch. A mask of another shape is refused, unless stretch
+    says to pull it over the picture. Resized masks are kept for the time of one sampling run, so that a
+    grid costs one resize, not one per layer and step.
     """
 
-    def __init__(self, mask: torch.Tensor) -> None:
+    def __init__(self, mask: torch.Tensor, stretch: bool = False) -> None:
         """Raises ValueError for a mask of another rank, with NaN, or with no pixels."""
         mask = torch.as_tensor(mask).detach().to("cpu", torch.float32)
         if mask.ndim == 2:
@@ -34,6 +35,7 @@ class PictureMask:
         if not torch.isfinite(mask).all():
             raise ValueError("mask holds NaN or infinity.")
         self.mask = mask.clamp(0, 1)
+        self._stretch = stretch
         self._cache: dict[tuple[object, ...], torch.Tensor] = {}
 
     @property
@@ -94,7 +96,8 @@ class PictureMask:
     def _at_picture_size(self, latent: tuple[int, int]) -> torch.Tensor:
         height, width = (side * PIXELS_PER_LATENT for side in latent)
         h, w = self.mask.shape[1:]
-        if abs(w * height - h * width) > max(w * PIXELS_PER_LATENT, h * PIXELS_PER_LATENT):
+        another = abs(w * height - h * width) > max(w * PIXELS_PER_LATENT, h * PIXELS_PER_LATENT)
+        if another and not self._stretch:
             raise ValueError(
                 f"mask is {w}x{h} but the picture is {width}x{height}, another shape: "
                 "draw the mask on the picture, or crop or pad it to the picture's shape."

@@ -10,7 +10,9 @@ import torch
 
 from ..faces.choose import ORDERS
 from ..faces.detect import detect
+from ..faces.host_landmarks import check_size, frames_of, mesh_of
 from ..faces.mesh import landmarks
+from ..faces.mesh_points import MESHES
 from ..faces.models import FaceModels
 from ..faces.pixels import check_image, rgb8
 from ..faces.policy import require_faces
@@ -19,9 +21,6 @@ from .crop import crop_face
 from .smirk import ExpressionEncoder, encode
 
 log = logging.getLogger(__name__)
-
-#: MediaPipe's mesh, without and with the irises: both reach equally far.
-_MESHES = (468, 478)
 
 
 def read_expression(
@@ -59,7 +58,7 @@ def _from_faces(faces: Faces) -> tuple[torch.Tensor, torch.Tensor]:
         log.info("The largest face of picture %d is read, of %d faces.", faces.indices[index], faces.count)
     face = ORDERS["largest"](faces.faces[index])[0]
     picture = torch.from_numpy(rgb8(faces.images, index, "faces"))
-    known = face.landmarks is not None and face.landmarks.shape[0] in _MESHES
+    known = face.landmarks is not None and face.landmarks.shape[0] in MESHES
     return picture, face.landmarks if known and face.landmarks is not None else landmarks(picture, face)
 
 
@@ -74,7 +73,7 @@ def _from_host(
         )
     if image is not None:
         check_image(image)
-    frames = _frames(found)
+    frames = frames_of(found)
     index = next((i for i, frame in enumerate(frames) if frame), None)
     if index is None:
         raise ValueError(
@@ -86,44 +85,12 @@ def _from_host(
             f"face_landmarks has its first face in picture {index} (counted from 0), but image holds "
             f"{images.shape[0]}. Connect the image it was found in."
         )
-    _check_size(found, images)
-    candidates = [_points(face) for face in frames[index]]
+    check_size(found, images)
+    candidates = [mesh_of(face) for face in frames[index]]
     count = sum(len(frame) for frame in frames)
     if count > 1:
         log.info("The largest face of picture %d is read, of %d faces.", index, count)
     return torch.from_numpy(rgb8(images, index)), max(candidates, key=_extent)
-
-
-def _frames(found: Mapping[str, Any]) -> list[Any]:
-    if not isinstance(found, Mapping) or "frames" not in found:
-        raise ValueError(
-            "face_landmarks is not what the host's MediaPipe Face Landmarker gives: it has no frames. "
-            "Connect that node's output, or faces."
-        )
-    return list(found["frames"])
-
-
-def _check_size(found: Mapping[str, Any], images: torch.Tensor) -> None:
-    size = found.get("image_size")
-    if size is None:
-        return
-    height, width = (int(v) for v in size)
-    if (height, width) != tuple(images.shape[1:3]):
-        raise ValueError(
-            f"face_landmarks was found in a picture of {width} x {height}, but image is {images.shape[2]} x "
-            f"{images.shape[1]}. Connect the image it was found in."
-        )
-
-
-def _points(face: Mapping[str, Any]) -> torch.Tensor:
-    points = torch.as_tensor(face.get("landmarks_xy", ()), dtype=torch.float64, device="cpu")
-    if points.ndim != 2 or points.shape[0] not in _MESHES or points.shape[1] not in (2, 3):
-        raise ValueError(
-            f"A face of face_landmarks has landmarks_xy of shape {list(points.shape)} instead of [478, 2]."
-        )
-    if not torch.isfinite(points).all():
-        raise ValueError("A face of face_landmarks has landmarks at NaN or infinity.")
-    return points
 
 
 def _extent(points: torch.Tensor) -> float:

@@ -1,13 +1,15 @@
-"""Which of the faces found in each picture to go on with."""
+"""Orders of faces, and the places in them that a text names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ..values import Face, Faces
 
-_Range = tuple[int, int]
+Range = tuple[int, int]
+Item = TypeVar("Item")
 
 
 def _centre(face: Face, axis: int) -> float:
@@ -28,6 +30,10 @@ ORDERS: dict[str, Callable[[Sequence[Face]], list[Face]]] = {
     "index list": list,
 }
 
+#: Orders that need more than the faces; selection.py knows them.
+SIMILAR, OVERLAP = "most similar", "largest mask overlap"
+BY = (*ORDERS, SIMILAR, OVERLAP)
+
 _PART = re.compile(r"\s*(-?\d+)(?:\s*-\s*(-?\d+))?\s*")
 
 
@@ -41,10 +47,10 @@ def select(faces: Faces, by: str = "largest", indices: str = "0") -> Faces:
     if by not in ORDERS:
         raise ValueError(f"Faces can't be ordered by {by!r}. There are: {', '.join(ORDERS)}.")
     ranges = parse_indices(indices)
-    return faces.with_faces([_pick(ORDERS[by](found), ranges) for found in faces.faces])
+    return faces.with_faces([pick(ORDERS[by](found), ranges) for found in faces.faces])
 
 
-def parse_indices(text: str) -> list[_Range] | None:
+def parse_indices(text: str) -> list[Range] | None:
     """Ranges with both ends included, or None for all. Raises ValueError naming the part."""
     if text.strip().lower() in ("", "all"):
         return None
@@ -63,12 +69,13 @@ def parse_indices(text: str) -> list[_Range] | None:
     return ranges
 
 
-def _pick(faces: list[Face], ranges: list[_Range] | None) -> list[Face]:
+def pick(ordered: Sequence[Item], ranges: list[Range] | None) -> list[Item]:
+    """Those at the places that `parse_indices` read, in the order of the text, each once."""
     if ranges is None:
-        return faces
-    n = len(faces)
-    places: dict[int, None] = {}  # in the order of the text, each once
+        return list(ordered)
+    n = len(ordered)
+    places: dict[int, None] = {}
     for first, last in ranges:
         start, end = (place + n if place < 0 else place for place in (first, last))
         places.update(dict.fromkeys(range(max(0, start), min(n, end + 1))))
-    return [faces[place] for place in places]
+    return [ordered[place] for place in places]

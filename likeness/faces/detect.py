@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..values import Face, Faces
-from .models import FaceModels
+from .models import FaceNetworks
 from .pixels import check_image, rgb8
 
 log = logging.getLogger(__name__)
@@ -19,25 +19,33 @@ SIZES = tuple(range(640, 128, -64))
 _PADDING, _PADDED_SIZE, _GREY = 0.25, 256, 128
 
 
-def detect(models: FaceModels, images: torch.Tensor, min_score: float = 0.5, max_faces: int = 0) -> Faces:
+def detect(
+    models: FaceNetworks,
+    images: torch.Tensor,
+    min_score: float = 0.5,
+    max_faces: int = 0,
+    what: str = "image",
+) -> Faces:
     """The faces of an IMAGE [B, H, W, C], best score first, in pixels of that IMAGE.
 
     min_score: 0..1; after a first pass without any face, smaller passes ask for half-way from there to
     1. max_faces: keep that many of the highest scores in each picture, 0 for all. A
-    picture without a face gets an empty tuple. Raises ValueError for bad pictures, MissingModel.
+    picture without a face gets an empty tuple. what: the input's name, for messages. Raises ValueError
+    for bad pictures, MissingModel.
     """
-    check_image(images)
+    check_image(images, what)
     if images.shape[0] == 0:
-        raise ValueError("The input image holds no pictures.")
+        raise ValueError(f"The input {what} holds no pictures.")
     detector = models.detector()
     found = []
     for index in range(images.shape[0]):
-        faces = _detect_one(detector, rgb8(images, index), min_score)
+        faces = search(detector, rgb8(images, index, what), min_score)
         found.append(faces[:max_faces] if max_faces > 0 else faces)
     return Faces(images, tuple(found))
 
 
-def _detect_one(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
+def search(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
+    """The faces of one picture, a numpy array [H, W, 3] uint8 RGB, best score first; as `detect`."""
     import cv2
 
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)

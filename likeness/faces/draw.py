@@ -29,18 +29,23 @@ def draw_faces(images: torch.Tensor, faces: Faces) -> torch.Tensor:
 
 def places_in(images: torch.Tensor, faces: Faces) -> tuple[int, ...]:
     """Which picture of the batch each entry of `faces` belongs to."""
-    size = int(images.shape[2]), int(images.shape[1])
-    if faces.faces and size != faces.size:
+    return places_of(images, faces.size, faces.indices)
+
+
+def places_of(images: torch.Tensor, size: tuple[int, int], indices: tuple[int, ...]) -> tuple[int, ...]:
+    """The same, for faces found in pictures of a size (width, height), at these places of a batch."""
+    given = int(images.shape[2]), int(images.shape[1])
+    if indices and given != size:
         raise ValueError(
-            f"The image is {size[0]} x {size[1]}, but the faces were found in pictures of {faces.size[0]} x "
-            f"{faces.size[1]}. Connect the image that went into Detect Faces."
+            f"The image is {given[0]} x {given[1]}, but the faces were found in pictures of {size[0]} x "
+            f"{size[1]}. Connect the image that went into Detect Faces."
         )
-    if all(place < len(images) for place in faces.indices):
-        return faces.indices
-    if len(images) == len(faces.faces):
+    if all(place < len(images) for place in indices):
+        return indices
+    if len(images) == len(indices):
         return tuple(range(len(images)))  # the pictures without a face were taken out of this batch too
     raise ValueError(
-        f"The faces come from pictures {list(faces.indices)} (counted from 0), but the image holds "
+        f"The faces come from pictures {list(indices)} (counted from 0), but the image holds "
         f"{len(images)}. Connect the image that went into Detect Faces."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..weights.catalogue import FacePack, face_packs
 from ..weights.find import MissingModel, find_file
@@ -13,7 +13,18 @@ from .recognise import Recogniser, open_recogniser
 from .sessions import PROVIDERS, BrokenModel, once, open_session, resolve_provider
 
 #: Five points and two anchors on each of three strides: scores, boxes and points.
-_DETECTOR_OUTPUTS = 9
+DETECTOR_OUTPUTS = 9
+
+
+class FaceNetworks(Protocol):
+    """What travels as LIKENESS_FACE_MODELS: our packs, and foreign ones (foreign_models.py)."""
+
+    @property
+    def recognisers(self) -> list[str]: ...
+
+    def detector(self) -> Any: ...
+
+    def recogniser(self, name: str) -> Recogniser: ...
 
 
 @dataclass(frozen=True)
@@ -88,14 +99,19 @@ def default_pack(folders: Sequence[str | Path] | None = None) -> str:
 
 
 def _open_detector(path: Path, provider: str) -> Any:
+    session = open_session(path, provider)
+    outputs = len(session.get_outputs())
+    if outputs != DETECTOR_OUTPUTS:
+        raise BrokenModel(
+            f"{path} is no SCRFD detector with five points: it has {outputs} outputs instead of "
+            f"{DETECTOR_OUTPUTS}. Put the right file in its place."
+        )
+    return wrap_detector(session)
+
+
+def wrap_detector(session: Any) -> Any:
+    """insightface's SCRFD on a session that may be shared: one session for every size of picture."""
     # Imported here: insightface takes most of a second, and the host starts without it.
     from insightface.model_zoo.scrfd import SCRFD
 
-    session = open_session(path, provider)
-    outputs = len(session.get_outputs())
-    if outputs != _DETECTOR_OUTPUTS:
-        raise BrokenModel(
-            f"{path} is no SCRFD detector with five points: it has {outputs} outputs instead of "
-            f"{_DETECTOR_OUTPUTS}. Put the right file in its place."
-        )
-    return SCRFD(str(path), session=session, static_shape_sessions=False)
+    return SCRFD(session=session, static_shape_sessions=False)

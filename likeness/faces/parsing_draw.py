@@ -48,7 +48,7 @@ def _tint(images: torch.Tensor, parsed: torch.Tensor) -> torch.Tensor:
     rgb = images[..., :3].to("cpu", torch.float32)
     rgb = rgb.expand(-1, -1, -1, 3) if rgb.shape[-1] == 1 else rgb
     number = torch.zeros_like(parsed, dtype=torch.long)
-    for shown in range(1, len(NAMES)):
+    for shown in present(parsed):
         number[(parsed & (1 << shown)) != 0] = shown
     colour = (torch.tensor(COLOURS, dtype=torch.float32) / 255)[number]
     return torch.where((number != BACKGROUND)[..., None], rgb.lerp(colour, _STRENGTH), rgb)

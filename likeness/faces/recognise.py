@@ -49,16 +49,25 @@ class Recogniser:
 
 def open_recogniser(name: str, path: Path, provider: str) -> Recogniser:
     """Raises BrokenModel when the file is no recogniser: 112 x 112 pixels in, 512 numbers out."""
-    session = open_session(path, provider)
+    return wrap_recogniser(name, path, open_session(path, provider))
+
+
+def wrap_recogniser(name: str, path: Path, session: Any, network: Any = None) -> Recogniser:
+    """A recogniser on a session that may be shared. network: its ArcFaceONNX, when there is one already.
+
+    Raises BrokenModel as `open_recogniser`.
+    """
     batch = _check(path, session)
     if name == "sface":
         # insightface would guess mean and scale from the first nodes and be wrong: this file takes 0..255.
         return Recogniser(name, session, None, batch)
-    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+    if network is None:
+        from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
-    if provider == PROVIDERS["CoreML"]:
+        network = ArcFaceONNX(str(path), session=session)
+    if session.get_providers()[0] == PROVIDERS["CoreML"]:
         batch = 1  # CoreML compiles for one shape
-    return Recogniser(name, session, ArcFaceONNX(str(path), session=session), batch)
+    return Recogniser(name, session, network, batch)
 
 
 def _check(path: Path, session: Any) -> int:

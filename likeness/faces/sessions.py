@@ -45,18 +45,22 @@ def _say_once(message: str) -> None:
 
 
 def resolve_provider(choice: str) -> str:
-    """ONNX Runtime's provider for a choice of the widget; the CPU when it is not available."""
+    """ONNX Runtime's provider for a choice of the widget; the CPU when it is not available.
+
+    Capitals don't matter: other packs write ROCM, and their graphs run on this one.
+    """
     import onnxruntime
 
     available = onnxruntime.get_available_providers()
     if choice == "auto":
         return next((PROVIDERS[name] for name in _AUTOMATIC if PROVIDERS[name] in available), _CPU)
-    if choice not in PROVIDERS:
+    name = next((name for name in PROVIDERS if name.lower() == choice.lower()), None)
+    if name is None:
         raise ValueError(f"Unknown provider {choice!r}. There are: {', '.join(provider_choices())}.")
-    if PROVIDERS[choice] not in available:
-        _say_once(f"This onnxruntime has no {choice} provider: face models run on the CPU.")
+    if PROVIDERS[name] not in available:
+        _say_once(f"This onnxruntime has no {name} provider: face models run on the CPU.")
         return _CPU
-    return PROVIDERS[choice]
+    return PROVIDERS[name]
 
 
 def once(kind: str, path: Path, provider: str, make: Callable[[Path, str], Loaded]) -> Loaded:

@@ -11,6 +11,7 @@ import folder_paths
 
 #: Model folders the pack adds to the host's own, with the file endings that count in them.
 MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
+    "arc2face_checkpoints": frozenset({".bin", ".safetensors"}),
     "face_parsing": frozenset({".pth", ".safetensors"}),
     "insightface": frozenset({".onnx"}),
     "instantid": frozenset({".bin", ".safetensors"}),
@@ -61,6 +62,16 @@ def fingerprint(folder: str, *names: str | None) -> str:
         stat = os.stat(path) if path else None
         facts.append(f"{path} {stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
     return "; ".join(facts)
+
+
+def models_directory() -> str:
+    """The folder that holds the folders of all kinds of models."""
+    return str(folder_paths.models_dir)
+
+
+def input_directory() -> str:
+    """Where uploaded pictures are."""
+    return str(folder_paths.get_input_directory())
 
 
 def identities_directory() -> str:

@@ -68,6 +68,12 @@ def _text_encoder(
     )
 
 
+def load_vae(path: str) -> Any:
+    """The VAE of a whole checkpoint."""
+    _, _, vae, _ = comfy.sd.load_checkpoint_guess_config(path, output_clip=False, output_model=False)
+    return vae
+
+
 def plain_network(model: Any, memory: int) -> tuple[Any, torch.device, torch.dtype]:
     """(network, device, dtype) of a MODEL without its LoRAs and patches, loaded and ready to run.
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import comfy.model_management as model_management
+import comfy.sample
 import comfy.utils
+import latent_preview
 import torch
 from comfy.controlnet import ControlBase
 from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler, default_noise_sampler
 from comfy.model_patcher import create_model_options_clone
 from comfy.model_sampling import CONST
-from comfy.sample import fix_empty_latent_channels
 from comfy.sampler_helpers import prepare_mask, prepare_model_patcher
 from comfy.samplers import (
     KSAMPLER,
@@ -41,6 +42,7 @@ __all__ = [
     "process_conds",
     "run_guider",
     "run_sampler",
+    "sample",
     "sampler_object",
     "sampling_function",
 ]
@@ -60,7 +62,9 @@ def run_guider(
     """What SamplerCustomAdvanced does with a GUIDER, NOISE, SAMPLER, SIGMAS and LATENT: another LATENT."""
     latent = dict(latent)
     ratios = [latent.pop(name, None) for name in LATENT_SHAPE_FACTS]
-    latent["samples"] = fix_empty_latent_channels(guider.model_patcher, latent["samples"], *ratios)
+    latent["samples"] = comfy.sample.fix_empty_latent_channels(
+        guider.model_patcher, latent["samples"], *ratios
+    )
     samples = guider.sample(
         noise.generate_noise(latent),
         latent["samples"],
@@ -80,6 +84,40 @@ def decode(vae: Any, latent: dict[str, Any]) -> torch.Tensor:
     return images.flatten(0, 1) if images.ndim == 5 else images
 
 
+def sample(
+    model: Any,
+    positive: Any,
+    negative: Any,
+    latent: torch.Tensor,
+    *,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler: str,
+    scheduler: str,
+    start_step: int = 0,
+) -> torch.Tensor:
+    """What KSampler makes of a latent [B, C, H, W], with its noise and its previews, from start_step on."""
+    latent = comfy.sample.fix_empty_latent_channels(model, latent)
+    noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed))
+    result: torch.Tensor = comfy.sample.sample(
+        model,
+        noise.to(latent.dtype),
+        steps,
+        cfg,
+        sampler,
+        scheduler,
+        positive,
+        negative,
+        latent,
+        start_step=start_step,
+        callback=latent_preview.prepare_callback(model, steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=seed,
+    )
+    return result
+
+
 def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.device) -> dict[str, Any]:
     """The options a second MODEL is sampled with, prepared as the host's guider does for the first."""
     for target in (device, model.model_dtype()):
@@ -93,7 +131,7 @@ def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.d
 
 def latent_samples(model: Any, latent: dict[str, Any]) -> torch.Tensor:
     """The tensor of a LATENT with the dimensions that MODEL wants (a video model: one of time)."""
-    samples: torch.Tensor = fix_empty_latent_channels(model, latent["samples"])
+    samples: torch.Tensor = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     return samples
 
 

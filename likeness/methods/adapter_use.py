@@ -18,19 +18,22 @@ log = logging.getLogger(__name__)
 class Use:
     """How strongly, when and where: weight, start and end from 0 to 1, mask [B, H, W] or None.
 
-    Raises ValueError for a window that runs backwards or a mask that is none.
+    stretch: a mask of another shape than the picture is pulled over it instead of refused. Raises
+    ValueError for a window that runs backwards or a mask that is none.
     """
 
     weight: float
     start: float = 0.0
     end: float = 1.0
     mask: torch.Tensor | None = None
+    stretch: bool = False
     where: PictureMask | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.start > self.end:
             raise ValueError(f"start ({self.start}) is after end ({self.end}): nothing would ever happen.")
-        object.__setattr__(self, "where", None if self.mask is None else PictureMask(self.mask))
+        where = None if self.mask is None else PictureMask(self.mask, self.stretch)
+        object.__setattr__(self, "where", where)
 
     def nothing(self, what: str) -> bool:
         """True when the MODEL is to stay exactly as it is; says so in the log."""

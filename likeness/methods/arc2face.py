@@ -23,13 +23,15 @@ ID_TOKEN = 1014
 Conditioning = list[Any]
 
 
-def encode(clip: Any, identity: Identity) -> tuple[Conditioning, Conditioning]:
+def encode(
+    clip: Any, identity: Identity, extra: str = "", negative: str = ""
+) -> tuple[Conditioning, Conditioning]:
     """(positive, negative) for an identity, through the Arc2Face encoder in `clip`. Spec 2.2, 2.3.
 
     N embeddings give N prompts in one CONDITIONING, [N, 77, 768]: the pictures of a batch take them
-    in turn. The negative is the empty prompt through the same encoder. The last layer is always
-    used, whatever clip skip is set. Raises ValueError for an identity of another recogniser, or a
-    CLIP that is no CLIP-L.
+    in turn. The negative is the empty prompt through the same encoder, or the words of `negative`. extra:
+    words after the prompt, which the model was not trained with. The last layer is always used, whatever
+    clip skip is set. Raises ValueError for an identity of another recogniser, or a CLIP that is no CLIP-L.
     """
     if identity.recogniser != RECOGNISER:
         raise ValueError(
@@ -39,18 +41,18 @@ def encode(clip: Any, identity: Identity) -> tuple[Conditioning, Conditioning]:
     vectors = identity if identity.weights is None else Identity(identity.mean[None], RECOGNISER)
     clip = clip.clone()
     clip.clip_layer(None)
-    prompts = [_encode(clip, _prompt_tokens(clip, vector)) for vector in vectors.unit]
+    prompts = [_encode(clip, _prompt_tokens(clip, vector, extra)) for vector in vectors.unit]
     conds, pooled = (torch.cat(part) for part in zip(*prompts, strict=True))
-    nothing, nothing_pooled = _encode(clip, clip.tokenize(""))
+    nothing, nothing_pooled = _encode(clip, clip.tokenize(negative))
     return (
         [[conds, {"pooled_output": pooled, ROLE: "positive"}]],
         [[nothing, {"pooled_output": nothing_pooled, ROLE: "negative"}]],
     )
 
 
-def _prompt_tokens(clip: Any, vector: torch.Tensor) -> dict[str, Any]:
+def _prompt_tokens(clip: Any, vector: torch.Tensor, extra: str) -> dict[str, Any]:
     """The prompt with the word "id" replaced by the vector [512], padded with zeros to the token width."""
-    tokens = clip.tokenize(PROMPT)
+    tokens = clip.tokenize(f"{PROMPT} {extra}".strip())
     if set(tokens) != {"l"}:
         raise ValueError(
             f"clip is another text encoder ({', '.join(tokens)}): Arc2Face needs its own, from Load Arc2Face."

@@ -67,10 +67,26 @@ def load(unet_file: str, encoder_file: str) -> tuple[Any, Any]:
             f"unet_file {unet_file} takes tokens of width {width}, encoder_file {encoder_file} makes "
             f"{config['hidden_size']}: they do not belong together. Arc2Face's are both 768 (SD1.5)."
         )
-    model = host.load_diffusion_model(unet)
+    return _model(unet, content, unet_file), host.load_text_encoder(encoder, config, dtype)
+
+
+def load_unet(path: str, name: str) -> Any:
+    """The MODEL of a file alone. Raises ValueError naming what it is or lacks."""
+    content = read_weights(path)[0]
+    check_unet(content, name)
+    return _model(path, content, name)
+
+
+def load_encoder(path: str, name: str) -> Any:
+    """The CLIP of a file alone. Raises ValueError naming what it is or lacks."""
+    return host.load_text_encoder(path, *check_encoder(read_weights(path)[0], name))
+
+
+def _model(path: str, content: Mapping[str, Any], name: str) -> Any:
+    model = host.load_diffusion_model(path)
     if _HOST_SIGN in content:
-        _complete(model.model.diffusion_model.state_dict(), content, f"unet_file {unet_file}")
-    return model, host.load_text_encoder(encoder, config, dtype)
+        _complete(model.model.diffusion_model.state_dict(), content, f"unet_file {name}")
+    return model
 
 
 def check_unet(content: Mapping[str, Any], name: str) -> int:

@@ -13,6 +13,7 @@ from ..attention.add import AddedAttention
 from ..attention.calls import ROLE, Role
 from ..attention.engine import inject
 from ..attention.masks import PictureMask
+from ..attention.sites import Site
 from ..values import Identity
 from .adapter_use import Use, kind_of
 from .identity_control import IdentityControl, check_identity_net
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: CONDITIONING of the host: a list of [tensor, dict].
 Conditioning = list[Any]
+#: A network's attention sites, and the number in the adapter of each.
+Layers = tuple[tuple[Site, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -55,22 +58,47 @@ def apply(
     that does not fit.
     """
     use = settings.use
-    sites, numbers = adapter.layers.match(model.model.diffusion_model, kind_of(model), NEEDS)
+    layers = match_layers(model, adapter)
     tokens = identity_tokens(adapter, identity, settings.negative_noise, settings.seed, settings.empty)
     control = _control(control_net, keypoints, settings, adapter.projector.token_width)
     if use.nothing("Apply InstantID"):
         return model, positive, negative
-    if use.weight != 0:
-        kept = adapter.layers.keys_values(tokens, numbers)
-        source = AddedAttention(kept, use.weight, use.window, use.where, host.narrow_attention)
-        model = inject(model, sites, source, host.base_attention)
+    model = attend(model, adapter, layers, tokens, use)
     if use.weight == 0 and control is None:
         return model, positive, negative
+    return model, *condition(positive, negative, control, tokens, use.where)
+
+
+def match_layers(model: Any, adapter: InstantID) -> Layers:
+    """The attention sites of a MODEL and their numbers in the adapter; ValueError when they don't fit."""
+    return adapter.layers.match(model.model.diffusion_model, kind_of(model), NEEDS)
+
+
+def attend(model: Any, adapter: InstantID, layers: Layers, tokens: torch.Tensor, use: Use) -> Any:
+    """MODEL whose attention sees the tokens [2, T, D] (negative, positive); as it is at weight 0."""
+    if use.weight == 0:
+        return model
+    sites, numbers = layers
+    kept = adapter.layers.keys_values(tokens, numbers)
+    source = AddedAttention(kept, use.weight, use.window, use.where, host.narrow_attention)
+    return inject(model, sites, source, host.base_attention)
+
+
+def condition(
+    positive: Conditioning,
+    negative: Conditioning,
+    control: Any,
+    tokens: torch.Tensor,
+    mask: PictureMask | None,
+) -> tuple[Conditioning, Conditioning]:
+    """Both prompts with their roles noted and, when there is a control, with it on them.
+
+    control has its hint set. mask: where the control applies. Spec 1.3.4, 1.3.6.
+    """
     chained: dict[Any, IdentityControl] = {}
     return (
-        model,
-        _condition(positive, "positive", control, tokens, use.where, chained),
-        _condition(negative, "negative", control, tokens, use.where, chained),
+        _condition(positive, "positive", control, tokens, mask, chained),
+        _condition(negative, "negative", control, tokens, mask, chained),
     )
 
 
@@ -86,18 +114,23 @@ def _control(control_net: Any, keypoints: torch.Tensor | None, settings: Setting
             "control_net is connected but keypoints is not: connect the picture of Draw Face Keypoints, "
             "or disconnect control_net."
         )
-    if keypoints.ndim != 4 or keypoints.shape[-1] < 3:
-        raise ValueError(f"keypoints must be an IMAGE [B, H, W, 3], not {list(keypoints.shape)}.")
-    if not torch.isfinite(keypoints).all():
-        raise ValueError("keypoints holds NaN or infinity.")
-    if tuple(keypoints.shape[1:3]) == (1024, 1024):
+    return hint(control_net, keypoints, settings.controlnet_strength, settings.use, "keypoints")
+
+
+def hint(control_net: Any, picture: torch.Tensor, strength: float, use: Use, name: str) -> Any:
+    """The host's control with a picture of keypoints [B, H, W, 3] set, or None at strength 0.
+
+    name is the picture's input, for messages. Raises ValueError for a picture that is none.
+    """
+    if picture.ndim != 4 or picture.shape[-1] < 3:
+        raise ValueError(f"{name} must be an IMAGE [B, H, W, 3], not {list(picture.shape)}.")
+    if not torch.isfinite(picture).all():
+        raise ValueError(f"{name} holds NaN or infinity.")
+    if tuple(picture.shape[1:3]) == (1024, 1024):
         log.info("InstantID tends to draw watermarks at exactly 1024x1024; 1016x1016 avoids them.")
-    if settings.controlnet_strength == 0:
+    if strength == 0:
         return None
-    hint = keypoints[..., :3].movedim(-1, 1)
-    return control_net.copy().set_cond_hint(
-        hint, settings.controlnet_strength, (settings.use.start, settings.use.end)
-    )
+    return control_net.copy().set_cond_hint(picture[..., :3].movedim(-1, 1), strength, (use.start, use.end))
 
 
 def _condition(

@@ -10,11 +10,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+KEY_CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -44,6 +46,7 @@ class Page:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._session = aiohttp.ClientSession(trust_env=False)
         self._socket = await self._session.ws_connect(await self._address(), max_msg_size=0)
+        await self._call("Page.enable")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -70,6 +73,9 @@ class Page:
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         while True:
             message = json.loads((await self._socket.receive(timeout=120)).data)
+            if message.get("method") == "Page.javascriptDialogOpening":  # leave this page? yes
+                answer = {"method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+                await self._socket.send_json({"id": 0, **answer})
             if message.get("id") == number:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']}")
@@ -93,6 +99,35 @@ class Page:
                 return
             await asyncio.sleep(0.2)
         raise TimeoutError(f"The page never came to: {condition}")
+
+    async def drag(self, *places: tuple[float, float]) -> None:
+        """Presses the left button at the first place, in page pixels, and lets go at the last."""
+        where = [{"x": x, "y": y, "button": "left"} for x, y in places]
+        await self._call("Input.dispatchMouseEvent", type="mouseMoved", x=places[0][0], y=places[0][1])
+        await self._call("Input.dispatchMouseEvent", type="mousePressed", clickCount=1, **where[0])
+        for step in where[1:]:
+            await self._call("Input.dispatchMouseEvent", type="mouseMoved", buttons=1, **step)
+        await self._call("Input.dispatchMouseEvent", type="mouseReleased", clickCount=1, **where[-1])
+
+    async def press(self, key: str, modifiers: Sequence[str] = ()) -> None:
+        """A key by its DOM name: "ArrowLeft", "z"; modifiers of Alt, Control, Meta, Shift."""
+        held = sum(1 << ("Alt", "Control", "Meta", "Shift").index(name) for name in modifiers)
+        code = ord(key.upper()) if len(key) == 1 else KEY_CODES[key]
+        for kind in ("rawKeyDown", "keyUp"):
+            await self._call(
+                "Input.dispatchKeyEvent", type=kind, key=key, modifiers=held, windowsVirtualKeyCode=code
+            )
+
+    async def type(self, text: str) -> None:
+        """Text into what has the focus."""
+        await self._call("Input.insertText", text=text)
+
+    async def wheel(self, x: float, y: float, down: float) -> None:
+        await self._call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
+
+    async def allow(self, *permissions: str) -> None:
+        """Gives the page a permission by its name in the debugging protocol: "clipboardReadWrite"."""
+        await self._call("Browser.grantPermissions", permissions=list(permissions))
 
     async def screenshot(self, path: Path) -> None:
         shot = await self._call("Page.captureScreenshot", format="png")

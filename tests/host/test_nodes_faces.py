@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.counting import count_runs
 
 Photos = dict[str, np.ndarray]
 Run = Any  # a function of node id and inputs
@@ -19,11 +20,14 @@ Run = Any  # a function of node id and inputs
 CONTRACT = {
     "LikenessLoadFaceModels": ("pack provider", "face_models"),
     "LikenessDetectFaces": ("face_models image min_score max_faces if_no_face", "faces count found"),
-    "LikenessSelectFaces": ("faces by indices if_no_face", "faces count found"),
+    "LikenessSelectFaces": (
+        "faces by indices if_no_face reference mask face_models min_similarity track",
+        "faces count found report",
+    ),
     "LikenessDrawFaces": ("image faces", "image"),
     "LikenessEmbedFaces": ("face_models faces recogniser combine", "identity"),
-    "LikenessSaveIdentity": ("identity filename_prefix", ""),
-    "LikenessLoadIdentity": ("file", "identity"),
+    "LikenessSaveIdentity": ("identity filename_prefix others names faces", ""),
+    "LikenessLoadIdentity": ("file person recogniser", "identity"),
     "LikenessFaceKeypoints": ("faces width height fit", "image"),
     "LikenessFaceMask": ("faces region grow feather", "mask"),
 }
@@ -70,17 +74,25 @@ def test_defaults_are_what_the_table_says(pack: Any) -> None:
         return {i.id: i.default for i in pack.node(node_id).define_schema().inputs if hasattr(i, "default")}
 
     assert defaults("LikenessDetectFaces") == {"min_score": 0.5, "max_faces": 0, "if_no_face": "error"}
-    assert defaults("LikenessSelectFaces") == {"by": "largest", "indices": "0", "if_no_face": "error"}
+    assert defaults("LikenessSelectFaces") == {
+        "by": "largest",
+        "indices": "0",
+        "if_no_face": "error",
+        "min_similarity": 0.4,
+        "track": False,
+    }
     assert defaults("LikenessLoadFaceModels")["pack"] == "embedded"  # antelopev2's files are not there
     assert defaults("LikenessEmbedFaces") == {"recogniser": "sface", "combine": "mean"}
+    assert defaults("LikenessSaveIdentity") == {"filename_prefix": "identity", "names": ""}
+    assert defaults("LikenessLoadIdentity") == {"file": None, "person": "", "recogniser": "any"}
 
 
 def test_from_a_photo_to_everything(run: Run, models: Any, astronaut: torch.Tensor) -> None:
     before = astronaut.clone()
     faces, count, found = run("LikenessDetectFaces", face_models=models, image=astronaut)
     assert (count, found) == (1, True)
-    faces, count, found = run("LikenessSelectFaces", faces=faces)
-    assert (count, found) == (1, True)
+    faces, count, found, report = run("LikenessSelectFaces", faces=faces)
+    assert (count, found, report) == (1, True, "picture 0 (1 face): face 0")
     (drawn,) = run("LikenessDrawFaces", image=astronaut, faces=faces)
     assert drawn.shape == astronaut.shape
     assert not torch.equal(drawn, astronaut)
@@ -125,9 +137,57 @@ def test_a_place_that_is_not_there_follows_the_policy(run: Run, models: Any, ast
     faces = run("LikenessDetectFaces", face_models=models, image=astronaut)[0]
     with pytest.raises(ValueError, match=r"No face in picture 0 .* places '5' pick none"):
         run("LikenessSelectFaces", faces=faces, indices="5")
-    assert run("LikenessSelectFaces", faces=faces, indices="5", if_no_face="skip")[1:] == (0, False)
+    assert run("LikenessSelectFaces", faces=faces, indices="5", if_no_face="skip")[1:3] == (0, False)
     with pytest.raises(ValueError, match="'first'"):
         run("LikenessSelectFaces", faces=faces, indices="first")
+
+
+def test_old_prompts_of_select_faces_lack_nothing(pack: Any) -> None:
+    """The host refuses a prompt that lacks a required input, even one with a default."""
+    optional = {i.id: i.optional for i in pack.node("LikenessSelectFaces").define_schema().inputs}
+    assert [name for name, free in optional.items() if not free] == ["faces", "by", "indices", "if_no_face"]
+
+
+def test_one_person_of_six_is_chosen_by_an_identity(
+    run: Run, models: Any, photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    six = run("LikenessDetectFaces", face_models=models, image=image(photos["t1"]))[0]
+    third = run("LikenessSelectFaces", faces=six, by="index list", indices="2")[0]
+    (who,) = run("LikenessEmbedFaces", face_models=models, faces=third, recogniser="sface")
+    runs = count_runs(models.recogniser("sface"), monkeypatch)
+    faces, count, found, report = run(
+        "LikenessSelectFaces", faces=six, by="most similar", reference=who, face_models=models
+    )
+    assert (count, found) == (1, True)
+    assert faces.faces[0][0].box.equal(third.faces[0][0].box)
+    assert report.startswith("picture 0 (6 faces): face 2, similarity 1.000, margin 0.")
+    (again,) = run("LikenessEmbedFaces", face_models=models, faces=faces, recogniser="sface")
+    assert len(runs) == 6
+    assert torch.equal(again.embeddings, who.embeddings)
+    with pytest.raises(
+        ValueError, match=r"No face in picture 0 .*reaches -?0\.\d+ of 0\.4: lower min_similarity"
+    ):
+        stranger = run("LikenessDetectFaces", face_models=models, image=image(photos["astronaut"]))[0]
+        run(
+            "LikenessSelectFaces",
+            faces=stranger,
+            by="most similar",
+            reference=who,
+            face_models=models,
+        )
+
+
+def test_a_mask_chooses_and_skipping_drops_the_picture(run: Run, models: Any, photos: Photos) -> None:
+    six = run("LikenessDetectFaces", face_models=models, image=image(photos["t1"], photos["t1"]))[0]
+    x1, y1, x2, y2 = (round(v) for v in six.faces[0][4].box.tolist())
+    masks = torch.zeros(2, *photos["t1"].shape[:2])
+    masks[1, y1:y2, x1:x2] = 1
+    faces, count, _, report = run(
+        "LikenessSelectFaces", faces=six, by="largest mask overlap", mask=masks, if_no_face="skip"
+    )
+    assert (faces.indices, count) == ((1,), 1)
+    assert faces.faces[0][0] is six.faces[1][4]
+    assert report.splitlines()[0].startswith("picture 0 (6 faces): none: no face there lies in the mask")
 
 
 def test_a_missing_pack_and_a_foreign_recogniser_are_explained(run: Run, models: Any) -> None:
@@ -154,7 +214,7 @@ def test_an_identity_is_saved_under_the_next_number_and_read_again(pack: Any, ru
     folder = base / "models" / "identities" / "family"
     for _ in range(2):
         text = pack.node("LikenessSaveIdentity").execute(identity=identity, filename_prefix="family/anna").ui
-        assert "anna_0000" in str(text.as_dict()["text"][0])
+        assert "anna_0000" in text["text"][0]
     assert sorted(p.name for p in folder.iterdir()) == ["anna_00001_.safetensors", "anna_00002_.safetensors"]
     name = os.path.join("family", "anna_00002_.safetensors")
     assert name in pack.node("LikenessLoadIdentity").define_schema().inputs[0].options

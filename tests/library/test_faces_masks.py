@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from support.drawn_faces import centre_of
+from support.drawn_faces import face as face_at
 from support.tiny_faces import embedded, image
 
 from likeness.faces.detect import detect
 from likeness.faces.draw import draw_faces
-from likeness.faces.masks import face_masks
+from likeness.faces.masks import face_masks, soften
 from likeness.faces.mesh import landmarks
 from likeness.values import Face, Faces
 
@@ -73,6 +75,41 @@ def test_feathering_reaches_so_far_and_no_further() -> None:
 
 def test_feathering_does_not_fade_at_the_pictures_edge() -> None:
     assert face_masks(one([-5.0, -5.0, 90.0, 30.0]), feather=8)[0, 0].min() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.25, 0.6])
+def test_a_hull_lies_where_its_landmarks_lie(shift: float) -> None:
+    """A tilted square of points, to a part of a pixel; landmarks count from the first pixel's centre."""
+    corners = torch.tensor([[40.0, 10], [60, 30], [40, 50], [20, 30], [40, 30]]) - 0.5 + shift
+    mask = face_masks(one([20.0, 10, 60, 50], corners), "hull")[0]
+    assert mask.sum() == pytest.approx(800, rel=0.002)
+    assert centre_of(mask) == pytest.approx([40 + shift, 30 + shift], abs=0.04)
+
+
+def test_a_hull_of_a_single_place_grows_to_a_disc() -> None:
+    mask = face_masks(one([20.0, 10, 60, 50], torch.full((5, 2), 29.5)), "hull", grow=10)[0]
+    assert mask.sum() == pytest.approx(math.pi * 100, rel=0.02) and mask[29, 29] == 1
+
+
+@pytest.mark.parametrize("region", ["box", "ellipse", "hull"])
+def test_a_batch_is_its_pictures_alone(region: str) -> None:
+    places = ([(20.2, 15.1)], [(60.7, 40.4), (30.0, 30.0)], [], [(2.0, 58.5)])
+    found = tuple(tuple(face_at(x, y, 24, 30) for x, y in here) for here in places)
+    marked = tuple(tuple(Face(f.box, f.keypoints, 1, f.keypoints * 1.0) for f in here) for here in found)
+    batch = face_masks(Faces(torch.zeros(4, 60, 80, 3), marked), region, 2, 5)
+    for index, here in enumerate(marked):
+        alone = face_masks(Faces(torch.zeros(1, 60, 80, 3), (here,)), region, 2, 5)
+        assert torch.equal(alone[0], batch[index]), index
+
+
+def test_softening_looks_at_the_filled_part_as_at_the_whole() -> None:
+    from kornia.filters import gaussian_blur2d
+
+    masks = torch.zeros(2, 120, 150)
+    masks[0, 50:60, 70:90], masks[1, :10, 100:] = 1, 0.5
+    whole = gaussian_blur2d(masks[:, None], 25, (6, 6), border_type="replicate")[:, 0]
+    assert (soften(masks, 12) - whole).abs().max() < 1e-6
+    assert not soften(masks * 0, 12).any()
 
 
 def test_faces_of_a_picture_are_masked_together() -> None:

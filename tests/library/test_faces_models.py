@@ -150,6 +150,12 @@ def test_threads_share_one_session(tmp_path: Path) -> None:
     assert len({id(session) for session in got}) == 1
 
 
+def test_capitals_of_a_provider_do_not_matter() -> None:
+    assert sessions.resolve_provider("cpu") == sessions.resolve_provider("CPU") == "CPUExecutionProvider"
+    with pytest.raises(ValueError, match=r"Unknown provider 'TPU'\. There are: auto, CPU, CUDA"):
+        sessions.resolve_provider("TPU")
+
+
 def test_a_provider_that_is_not_there_falls_back_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
     sessions._say_once.cache_clear()
     first, second = (sessions.resolve_provider("DirectML") for _ in range(2))

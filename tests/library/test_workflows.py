@@ -12,10 +12,9 @@ from PIL import Image
 from installer.tiny import extra_paths, for_tiny
 from tools import node_sockets
 from tools.ui_graph import NOTES, is_link, to_api
-from tools.ui_workflow import LAYOUTS, WORKFLOWS, api_files, build, read
+from tools.ui_workflow import HELP, LAYOUTS, WORKFLOWS, api_files, build, read
 
 NAMES = sorted(api_files())
-HELP = WORKFLOWS.parent / "web" / "docs"
 TITLE_BAR = 30
 
 
@@ -101,10 +100,16 @@ def test_prompt_is_complete(name: str) -> None:
             assert value[0] in prompt and value[1] < len(sockets[prompt[value[0]]["class_type"]].outputs)
 
 
+#: They take what only another pack's node gives, which no workflow of ours may need.
+FOREIGN = {"LikenessFaceModelsFromAnalysis"}
+
+
 def test_every_node_is_shown_and_explained() -> None:
     used = {node["class_type"] for path in api_files().values() for node in read(path).values()}
     ours = {name for name in used if name.startswith("Likeness")}
-    assert {path.stem for path in HELP.glob("*.md")} == ours
+    # Stand-ins for other packs' nodes are shown by old graphs alone: tests/host/test_replacements.py.
+    pages = {path.stem for path in HELP.glob("*.md") if not path.stem.startswith("LikenessCompat")}
+    assert pages == ours | FOREIGN and not ours & FOREIGN
 
 
 @pytest.mark.parametrize("path", sorted(HELP.glob("*.md")), ids=lambda path: path.stem)

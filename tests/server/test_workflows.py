@@ -8,14 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.workflow_runs import node_of, pictures, small, upload_inputs
+from support.workflow_runs import node_of, pictures, small, titled, two_people, upload_inputs
 
 from installer.server import Server
 from tools import node_sockets
 from tools.ui_workflow import api_files, fetch_sockets, read
 
-#: arc2face_mix saves twice: test_arc2face.py looks at it.
-GENERATING = sorted(set(api_files()) - {"faces_inspect", "arc2face_mix"})
+#: These save twice, have the size of their photo, or draw nothing: other tests look at them.
+OTHERS = {
+    "arc2face_mix",
+    "face_detailer",
+    "faces_exchange",
+    "faces_inspect",
+    "keypoints_edit",
+    "score_pictures",
+}
+GENERATING = sorted(set(api_files()) - OTHERS)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +64,68 @@ def test_inspect_shows_faces_keypoints_and_mask(server: Server, saved: dict[str,
     assert tuple(keypoints[106, 202]) == (255, 0, 0)
 
 
+def test_faces_go_to_the_hosts_nodes_and_back(server: Server, inputs: None) -> None:
+    prompt = small(read(api_files()["faces_exchange"]))
+    entry = server.run(prompt)
+    by_title = {node["_meta"]["title"]: i for i, node in prompt.items()}
+    shown = {
+        title: pictures(server, entry, by_title[title])[0]
+        for title in ("Mask", "From Landmarks", "Boxes", "From Boxes")
+    }
+    assert shown["Mask"][127, 221].min() > 250 and shown["Mask"][400, 60].max() < 5
+    # Both ways back find the face: what is drawn on the photo lies around it, and nowhere else.
+    for title in ("From Landmarks", "From Boxes"):
+        drawn = np.abs(shown[title].astype(float) - shown["Boxes"]).max(axis=2) > 30
+        assert drawn[60:200, 150:300].any() and not drawn[300:].any(), title
+
+
 def test_saved_identity_can_be_chosen(server: Server, saved: dict[str, Any]) -> None:
     wanted = read(api_files()["identity_reuse"])["1"]["inputs"]["file"]
     spec = server.object_info("LikenessLoadIdentity")["LikenessLoadIdentity"]["input"]["required"]["file"]
     options = spec[0] if isinstance(spec[0], list) else spec[1]["options"]
     assert wanted in options
+
+
+def test_a_saved_identity_shows_its_face_in_the_page(server: Server, saved: dict[str, Any]) -> None:
+    inspected = read(api_files()["faces_inspect"])
+    (kept,) = pictures(server, saved, node_of(inspected, "LikenessSaveIdentity"))
+    file = read(api_files()["identity_reuse"])["1"]["inputs"]["file"]
+    facts = json.loads(server.get(f"/view_metadata/identities?filename={file}"))
+    assert facts["recogniser"] == "sface"
+    assert facts["modelspec.thumbnail"].startswith("data:image/jpeg;base64,")
+    load = {"class_type": "LikenessLoadIdentity", "inputs": {"file": file}, "_meta": {"title": "Load"}}
+    (shown,) = pictures(server, server.run({"1": load, "2": _compare("1"), "3": _show("2")}), "1")
+    assert shown.shape == kept.shape == (192, 192, 3)
+    assert np.abs(shown.astype(float) - kept).mean() < 5  # once through JPEG
+
+
+def _compare(identity: str) -> dict[str, Any]:
+    inputs = {"identity_a": [identity, 0], "identity_b": [identity, 0]}
+    return {"class_type": "LikenessCompareIdentities", "inputs": inputs, "_meta": {"title": "Compare"}}
+
+
+def _show(source: str) -> dict[str, Any]:
+    return {"class_type": "PreviewAny", "inputs": {"source": [source, 1]}, "_meta": {"title": "Report"}}
+
+
+def test_score_pictures_saves_the_one_most_like_the_person(
+    server: Server, inputs: None, photos: dict[str, np.ndarray]
+) -> None:
+    prompt = small(read(api_files()["score_pictures"]))
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success"
+    (table,) = entry["outputs"][node_of(prompt, "PreviewAny")]["text"]
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[-3:]}
+    biden, *him = (float(rows[str(place)][0]) for place in range(3))
+    assert biden <= 0.4 and min(him) >= 0.6
+    best = "1" if him[0] > him[1] else "2"
+    assert rows[best] == [f"{max(him):.3f}", "1", "1"]
+    assert table.startswith(f"similarity {max(him):.3f} (cosine): picture {best}, the best of 3")
+    (sheet,) = pictures(server, entry, node_of(prompt, "PreviewImage"))
+    assert sheet.shape == (2 * 288, 2 * 256, 3)
+    (picture,) = pictures(server, entry, node_of(prompt, "SaveImage"))
+    assert picture.shape == photos["biden"].shape  # the first decides the size of the batch
+    assert np.abs(picture.astype(float) - photos["biden"]).mean() > 20
 
 
 def test_second_run_of_the_same_graph_is_from_the_cache(server: Server, saved: dict[str, Any]) -> None:
@@ -85,6 +150,27 @@ def test_each_person_acts_in_their_half(server: Server, saved: dict[str, Any]) -
         changes.append((change[:half].mean(), change[half:].mean()))
     (left_left, left_right), (right_left, right_right) = changes
     assert left_left > left_right and right_right > right_left
+
+
+def test_face_detailer_draws_each_face_anew_and_nothing_else(
+    server: Server, inputs: None, photos: dict[str, np.ndarray]
+) -> None:
+    prompt = small(read(api_files()["face_detailer"]))
+    save = node_of(prompt, "SaveImage")
+    (after,) = pictures(server, server.run(prompt), save)
+    before = two_people(photos)
+    changed = np.abs(after.astype(int) - before).max(axis=2) > 1
+    assert after.shape == before.shape
+    left, right = (124, 223), (219, 823)  # their noses
+    for row, column in (left, right):
+        assert changed[row - 20 : row + 20, column - 20 : column + 20].mean() > 0.9
+    assert 0.02 < changed.mean() < 0.2
+    assert not changed[:, 400:600].any() and not changed[420:].any() and not changed[:20].any()
+    without = copy.deepcopy(prompt)
+    without[titled(prompt, "Draw the Left Face")]["inputs"]["seed"] += 1
+    (other,) = pictures(server, server.run(without), save)
+    redrawn = np.abs(after.astype(int) - other).max(axis=2) > 1
+    assert redrawn[:, :512].any() and not redrawn[:, 512:].any()
 
 
 def test_stored_sockets_are_the_hosts(server: Server) -> None:

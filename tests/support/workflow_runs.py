@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from installer.server import Server
-from installer.tiny import for_tiny
+from installer.tiny import SIZES, for_tiny
 
 LARGEST = 256
 #: The photo that stands for each file name in the workflows.
@@ -21,17 +21,21 @@ PHOTOS = {
     "person_left.png": "astronaut",
     "person_right.png": "biden",
     "expression.png": "obama2",
+    "person.png": "obama",
+    "picture_1.png": "biden",
+    "picture_2.png": "obama2",
+    "picture_3.png": "obama3",
 }
-NORMAL_MAP = "normal_map.png"
+NORMAL_MAP, TWO_PEOPLE = "normal_map.png", "two_people.png"
 
 
 def small(prompt: dict[str, Any]) -> dict[str, Any]:
     """The prompt on the tiny files, all its sizes divided by one number, so that shapes still fit."""
     prompt = copy.deepcopy(prompt)
-    sizes = [n["inputs"][k] for n in prompt.values() for k in ("width", "height") if k in n["inputs"]]
+    sizes = [n["inputs"][k] for n in prompt.values() for k in SIZES if k in n["inputs"]]
     divisor = max(1.0, max(sizes, default=1) / LARGEST)
     for node in prompt.values():
-        for key in ("width", "height"):
+        for key in SIZES:
             if node["inputs"].get(key):
                 node["inputs"][key] = math.ceil(node["inputs"][key] / divisor / 8) * 8
     return for_tiny(prompt)
@@ -51,11 +55,20 @@ def normal_map(size: int = 512) -> np.ndarray:
     return np.clip((normals * 0.5 + 0.5) * 255, 0, 255).astype(np.uint8)
 
 
+def two_people(photos: dict[str, np.ndarray]) -> np.ndarray:
+    """Two photos side by side, [512, 1024, 3] uint8: a face in the left half and one in the right."""
+    right = (
+        Image.fromarray(photos["biden"]).crop((0, 0, 970, 970)).resize((512, 512), Image.Resampling.LANCZOS)
+    )
+    return np.concatenate([photos["astronaut"], np.asarray(right)], axis=1)
+
+
 def upload_inputs(server: Server, photos: dict[str, np.ndarray]) -> None:
     """Every picture that a workflow names, into the server's input folder."""
     for name, photo in PHOTOS.items():
         assert server.upload(png(photos[photo]), name) == name
     assert server.upload(png(normal_map()), NORMAL_MAP) == NORMAL_MAP
+    assert server.upload(png(two_people(photos)), TWO_PEOPLE) == TWO_PEOPLE
 
 
 def pictures(server: Server, entry: dict[str, Any], node: str) -> list[np.ndarray]:

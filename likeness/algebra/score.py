@@ -1,0 +1,95 @@
+"""Pictures scored: how like a person the face in each is, in the eyes of one recogniser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..faces.choose import select
+from ..faces.detect import detect
+from ..faces.embed import embed
+from ..faces.models import FaceModels
+from ..faces.policy import ERROR, PASS_THROUGH, apply_policy
+from ..values import Face, Faces, Identity
+from .judge import OTHER, Judge, appoint
+from .people import mean_of, of_one_recogniser
+
+#: Which face of a picture is compared.
+MOST_SIMILAR, LARGEST = WHICH = ("most similar", "largest")
+#: What a batch without a single face scores: the lowest cosine there is.
+NOBODY = -1.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """judge: who scored. found: the faces of every picture of the batch.
+
+    compared and similarities hold for each picture the face that counts and its cosine with the
+    judge's target, or None where there is no face. kept: places in the batch, best first.
+    """
+
+    judge: Judge
+    found: Faces
+    compared: tuple[Face | None, ...]
+    similarities: tuple[float | None, ...]
+    kept: tuple[int, ...]
+
+    @property
+    def similarity(self) -> float:
+        """The best, or NOBODY."""
+        return max((cosine for cosine in self.similarities if cosine is not None), default=NOBODY)
+
+
+def score_faces(
+    models: FaceModels,
+    images: torch.Tensor,
+    identity: Identity,
+    reference: torch.Tensor | None = None,
+    recogniser: str = OTHER,
+    keep: int = 1,
+    which: str = MOST_SIMILAR,
+    if_no_face: str = ERROR,
+) -> Scores:
+    """Score the pictures of an IMAGE [B, H, W, C] and keep the best.
+
+    reference, recogniser: as in judge.appoint. Pictures without a face stop everything (error), can't be
+    kept (skip), or come behind all others (pass through). Of equals the earlier is the better. Raises
+    ValueError, MissingModel.
+    """
+    if which not in WHICH:
+        raise ValueError(f"face must be one of {', '.join(WHICH)}, not {which!r}.")
+    if keep < 1:
+        raise ValueError(f"keep must be 1 or more, not {keep}.")
+    judge = appoint(models, identity, reference, recogniser)
+    found = detect(models, images)
+    apply_policy(found, if_no_face, "Use other pictures, or set if_no_face to skip or pass through.")
+    candidates = embed(
+        models, found if which == MOST_SIMILAR else select(found, "largest", "0"), judge.recogniser
+    )
+    cosines = _cosines(judge, candidates)
+    best = [max(range(len(row)), key=row.__getitem__, default=None) for row in cosines]
+    similarities = tuple(None if n is None else row[n] for n, row in zip(best, cosines, strict=True))
+    compared = tuple(None if n is None else row[n] for n, row in zip(best, candidates.faces, strict=True))
+    kept = _ranked(similarities, if_no_face == PASS_THROUGH)[:keep]
+    return Scores(judge, found, compared, similarities, tuple(kept))
+
+
+def _cosines(judge: Judge, faces: Faces) -> list[list[float]]:
+    """Of each face of each picture with the judge's target."""
+    if not faces.count:
+        return [[] for _ in faces.faces]
+    vectors = [face.embeddings[judge.recogniser] for found in faces.faces for face in found]
+    pictured = Identity(torch.stack(vectors), judge.recogniser)
+    of_one_recogniser({"identity": judge.target, "image": pictured})
+    target = torch.nn.functional.normalize(mean_of("identity", judge.target), dim=0)
+    cosines = iter((pictured.unit.double() @ target).clamp(-1, 1).tolist())
+    return [[next(cosines) for _ in found] for found in faces.faces]
+
+
+def _ranked(similarities: Sequence[float | None], faceless_too: bool) -> list[int]:
+    """Places, best first."""
+    scored = [(-cosine, place) for place, cosine in enumerate(similarities) if cosine is not None]
+    rest = [place for place, cosine in enumerate(similarities) if cosine is None]
+    return [place for _, place in sorted(scored)] + (rest if faceless_too else [])

@@ -1,0 +1,57 @@
+"""Identity files among the host's models: written under the next number, found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..values import Identity
+from .files import load_people, save_people
+from .people import ANY, Person, choose_person
+
+
+def save_numbered(
+    people: Sequence[Person], filename_prefix: str, pictures: torch.Tensor | None = None
+) -> Path:
+    """Write people under the next free number of the host's first identities folder, and say where.
+
+    pictures: as in save_people. Raises ValueError for a prefix that is empty or leads out of that folder.
+    """
+    from .. import host
+
+    parts = Path(filename_prefix.replace("\\", "/")).parts
+    if not filename_prefix.strip() or filename_prefix.endswith(("/", "\\")):
+        raise ValueError("filename_prefix is empty: give the identity a name, such as anna or family/anna.")
+    if Path(filename_prefix).is_absolute() or ".." in parts or ":" in filename_prefix:
+        raise ValueError(f"filename_prefix {filename_prefix!r} leads out of {host.identities_directory()}.")
+    folder, name, number = host.next_number(host.identities_directory(), filename_prefix)
+    path = Path(folder) / f"{name}_{number:05}_.safetensors"
+    save_people(people, path, pictures)
+    return path
+
+
+def load_named(name: str, person: str = "", recogniser: str = ANY) -> tuple[Identity, torch.Tensor | None]:
+    """Somebody from one of the host's identity files, and their picture [1, H, W, 3] if there is one.
+
+    person, recogniser: as in choose_person. Raises FileNotFoundError with the folders searched, ValueError.
+    """
+    from .. import host
+
+    path = host.find_model("identities", name) if name else None
+    if path is None:
+        raise FileNotFoundError(
+            f"There is no identity file {name!r} in {'; '.join(host.model_folders('identities'))}. Make one "
+            "with Save Identity, or choose another and refresh the list with R."
+        )
+    people, pictures = load_people(path)
+    place = choose_person(people, person, recogniser, Path(path).name)
+    return people[place].identity, pictures[place] if pictures else None
+
+
+def fingerprint(name: str | None) -> str:
+    """Changes when the file does, so that the host reads it again."""
+    from .. import host
+
+    return host.fingerprint("identities", name)

@@ -1,0 +1,169 @@
+"""Crops: faces cut out of their pictures, and put back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.faces.colour import COLOUR_MATCHES, NONE
+from ..likeness.faces.crops import crop_faces, crop_masks
+from ..likeness.faces.paste import paste_faces
+from ..likeness.faces.policy import ERROR, apply_policy
+from ..likeness.faces.squares import ALIGNS, UPRIGHT
+from ..likeness.values import CROPS, FACES
+from .faces import if_no_face_input
+
+FacesType = io.Custom(FACES)
+CropsType = io.Custom(CROPS)
+
+
+class CropFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessCropFaces",
+            display_name="Crop Faces",
+            category="Likeness/Regions",
+            description=(
+                "Cuts every face out of its picture, upright and all in one size, to be drawn again at the "
+                "size a model is good at. Paste Faces puts them back."
+            ),
+            search_aliases=[
+                "face crop",
+                "face detailer",
+                "align face",
+                "ffhq",
+                "crop and stitch",
+                "face fix",
+            ],
+            inputs=[
+                FacesType.Input("faces", tooltip="The faces to cut out, of every picture of the batch."),
+                io.Int.Input(
+                    "size",
+                    default=512,
+                    min=64,
+                    max=4096,
+                    step=8,
+                    tooltip="Width and height of a crop in pixels: 512 for SD1.5, 1016 for SDXL.",
+                ),
+                io.Float.Input(
+                    "margin",
+                    default=0.5,
+                    min=0.0,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="How much of the surroundings to take on each side, in parts of the face's size. "
+                    "ffhq has its own.",
+                ),
+                io.Combo.Input(
+                    "align",
+                    options=list(ALIGNS),
+                    default=UPRIGHT,
+                    tooltip="upright: turned so that the eyes are level. straight: not turned. ffhq: in the "
+                    "frame of the FFHQ photos, for models trained on those.",
+                ),
+                if_no_face_input(),
+            ],
+            outputs=[
+                io.Image.Output("crops", display_name="crops", tooltip="One picture per face."),
+                io.Mask.Output(
+                    "masks", display_name="masks", tooltip="Where the face is in each crop, with a soft edge."
+                ),
+                CropsType.Output("crops_info", display_name="crops_info", tooltip="For Paste Faces."),
+                FacesType.Output(
+                    "faces",
+                    display_name="faces",
+                    tooltip="The faces as they lie in the crops: for keypoints, masks or an identity "
+                    "without a second look.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        faces: Any,
+        size: int = 512,
+        margin: float = 0.5,
+        align: str = UPRIGHT,
+        if_no_face: str = ERROR,
+    ) -> io.NodeOutput:
+        advice = "Choose other faces or pictures, or set if_no_face to skip or pass through."
+        faces = apply_policy(faces, if_no_face, advice)
+        crops, inside = crop_faces(faces, size, margin, align)
+        masks = crop_masks(inside, margin, align)
+        return io.NodeOutput(host.to_image(crops.images), host.to_image(masks), crops, inside)
+
+
+class PasteFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessPasteFaces",
+            display_name="Paste Faces",
+            category="Likeness/Regions",
+            description=(
+                "Puts edited crops back into their pictures, turned and scaled as they were, without a seam. "
+                "What was not edited stays exactly as it was."
+            ),
+            search_aliases=[
+                "uncrop face",
+                "face detailer",
+                "stitch",
+                "composite face",
+                "paste back",
+                "inverse",
+            ],
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures the faces were found in."),
+                io.Image.Input(
+                    "crops",
+                    tooltip="The edited crops, one for each that was cut, in the same order. They may be "
+                    "larger or smaller by now.",
+                ),
+                CropsType.Input("crops_info", tooltip="From Crop Faces: where they belong."),
+                io.Int.Input(
+                    "seam",
+                    default=32,
+                    min=0,
+                    max=1024,
+                    tooltip="How far a crop fades into the picture, inwards from its border, in pixels of "
+                    "the size it was cut at. The edge of a mask softens by as much.",
+                ),
+                io.Combo.Input(
+                    "colour_match",
+                    options=list(COLOUR_MATCHES),
+                    default=NONE,
+                    tooltip="mean and deviation: give each crop the colours and contrast it had before, so "
+                    "that a model's cast does not show.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="What of the crops to paste, in their frame: one mask each, or one for all. "
+                    "Without it the whole square.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "image", display_name="image", tooltip="The pictures with the faces in place."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Any,
+        crops: Any,
+        crops_info: Any,
+        seam: int = 32,
+        colour_match: str = NONE,
+        mask: Any = None,
+    ) -> io.NodeOutput:
+        return io.NodeOutput(host.to_image(paste_faces(image, crops, crops_info, seam, colour_match, mask)))
+
+
+NODES: list[type[io.ComfyNode]] = [CropFaces, PasteFaces]

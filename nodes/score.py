@@ -1,0 +1,118 @@
+"""How like a person the pictures are, and the best of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.algebra.judge import OTHER
+from ..likeness.algebra.score import MOST_SIMILAR, WHICH, score_faces
+from ..likeness.algebra.score_sheet import draw_sheet, write_table
+from ..likeness.faces.policy import ERROR, IF_NO_FACE
+from ..likeness.values import FACE_MODELS, IDENTITY
+from .common import recogniser_names
+
+
+class ScoreFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessScoreFaces",
+            display_name="Score Faces",
+            category="Likeness/Identity",
+            description="Says how like a person each picture of a batch is, and keeps the best. If it can, "
+            "it asks another recogniser than the one that made the identity.",
+            search_aliases=["face similarity", "likeness score", "best of", "keep best", "filter", "rank"],
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures to score, such as a batch that was drawn."),
+                io.Custom(IDENTITY).Input(
+                    "identity", tooltip="Who they should show: the identity they were made with."
+                ),
+                io.Custom(FACE_MODELS).Input(
+                    "face_models",
+                    tooltip="Finds and judges the faces. Take another pack than the one that made the "
+                    "identity: embedded for glintr100 and arc2face.",
+                ),
+                io.Image.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="One or more photos of the person, for a recogniser that did not make the "
+                    "identity. The largest face of each counts.",
+                ),
+                io.Combo.Input(
+                    "recogniser",
+                    options=[OTHER, *recogniser_names()],
+                    default=OTHER,
+                    tooltip="Who judges. The identity's own recogniser flatters pictures made with that "
+                    "identity. It is asked only if there is no other, and the table says so.",
+                ),
+                io.Int.Input(
+                    "keep",
+                    default=1,
+                    min=1,
+                    max=4096,
+                    tooltip="How many of the best pictures come out in best, the best first.",
+                ),
+                io.Combo.Input(
+                    "face",
+                    options=list(WHICH),
+                    default=MOST_SIMILAR,
+                    tooltip="Which face of a picture counts: the one most similar to the person, or the "
+                    "largest.",
+                ),
+                io.Combo.Input(
+                    "if_no_face",
+                    options=list(IF_NO_FACE),
+                    default=ERROR,
+                    tooltip="Pictures without a face: stop with an error that names them, skip them (never "
+                    "kept), or pass them through (behind all others). The table names them.",
+                ),
+            ],
+            outputs=[
+                io.Float.Output(
+                    "similarity",
+                    display_name="similarity",
+                    tooltip="Of the best picture: 1 is the same, about 0 has nothing in common, -1 stands "
+                    "for no face at all.",
+                ),
+                io.String.Output(
+                    "table", display_name="table", tooltip="Who judged, what it means, and every picture."
+                ),
+                io.Image.Output("best", display_name="best", tooltip="The best pictures, the best first."),
+                io.Image.Output(
+                    "scores",
+                    display_name="scores",
+                    tooltip="All pictures with their scores as a heat map: white is 0, orange 1, blue -1.",
+                ),
+                io.String.Output(
+                    "indices",
+                    display_name="indices",
+                    tooltip="Places of the best pictures in the batch, counted from 0: 3,0,2.",
+                ),
+                io.Boolean.Output("found", display_name="found", tooltip="True when any picture has a face."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Any,
+        identity: Any,
+        face_models: Any,
+        reference: Any = None,
+        recogniser: str = OTHER,
+        keep: int = 1,
+        face: str = MOST_SIMILAR,
+        if_no_face: str = ERROR,
+    ) -> io.NodeOutput:
+        scores = score_faces(face_models, image, identity, reference, recogniser, keep, face, if_no_face)
+        best = host.to_image(image[list(scores.kept)])
+        indices = ",".join(str(place) for place in scores.kept)
+        sheet = host.to_image(draw_sheet(scores))
+        table = write_table(scores)
+        return io.NodeOutput(scores.similarity, table, best, sheet, indices, scores.found.count > 0)
+
+
+NODES: list[type[io.ComfyNode]] = [ScoreFaces]

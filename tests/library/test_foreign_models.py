@@ -1,0 +1,153 @@
+"""Face models that another pack loaded: a real FaceAnalysis of insightface on the tiny antelopev2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_faces import image, write_antelopev2, write_recogniser
+
+from likeness.faces import foreign_models
+from likeness.faces.detect import detect
+from likeness.faces.embed import ONLY, embed, identify
+from likeness.faces.foreign_models import recogniser_name, wrap_analysis
+from likeness.faces.models import FaceModels
+from likeness.weights.catalogue import catalogue
+from likeness.weights.download import sha256
+
+Photos = dict[str, np.ndarray]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """The tiny pack without the files that are no networks: FaceAnalysis opens every file of a folder."""
+    folder = write_antelopev2(tmp_path)
+    for path in folder.glob("*.onnx"):
+        if path.stat().st_size < 100:
+            path.unlink()
+    return folder
+
+
+def analyse(folder: Path, **options: Any) -> Any:
+    from insightface.app import FaceAnalysis
+
+    analysis = FaceAnalysis(str(folder), providers=["CPUExecutionProvider"], **options)
+    analysis.prepare(ctx_id=-1, det_size=(640, 640))
+    return analysis
+
+
+def test_it_finds_and_describes_as_our_own_loader_does(photos: Photos, tmp_path: Path, pack: Path) -> None:
+    ours = FaceModels.open("antelopev2", "CPU", [tmp_path])
+    images = image(photos["astronaut"])
+    expected = embed(ours, detect(ours, images), "glintr100").faces[0][0]
+    (pack / "arcface.onnx").unlink()
+    models = wrap_analysis(analyse(pack))
+    assert models.recognisers == ["glintr100"]
+    assert repr(models) == "ForeignModels(antelopev2: glintr100)"
+    face = embed(models, detect(models, images), "glintr100").faces[0][0]
+    assert torch.equal(face.box, expected.box)
+    assert torch.equal(face.keypoints, expected.keypoints)
+    assert torch.allclose(face.embeddings["glintr100"], expected.embeddings["glintr100"], atol=1e-4)
+
+
+def test_the_first_file_by_alphabet_is_named_what_it_is(photos: Photos, pack: Path) -> None:
+    """FaceAnalysis takes arcface.onnx before glintr100.onnx: who wants InstantID has to be told."""
+    models = wrap_analysis(analyse(pack))
+    faces = detect(models, image(photos["astronaut"]))
+    assert models.recognisers == ["arc2face"]
+    assert identify(models, faces, ONLY, "mean").recogniser == "arc2face"
+    with pytest.raises(ValueError, match="antelopev2 have no recogniser glintr100; they have: arc2face"):
+        identify(models, faces, "glintr100", "mean")
+
+
+def test_another_network_of_the_same_file_name_keeps_its_own(photos: Photos, pack: Path) -> None:
+    (pack / "arcface.onnx").unlink()
+    other = pack.rename(pack.with_name("auraface"))
+    models = wrap_analysis(analyse(other))
+    assert models.recognisers == ["auraface/glintr100"]
+    faces = detect(models, image(photos["astronaut"]))
+    assert identify(models, faces, ONLY, "mean").recogniser == "auraface/glintr100"
+    assert recogniser_name(Path("models/buffalo_l/w600k_r50.onnx")) == "buffalo_l/w600k_r50"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_owner_notices_nothing(photos: Photos, pack: Path) -> None:
+    analysis = analyse(pack)
+    bgr = np.ascontiguousarray(photos["astronaut"][..., ::-1])
+    before = analysis.get(bgr)[0]
+    settings = (analysis.det_model.input_size, analysis.det_model.det_thresh, analysis.det_model.input_sizes)
+    models = wrap_analysis(analysis)
+    detect(models, image(photos["coffee"]), min_score=0.9)  # looks again at every size
+    after = analysis.get(bgr)[0]
+    assert settings == (
+        analysis.det_model.input_size,
+        analysis.det_model.det_thresh,
+        analysis.det_model.input_sizes,
+    )
+    assert list(analysis.det_model.resolution_sessions) == [(640, 640)]
+    assert np.array_equal(before.bbox, after.bbox)
+    assert np.array_equal(before.embedding, after.embedding)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda analysis: (analysis,),
+        lambda analysis: ("CPU", analysis),
+        lambda analysis: {"library": "insightface", "detector": analysis},
+        lambda analysis: SimpleNamespace(face_analysis=analysis),
+    ],
+)
+def test_it_is_found_in_what_packs_put_it_in(pack: Path, held: Callable[[Any], Any]) -> None:
+    analysis = analyse(pack, allowed_modules=["detection"])
+    models = wrap_analysis(held(analysis))
+    assert models.recognisers == []
+    with pytest.raises(ValueError, match=r"have no recogniser glintr100; they have: none"):
+        models.recogniser("glintr100")
+
+
+@pytest.mark.parametrize("value", [None, "antelopev2", (), {"detector": 3}, SimpleNamespace(models={})])
+def test_what_is_no_analysis_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"not {type(value).__name__}\. For files use Load Face Models"):
+        wrap_analysis(value)
+
+
+def test_a_detector_without_points_or_of_one_size_is_refused(pack: Path) -> None:
+    import onnx
+
+    file = pack / "scrfd_10g_bnkps.onnx"
+    whole = onnx.load(str(file))
+    fixed = onnx.load(str(file))
+    for dimension in fixed.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dimension.dim_value = 640
+    del whole.graph.output[6:]  # the points
+    for network, says in (
+        (whole, r"scrfd_10g_bnkps\.onnx .*no five points: it has 6 outputs instead of 9"),
+        (fixed, r"takes pictures of \[640, 640\] only"),
+    ):
+        onnx.save(network, str(file))
+        with pytest.raises(ValueError, match=says):
+            wrap_analysis(analyse(pack, allowed_modules=["detection"]))
+
+
+def test_several_recognisers_can_not_be_whatever_there_is(photos: Photos, tmp_path: Path, pack: Path) -> None:
+    models = FaceModels.open("antelopev2", "CPU", [tmp_path])
+    faces = detect(models, image(photos["astronaut"]))
+    with pytest.raises(ValueError, match=r"several recognisers: glintr100, arc2face\. Choose one by name"):
+        identify(models, faces, ONLY, "mean")
+
+
+def test_a_known_file_is_known_by_its_content_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "renamed" / "glintr100.onnx"
+    write_recogniser(file, seed=1)
+    assert recogniser_name(file) == "renamed/glintr100"
+    known = catalogue()["antelopev2/glintr100"]
+    same = replace(known, size=file.stat().st_size, sha256=sha256(file))
+    monkeypatch.setattr(foreign_models, "catalogue", lambda: {**catalogue(), known.key: same})
+    assert recogniser_name(file) == "glintr100"
