@@ -51,12 +51,14 @@ def fetch_models(
 ) -> None:
     """Download, or make, what these methods need and is not there. Raises SetupError.
 
-    python makes what is made; by default this one, or that of the shared environment if only that can.
+    What has to be put there by hand is said last, when everything else is there. python makes what is made;
+    by default this one, or that of the shared environment if only that can.
     """
     try:
         files = missing(models, methods)
     except KeyError as error:
         raise SetupError(str(error.args[0])) from error
+    unavailable = []
     for file in files:
         try:
             if file.made_from:
@@ -64,11 +66,15 @@ def fetch_models(
             else:
                 fetch(file, models, progress.say)
         except DownloadError as error:
-            raise SetupError(str(error)) from error
+            if not file.by_hand:
+                raise SetupError(str(error)) from error
+            unavailable.append(str(error))
     for file in files:
         archive = archive_path(file, models)
         if archive is not None:
             archive.unlink(missing_ok=True)  # every member that was wanted is out
+    if unavailable:
+        raise SetupError("\n".join(unavailable))
 
 
 def make(file: ModelFile, models: Path, progress: Progress, python: str | Path) -> Path:

@@ -104,10 +104,11 @@ def _sizes(prompt: dict[str, Any]) -> list[float]:
 
 def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[str, str]:
     """The inputs of a node that name files, with tiny ones in their place."""
-    sd15 = str(inputs.get("ckpt_name")).startswith("v1-5")
+    kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
+    checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
     stand_ins = {
-        "CheckpointLoaderSimple": {"ckpt_name": "tiny_sd15.safetensors" if sd15 else CHECKPOINT},
+        "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
         "LikenessLoadInstantID": {"file": "tiny_instantid_glintr100.safetensors" if arc2face else INSTANTID},
         "LikenessLoadFaceModels": {} if arc2face else {"pack": "embedded"},
@@ -119,6 +120,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         "LikenessLoadExpressionAdapter": {"file": "tiny_expression.safetensors"},
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
+        "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
         "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},
     }
     return stand_ins.get(class_type, {})

@@ -20,6 +20,8 @@ INSTANTID = "LIKENESS_INSTANTID"
 FACE_TOKENS = "LIKENESS_FACE_TOKENS"
 EXPRESSION = "LIKENESS_EXPRESSION"
 EXPRESSION_ADAPTER = "LIKENESS_EXPRESSION_ADAPTER"
+PVA = "LIKENESS_PVA"
+PVA_TOKENS = "LIKENESS_PVA_TOKENS"
 
 #: Recognition networks, by the name that identities carry. Their vectors are not interchangeable.
 RECOGNISERS: dict[str, str] = {

@@ -116,7 +116,8 @@ class CompatArc2FaceGrid(io.ComfyNode):
                 io.String.Input(
                     "directory",
                     default="",
-                    tooltip="The full path of a folder with photos, or its name in the input folder.",
+                    tooltip="A folder with photos: its name in the input folder, or its full path in "
+                    "the input or output folder.",
                 ),
                 io.Int.Input("max_images", default=16, min=1, max=64, tooltip="So many at most, by name."),
                 io.Int.Input(

@@ -91,7 +91,7 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         seed: int = -1,
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = sd15_vae() if vae is None else vae
+        vae = sd15_vae(unet) if vae is None else vae
         settings = Settings(num_inference_steps, guidance_scale, num_images, seed, negative_prompt)
         return io.NodeOutput(generate(unet, encoder, face_embedding, settings, empty(width, height), vae))
 
@@ -141,7 +141,7 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
         extra_param: str = "",
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = sd15_vae() if vae is None else vae
+        vae = sd15_vae(unet) if vae is None else vae
         settings = Settings(
             num_inference_steps, guidance_scale, num_images, seed, negative_prompt, extra_param
         )

@@ -12,10 +12,9 @@ from ..likeness.faces.crops import crop_faces, crop_masks
 from ..likeness.faces.paste import paste_faces
 from ..likeness.faces.policy import ERROR, apply_policy
 from ..likeness.faces.squares import ALIGNS, UPRIGHT
-from ..likeness.values import CROPS, FACES
-from .faces import if_no_face_input
+from ..likeness.values import CROPS
+from .faces import FacesType, if_no_face_input
 
-FacesType = io.Custom(FACES)
 CropsType = io.Custom(CROPS)
 
 

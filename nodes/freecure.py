@@ -10,7 +10,7 @@ from ..likeness.methods import freecure
 from .common import end_input, start_input
 
 
-def branch_inputs() -> list[io.Input]:
+def branch_inputs(about_mask: str) -> list[io.Input]:
     """The two models, their prompts, and where the attributes are."""
     return [
         io.Model.Input(
@@ -21,7 +21,8 @@ def branch_inputs() -> list[io.Input]:
             "foundation",
             tooltip=(
                 "The same model without the identity, with the same LoRAs: the model before the identity "
-                "node, or exactly as published, a second Apply InstantID with empty_identity on."
+                "node, or exactly as published, a second Apply InstantID with empty_identity on. Connect "
+                "its prompts, too."
             ),
         ),
         io.Conditioning.Input("positive", tooltip="The prompt of the personalised model."),
@@ -39,10 +40,7 @@ def branch_inputs() -> list[io.Input]:
         io.Mask.Input(
             "mask",
             optional=True,
-            tooltip=(
-                "Where the attributes are in the foundation's picture. Open or empty: both models "
-                "are sampled as they are."
-            ),
+            tooltip=about_mask,
         ),
     ]
 
@@ -129,7 +127,10 @@ class FreeCureGuider(io.ComfyNode):
                 "prompt consistency",
             ],
             inputs=[
-                *branch_inputs(),
+                *branch_inputs(
+                    "Where the attributes are in the foundation's picture. Open or empty: both models are "
+                    "sampled as they are (mode paper: not quite, when it is empty)."
+                ),
                 *repair_inputs(),
             ],
             outputs=[

@@ -11,6 +11,7 @@ from ..likeness import host
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
 from ..likeness.methods.freecure_sample import Attributes, Expression, Run, sample
+from ..likeness.methods.inversion import LARGEST_GAMMA, LEAST_GAMMA
 from .freecure import branch_inputs, repair_inputs
 
 ATTRIBUTES, WITH_EXPRESSION = "attributes", "attributes + expression"
@@ -33,7 +34,10 @@ class FreeCureSample(io.ComfyNode):
             ),
             search_aliases=["freecure", "restore attributes", "prompt consistency", "fix hair glasses"],
             inputs=[
-                *branch_inputs(),
+                *branch_inputs(
+                    "Where the attributes are in the foundation's picture. Open: they are found with vae and "
+                    "face_parser. Empty: nothing is repaired."
+                ),
                 io.Noise.Input("noise", tooltip="The start noise of every drawing: Random Noise."),
                 io.Sampler.Input(
                     "sampler",
@@ -88,8 +92,8 @@ class FreeCureSample(io.ComfyNode):
                 io.Float.Input(
                     "gamma",
                     default=0.5,
-                    min=0.05,
-                    max=0.95,
+                    min=LEAST_GAMMA,
+                    max=LARGEST_GAMMA,
                     step=0.01,
                     tooltip="Expression repair: how far back to noise. More changes more.",
                 ),
@@ -119,6 +123,11 @@ class FreeCureSample(io.ComfyNode):
                     "foundation", display_name="foundation", tooltip="The picture without the identity."
                 ),
                 io.Mask.Output("mask", display_name="mask", tooltip="Where attributes were taken from."),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="How much of the picture that is; the error of the expression's round trip.",
+                ),
             ],
         )
 
@@ -158,7 +167,7 @@ class FreeCureSample(io.ComfyNode):
     ) -> io.NodeOutput:
         prompts = freecure.Prompts(positive, negative, foundation_positive, foundation_negative)
         settings = freecure.Repair(strength, mode, layers, style_fidelity, start, end, experimental)
-        wanted = wanted_classes(classes, words, word_matching) if mask is None else ()
+        wanted = wanted_classes(classes, words, word_matching, True) if mask is None else ()
         expression = None
         if repair == WITH_EXPRESSION:
             expression = Expression(template, target, gamma, inversion_cfg)
@@ -173,7 +182,8 @@ class FreeCureSample(io.ComfyNode):
             compare,
         )
         plain = host.blocked(NOT_COMPARED) if result.personalised is None else result.personalised
-        return io.NodeOutput(result.latent, plain, result.foundation, host.to_image(result.mask))
+        mask = host.to_image(result.mask)
+        return io.NodeOutput(result.latent, plain, result.foundation, mask, result.report)
 
 
 NODES: list[type[io.ComfyNode]] = [FreeCureSample]

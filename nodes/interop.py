@@ -22,7 +22,7 @@ class FacesFromLandmarks(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="LikenessFacesFromLandmarks",
-            display_name="Faces from Landmarks",
+            display_name="Read Faces from Landmarks",
             category="Likeness/Faces",
             description="Makes faces of what the host's MediaPipe node found: its boxes and meshes, and the "
             "five points that recognisers and keypoint pictures need, taken from the mesh.",
@@ -49,7 +49,7 @@ class FacesFromBoxes(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="LikenessFacesFromBoxes",
-            display_name="Faces from Boxes",
+            display_name="Find Faces in Boxes",
             category="Likeness/Faces",
             description="Finds the face in each box that another node or your hand drew. The detector looks "
             "at the box and what is around it, so small faces of large pictures are found too.",
@@ -87,8 +87,7 @@ class FacesFromBoxes(io.ComfyNode):
     def execute(
         cls, face_models: Any, image: Any, bboxes: Any, min_score: float = 0.5, if_no_face: str = ERROR
     ) -> io.NodeOutput:
-        advice = "Lower min_score, check the boxes, or set if_no_face to skip."
-        found, report = faces_in_boxes(face_models, image, bboxes, min_score)
+        found, report, advice = faces_in_boxes(face_models, image, bboxes, min_score)
         faces = apply_policy(found, if_no_face, advice)
         return io.NodeOutput(faces, faces.count, faces.count > 0, report)
 
@@ -98,7 +97,7 @@ class FacesToLandmarks(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="LikenessFacesToLandmarks",
-            display_name="Faces to Landmarks",
+            display_name="Convert Faces to Landmarks",
             category="Likeness/Faces",
             description="Gives faces to the host's MediaPipe nodes, to draw their mesh or to mask eyes and "
             "lips: the mesh they came with, else 468 points of the embedded network.",
@@ -124,7 +123,7 @@ class FacesToBoxes(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="LikenessFacesToBoxes",
-            display_name="Faces to Boxes",
+            display_name="Convert Faces to Boxes",
             category="Likeness/Faces",
             description="Gives the boxes of faces to nodes that take the host's bounding boxes.",
             search_aliases=["bounding box", "bbox", "face bbox", "crop by bbox", "convert faces"],
@@ -148,7 +147,7 @@ class FaceModelsFromAnalysis(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="LikenessFaceModelsFromAnalysis",
-            display_name="Face Models from Analysis",
+            display_name="Take Face Models from Analysis",
             category="Likeness/Faces",
             description="Uses the face models another pack has loaded (insightface's FaceAnalysis), instead "
             "of loading the files a second time.",

@@ -7,9 +7,8 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness.faces.edit_keypoints import canvas, edit_keypoints, keypoints_text, page_data, page_pictures
-from ..likeness.values import FACES
+from .faces import FacesType
 
-FacesType = io.Custom(FACES)
 _LARGEST = 16384
 
 

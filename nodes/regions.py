@@ -9,10 +9,9 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.keypoints import FITS, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
-from ..likeness.values import FACES
 from .common import mask_edge_inputs
+from .faces import FacesType
 
-FacesType = io.Custom(FACES)
 _LARGEST = 16384
 
 

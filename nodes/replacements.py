@@ -118,8 +118,10 @@ def replace_nodes(prompt: dict[str, Any]) -> None:
         old = node.get("class_type") if isinstance(node, dict) else None
         if not isinstance(old, str) or old not in _BY_OLD_ID or host.has_node(old):
             continue
-        replacement = _BY_OLD_ID[old]
         given = node.get("inputs", {})
+        if not isinstance(given, dict):
+            continue  # the host says so
+        replacement = _BY_OLD_ID[old]
         node["inputs"] = {
             entry["new_id"]: entry["set_value"] if "set_value" in entry else given[entry["old_id"]]
             for entry in replacement.input_mapping

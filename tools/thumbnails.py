@@ -22,7 +22,8 @@ from likeness.faces.keypoints import keypoint_images
 from likeness.faces.masks import face_masks
 from likeness.faces.models import FaceModels
 
-from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, ball, cells, mesh_picture, photo
+from . import thumbnails_methods as methods
+from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
 
 
 def inspect(models: FaceModels, image: torch.Tensor) -> None:
@@ -116,7 +117,7 @@ def reuse(models: FaceModels, image: torch.Tensor) -> None:
     """An identity as it is: 512 numbers, one cell each."""
     card = Card()
     card.text((256, 40), "a saved person, no photo", 24)
-    card.panel(cells(vector_of(models, image)), (64, 78, 192, 334), "512 numbers")
+    card.panel(cells(methods.vector_of(models, image)), (64, 78, 192, 334), "512 numbers")
     card.arrow(210, 206, 60)
     card.panel(None, (300, 120, 456, 292), "your prompt")
     card.text((378, 206), "SDXL", 22, DIM)
@@ -146,108 +147,27 @@ def exchange(models: FaceModels, image: torch.Tensor) -> None:
     card.save("faces_exchange")
 
 
-def vector_of(models: FaceModels, image: torch.Tensor) -> torch.Tensor:
-    return identify(models, select(detect(models, image)), "sface", "mean").embeddings[0]
-
-
-def arc2face_basic(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 40), "one face, no prompt", 24)
-    card.panel(around_face(draw_faces(image, faces)), (24, 114, 174, 264), "who")
-    card.arrow(186, 189)
-    for i in range(4):
-        left, top = 236 + i % 2 * 130, 72 + i // 2 * 130
-        card.panel(None, (left, top, left + 118, top + 118))
-    card.text((360, 350), "SD1.5", 18, DIM)
-    card.save("arc2face_basic")
-
-
-def arc2face_mix(models: FaceModels, image: torch.Tensor) -> None:
-    """A vector, another (the same numbers in another order: there is one photo) and points between them."""
-    first = vector_of(models, image)
-    second, card = first.roll(200), Card()
-    card.text((256, 40), "two people, and those between", 24)
-    for i, part in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
-        left = 26 + i * 94
-        mixed = (1 - part) * first + part * second
-        card.panel(cells(mixed / mixed.norm()), (left, 96, left + 84, 264), ("A", "", "A + B", "", "B")[i])
-    card.text((256, 322), "and new ones, made up", 18, DIM)
-    card.save("arc2face_mix")
-
-
-def arc2face_expression(models: FaceModels, image: torch.Tensor) -> None:
-    """The mesh is what the expression is read from."""
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "this face, that expression", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200), "who")
-    mirrored = image.flip(2)
-    mesh = mesh_picture(mirrored, select(detect(models, mirrored)))
-    card.panel(mesh[:, 20:300, 148:428], (16, 230, 146, 360))
-    card.text((230, 262), "55 numbers", 15, DIM)
-    card.arrow(158, 295, 190)
-    card.arrow(158, 135, 190)
-    card.panel(None, (394, 100, 496, 270), "Arc2Face")
-    card.save("arc2face_expression")
-
-
-def arc2face_reference(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "hair, clothes and light, too", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.text((200, 100), "who", 15, DIM)
-    card.panel(image, (16, 224, 146, 354))
-    card.text((200, 255), "looks", 15, DIM)
-    card.arrow(158, 135, 160)
-    card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "Arc2Face")
-    card.save("arc2face_reference")
-
-
-def arc2face_pose(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "a face, posed by a normal map", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.panel(ball(), (16, 224, 146, 354))
-    card.text((205, 255), "normals", 15, DIM)
-    card.arrow(158, 135, 160)
-    card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "Arc2Face")
-    card.save("arc2face_pose")
-
-
-def freecure_any_adapter(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "hair and glasses, after any adapter", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.panel(None, (16, 224, 146, 354), "without her")
-    card.text((205, 255), "mask", 15, DIM)
-    card.arrow(158, 135, 160)
-    card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "FreeCure")
-    card.save("freecure_any_adapter")
-
-
-def freecure(models: FaceModels, image: torch.Tensor, name: str, title: str, steps: list[str]) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), title, 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 120, 126, 230), "who")
-    for place, step in enumerate(steps):
-        left = 176 + place * 336 // len(steps)
-        card.arrow(left - 42, 175, 24)
-        card.panel(None, (left, 110, left + 280 // len(steps), 240), step)
-    card.save(name)
-
-
 def main() -> None:
     models = FaceModels.open("embedded", "CPU", [shared_models() / "insightface"])
     image = photo()
-    arc2face = (arc2face_basic, arc2face_mix, arc2face_expression, arc2face_reference, arc2face_pose)
+    arc2face = (
+        methods.arc2face_basic,
+        methods.arc2face_mix,
+        methods.arc2face_expression,
+        methods.arc2face_reference,
+        methods.arc2face_pose,
+    )
     of_faces, instantid = (inspect, edit, exchange, reuse, score), (basic, pose, two_people, detailer)
-    for make in (*of_faces, *instantid, *arc2face, freecure_any_adapter):
+    for make in (*of_faces, *instantid, *arc2face, methods.freecure_any_adapter):
         make(models, image)
     three = ["without her", "hair, glasses", "repaired"]
-    freecure(models, image, "freecure_instantid", "hair and glasses, given back", three)
-    freecure(models, image, "freecure_expression", "then the expression", ["repaired", "template", "target"])
+    methods.freecure(models, image, "freecure_instantid", "hair and glasses, given back", three)
+    methods.freecure(
+        models, image, "freecure_expression", "then the expression", ["repaired", "template", "target"]
+    )
+    methods.pva(models, image, "pva_inpaint", "this person, into that hole", "filled")
+    methods.pva(models, image, "pva_language", "this person, changed by words", '"laughing"')
+    methods.pva_convert()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from ..identity import mean_of
 from ..values import Identity, recogniser_text
-from .people import mean_of, of_one_recogniser
+from .people import of_one_recogniser
 
 #: Recogniser -> cosines at which two pictures show the same person, and different people. Measured on the
 #: photos of our tests (tests/library/test_faces_embed.py); nothing is claimed of other recognisers.

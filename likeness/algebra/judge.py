@@ -14,10 +14,9 @@ import torch
 from ..faces.choose import select
 from ..faces.detect import detect
 from ..faces.embed import identify
-from ..faces.models import FaceModels
+from ..faces.models import FaceNetworks, first_there
 from ..faces.policy import pictures
 from ..values import Identity, recogniser_text
-from ..weights.find import MissingModel
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class Judge:
 
 
 def appoint(
-    models: FaceModels, identity: Identity, reference: torch.Tensor | None = None, wanted: str = OTHER
+    models: FaceNetworks, identity: Identity, reference: torch.Tensor | None = None, wanted: str = OTHER
 ) -> Judge:
     """Who judges: `wanted`, a recogniser's name or OTHER.
 
@@ -43,34 +42,39 @@ def appoint(
     `reference`, an IMAGE [B, H, W, C] of the person, at the largest face in each picture. Without either the
     identity's own judges, and a warning says so. Raises ValueError when none can, MissingModel.
     """
+    if not models.recognisers:
+        raise ValueError(
+            f"The face models {models.name} have no recogniser, so nobody can judge. Connect others, from "
+            "Load Face Models."
+        )
     own = identity.recogniser
     if wanted != OTHER:
         return _chosen(models, identity, reference, wanted)
     others = [name for name in models.recognisers if name != own]
     if reference is None and own not in models.recognisers:
         raise ValueError(
-            f"The identity was made by {recogniser_text(own)}, which the face pack {models.pack} does not "
+            f"The identity was made by {recogniser_text(own)}, which the face pack {models.name} does not "
             f"have; it has {', '.join(others)}. Connect a photo of the person to reference, so that "
             f"{others[0]} can judge, or choose a pack with {own} in Load Face Models."
         )
     if not others:
-        why = f"the face pack {models.pack} has no other"
+        why = f"the face pack {models.name} has no other"
     elif reference is None:
         why = "no photo of the person is connected to reference"
     else:
-        there = _first_there(models, others)
+        there = first_there(models, others)
         if there is not None:
             return _another(models, identity, reference, there)
         if own not in models.recognisers:
             models.recogniser(others[0])  # it is missing: the message says how to get it
-        why = f"{', '.join(others)}, the other of the face pack {models.pack}, is missing"
+        why = f"{', '.join(others)}, the other of the face pack {models.name}, is missing"
     return _same(models, identity, why)
 
 
-def _chosen(models: FaceModels, identity: Identity, reference: torch.Tensor | None, wanted: str) -> Judge:
+def _chosen(models: FaceNetworks, identity: Identity, reference: torch.Tensor | None, wanted: str) -> Judge:
     if wanted not in models.recognisers:
         raise ValueError(
-            f"recogniser is {wanted}, but the face pack {models.pack} has: {', '.join(models.recognisers)}. "
+            f"recogniser is {wanted}, but the face pack {models.name} has: {', '.join(models.recognisers)}. "
             "Choose one of these, or another pack in Load Face Models."
         )
     if wanted == identity.recogniser:
@@ -83,27 +87,17 @@ def _chosen(models: FaceModels, identity: Identity, reference: torch.Tensor | No
     return _another(models, identity, reference, wanted)
 
 
-def _first_there(models: FaceModels, names: list[str]) -> str | None:
-    for name in names:
-        try:
-            models.recogniser(name)
-        except MissingModel:
-            continue
-        return name
-    return None
-
-
-def _same(models: FaceModels, identity: Identity, why: str) -> Judge:
+def _same(models: FaceNetworks, identity: Identity, why: str) -> Judge:
     models.recogniser(identity.recogniser)
     says = (
         f"Judge: {recogniser_text(identity.recogniser)}, the identity's own recogniser, because {why}. "
-        "Pictures made with this identity were drawn to please it, so their scores flatter."
+        "If the pictures were made with this identity, their scores flatter."
     )
     log.warning("Score Faces: %s", says)
     return Judge(identity.recogniser, identity, says)
 
 
-def _another(models: FaceModels, identity: Identity, reference: torch.Tensor, name: str) -> Judge:
+def _another(models: FaceNetworks, identity: Identity, reference: torch.Tensor, name: str) -> Judge:
     faces = detect(models, reference, what="reference")
     empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
     if not faces.count:

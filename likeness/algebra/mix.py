@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from ..identity import NOTHING, mean_of
 from ..values import Identity
-from .people import NOTHING, label, mean_of, of_one_recogniser
+from .people import label, of_one_recogniser
 
 _PARALLEL, _OPPOSITE = 1e-4, math.pi - 1e-3  # angles between which a slerp is well defined
 

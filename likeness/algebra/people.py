@@ -5,12 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-import torch
-
 from ..values import Identity, recogniser_text
-
-#: A sum of vectors shorter than this share of what went in points nowhere.
-NOTHING = 1e-6
 
 
 def of_one_recogniser(identities: Mapping[str, Identity]) -> dict[str, Identity]:
@@ -37,14 +32,6 @@ def of_one_recogniser(identities: Mapping[str, Identity]) -> dict[str, Identity]
                 "again."
             )
     return {name: identities[name] for name in names}
-
-
-def mean_of(name: str, identity: Identity) -> torch.Tensor:
-    """The identity's mean, raw, [D] float64. Raises ValueError naming it when that is nothing."""
-    mean = identity.mean.double()
-    if float(mean.norm()) < NOTHING * float(identity.embeddings.norm(dim=1).mean()):
-        raise ValueError(f"{name}: its embeddings cancel each other out, so their mean describes nobody.")
-    return mean
 
 
 def label(name: str, identity: Identity) -> str:

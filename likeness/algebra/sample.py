@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import torch
 
+from ..identity import mean_of
 from ..values import Identity
-from .people import label, mean_of, of_one_recogniser
+from .people import label, of_one_recogniser
 
 #: How often a new person is drawn again before Sample Identities gives up.
 TRIES = 500

@@ -10,11 +10,11 @@ import torch
 from ..faces.choose import select
 from ..faces.detect import detect
 from ..faces.embed import embed
-from ..faces.models import FaceModels
+from ..faces.models import FaceNetworks
 from ..faces.policy import ERROR, PASS_THROUGH, apply_policy
+from ..identity import cosines
 from ..values import Face, Faces, Identity
 from .judge import OTHER, Judge, appoint
-from .people import mean_of, of_one_recogniser
 
 #: Which face of a picture is compared.
 MOST_SIMILAR, LARGEST = WHICH = ("most similar", "largest")
@@ -43,7 +43,7 @@ class Scores:
 
 
 def score_faces(
-    models: FaceModels,
+    models: FaceNetworks,
     images: torch.Tensor,
     identity: Identity,
     reference: torch.Tensor | None = None,
@@ -68,24 +68,19 @@ def score_faces(
     candidates = embed(
         models, found if which == MOST_SIMILAR else select(found, "largest", "0"), judge.recogniser
     )
-    cosines = _cosines(judge, candidates)
-    best = [max(range(len(row)), key=row.__getitem__, default=None) for row in cosines]
-    similarities = tuple(None if n is None else row[n] for n, row in zip(best, cosines, strict=True))
+    scored = _scored(judge, candidates)
+    best = [max(range(len(row)), key=row.__getitem__, default=None) for row in scored]
+    similarities = tuple(None if n is None else row[n] for n, row in zip(best, scored, strict=True))
     compared = tuple(None if n is None else row[n] for n, row in zip(best, candidates.faces, strict=True))
     kept = _ranked(similarities, if_no_face == PASS_THROUGH)[:keep]
     return Scores(judge, found, compared, similarities, tuple(kept))
 
 
-def _cosines(judge: Judge, faces: Faces) -> list[list[float]]:
-    """Of each face of each picture with the judge's target."""
-    if not faces.count:
-        return [[] for _ in faces.faces]
+def _scored(judge: Judge, faces: Faces) -> list[list[float]]:
+    """The cosine of each face of each picture with the judge's target."""
     vectors = [face.embeddings[judge.recogniser] for found in faces.faces for face in found]
-    pictured = Identity(torch.stack(vectors), judge.recogniser)
-    of_one_recogniser({"identity": judge.target, "image": pictured})
-    target = torch.nn.functional.normalize(mean_of("identity", judge.target), dim=0)
-    cosines = iter((pictured.unit.double() @ target).clamp(-1, 1).tolist())
-    return [[next(cosines) for _ in found] for found in faces.faces]
+    each = iter(cosines("identity", judge.target, vectors))
+    return [[next(each) for _ in found] for found in faces.faces]
 
 
 def _ranked(similarities: Sequence[float | None], faceless_too: bool) -> list[int]:

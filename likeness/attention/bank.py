@@ -6,7 +6,7 @@ Spec: instantid_arc2face.md 2.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -90,4 +90,4 @@ def part_of(place: Place, call: Call, chunks: list[int]) -> Place:
     for name in ("cond_or_uncond", "uuids"):
         if len(place.options.get(name) or ()) == len(call.roles):
             options[name] = [place.options[name][n] for n in chunks]
-    return Place(place.index, part, options)
+    return replace(place, call=part, options=options)

@@ -8,6 +8,7 @@ and once per network call instead of once per layer. Spec: host_guide.md 4.4, 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +33,7 @@ class Conds:
     """Facts about the conditionings of one sampling step, by the host's uuid.
 
     sampling is the host's model_sampling of this run. hooked: weights differ between the calls.
+    lengths: how many tokens each prompt has by itself.
     """
 
     latent: tuple[int, int]
@@ -39,6 +41,7 @@ class Conds:
     roles: Mapping[Any, Role | None]
     sampling: Any = None
     hooked: bool = False
+    lengths: Mapping[Any, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ class Names:
 
 @dataclass
 class Call:
-    """One call of the network: rows come in chunks of equal size, one chunk per conditioning."""
+    """One call of the network: rows come in chunks of equal size, one chunk per conditioning.
+
+    repeats: how often the host repeats the tokens of each chunk's prompt, so that prompts of different
+    lengths fit into one batch.
+    """
 
     sigmas: torch.Tensor | None
     roles: tuple[Role, ...]
@@ -61,6 +68,7 @@ class Call:
     sampling: Any = None
     hooked: bool = False
     reached: set[tuple[Layer, SiteKey]] = field(default_factory=set)
+    repeats: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, options: Mapping[str, Any], network: Any = None) -> Call:
@@ -83,17 +91,25 @@ class Call:
             network=network,
             sampling=conds.sampling if conds else None,
             hooked=conds.hooked if conds else False,
+            repeats=_repeats([conds.lengths.get(u) if conds else None for u in uuids]),
         )
 
     def chunks(self, places: Sequence[int]) -> Call:
         """The same call as some of its chunks of rows see it."""
         roles, areas = tuple(self.roles[p] for p in places), tuple(self.areas[p] for p in places)
-        return replace(self, roles=roles, areas=areas)
+        repeats = tuple(self.repeats[p] for p in places) if self.repeats else ()
+        return replace(self, roles=roles, areas=areas, repeats=repeats)
 
     @cached_property
     def sigma(self) -> float | None:
         """The noise level, read once: it waits for the device."""
         return None if self.sigmas is None else float(self.sigmas[0])
+
+
+def _repeats(lengths: Sequence[int | None]) -> tuple[int, ...]:
+    """The host fills up to the least common multiple of all lengths; unknown lengths count as they are."""
+    full = math.lcm(*(length or 1 for length in lengths))
+    return tuple(full // length if length else 1 for length in lengths)
 
 
 def _default_role(cond_or_uncond: int) -> Role:
@@ -122,9 +138,16 @@ def with_conds(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         roles={e["uuid"]: e.get(ROLE) or named.get(e["uuid"]) for e in entries if "uuid" in e},
         sampling=getattr(model, "model_sampling", None),
         hooked=any(e.get("hooks") is not None for e in entries),
+        lengths={e["uuid"]: length for e in entries if "uuid" in e and (length := _length(e))},
     )
     options = {**options, CONDS: facts}
     return executor(model, conds, x, timestep, {**model_options, "transformer_options": options}, **kwargs)
+
+
+def _length(entry: Mapping[str, Any]) -> int | None:
+    """How many tokens a conditioning's prompt has."""
+    prompt = getattr(entry.get("model_conds", {}).get("c_crossattn"), "cond", None)
+    return int(prompt.shape[1]) if isinstance(prompt, torch.Tensor) else None
 
 
 def with_names(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .calls import CALL, Call, current_call, network_options, with_conds, with_names
 from .sites import Layer, Site, SiteKey
-from .sources import Attention, Place, Source
+from .sources import HIDDEN_WANTED, Attention, Place, Source, hidden_noted
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +72,15 @@ class SitePatch:
     def _attend(self, count: int, q: Tensor, k: Tensor, v: Tensor, options: Mapping[str, Any]) -> Tensor:
         """The layer with its first `count` injections."""
         call = current_call(options)
+        layer, key = self.site
+        # Packs that patch a whole block use the short key, which ours would hide.
+        foreign = self.base or call.slots.get(layer, {}).get(key[:2])
         if count == 0:
-            layer, key = self.site
-            # Packs that patch a whole block use the short key, which ours would hide.
-            base = self.base or call.slots.get(layer, {}).get(key[:2]) or self.attention
-            return base(q, k, v, options)
+            return (foreign or self.attention)(q, k, v, options)
         injection = self.injections[count - 1]
         inner = partial(self._attend, count - 1)
-        return injection.source.attend(inner, q, k, v, Place(injection.index, call, options))
+        place = Place(injection.index, call, options, alone=count == 1 and foreign is None)
+        return injection.source.attend(inner, q, k, v, place)
 
     def add(self, callback: Callable[..., Tensor], **options: Any) -> None:
         """The protocol of the common IP-Adapter packs, which add themselves to what fills the slot.
@@ -106,11 +107,17 @@ class SitePatch:
 
 
 def inject(
-    model: Any, sites: tuple[Site, ...], source: Source, attention: Attention, layer: Layer = "attn2"
+    model: Any,
+    sites: tuple[Site, ...],
+    source: Source,
+    attention: Attention,
+    layer: Layer = "attn2",
+    hidden: bool = False,
 ) -> Any:
     """A clone of MODEL whose sites carry `source`, whose layers are in the order of the sites.
 
-    attention computes what the layer would have computed alone. The MODEL given is not changed.
+    attention computes what the layer would have computed alone. hidden: the source reads
+    `sources.hidden_states` (attn2 only). The MODEL given is not changed.
     """
     model = model.clone()
     options = model.model_options["transformer_options"]
@@ -124,6 +131,8 @@ def inject(
             patch = SitePatch((layer, site.key), (injection,), attention, base=current)
         model.set_model_patch_replace(patch, layer, *site.key)
     announce(model, [(layer, site.key) for site in sites])
+    if hidden:
+        model.model_options["transformer_options"][HIDDEN_WANTED] = True
     return model
 
 
@@ -146,7 +155,8 @@ def _network_call(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         return executor(*args, **kwargs)
     call = options[CALL] = Call.read(options, getattr(executor, "class_obj", None))
     try:
-        result = executor(*args, **kwargs)
+        with hidden_noted(options):
+            result = executor(*args, **kwargs)
     finally:
         del options[CALL]
     _warn_when_replaced(call, options)

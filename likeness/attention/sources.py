@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -18,11 +19,16 @@ Attention = Callable[[Tensor, Tensor, Tensor, Mapping[str, Any]], Tensor]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a source is asked: its layer number `index`, the network call, the host's options."""
+    """Where a source is asked: its layer number `index`, the network call, the host's options.
+
+    alone: the source stands on the layer's own attention; nothing else of ours or of another pack is
+    beneath it.
+    """
 
     index: int
     call: Call
     options: Mapping[str, Any]
+    alone: bool = False
 
 
 class Source(Protocol):
@@ -69,6 +75,48 @@ def _sigma(sampling: Any, part: float) -> float:
     if part not in known:
         known[part] = float(sampling.percent_to_sigma(part))
     return known[part]
+
+
+#: In a MODEL's options: a source wants to know what the layers project. In a layer's options: what it does.
+HIDDEN_WANTED, HIDDEN = "likeness_hidden_wanted", "likeness_hidden"
+
+
+@contextmanager
+def hidden_noted(options: dict[str, Any]) -> Iterator[None]:
+    """While this lasts, layers note what their attn2.to_q is given, if anybody wants it.
+
+    Noted last: patches of other packs may change it before.
+    """
+    if not options.get(HIDDEN_WANTED):
+        yield
+        return
+    patches = options.get("patches", {})
+    options["patches"] = {**patches, "attn2_patch": [*patches.get("attn2_patch", ()), _note_hidden]}
+    try:
+        yield
+    finally:
+        options["patches"] = patches
+
+
+def _note_hidden(
+    hidden: Tensor, context: Tensor, value: Tensor, extra_options: dict[str, Any]
+) -> tuple[Tensor, Tensor, Tensor]:
+    extra_options[HIDDEN] = hidden
+    return hidden, context, value
+
+
+def hidden_states(q: Tensor, place: Place, what: str) -> Tensor:
+    """What this layer's queries q were projected from: [rows, queries, hidden]. what: whose name to say.
+
+    Raises RuntimeError when the network runs without the host's wrappers.
+    """
+    hidden = place.options.get(HIDDEN)
+    if not isinstance(hidden, Tensor) or hidden.shape[:2] != q.shape[:2]:
+        raise RuntimeError(
+            f"{what}: the network was run without the host's wrappers, by a node that replaces the sampling "
+            "code or the network. Take that node out."
+        )
+    return hidden
 
 
 def token_mask(mask: PictureMask, q: Tensor, place: Place) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 
 from ..values import Crops, Face, Faces
 from .masks import face_masks
-from .pixels import check_image
+from .pixels import check_finite, check_image
 from .resample import resample
 from .squares import FFHQ, UPRIGHT, face_map, middle_map, moved
 
@@ -34,7 +34,7 @@ def crop_faces(
         found += [(index, face) for face in here] or [(index, None)]
     maps = [face_map(face, margin, align) if face else middle_map(faces.size) for _, face in found]
     images = torch.cat(
-        [_cut(faces.images[index], square, size) for (index, _), square in zip(found, maps, strict=True)]
+        [_cut(faces.images, index, square, size) for (index, _), square in zip(found, maps, strict=True)]
     )
     pictures = tuple(index if face else -1 for index, face in found)
     inside = tuple(
@@ -58,8 +58,9 @@ def planes_of(picture: torch.Tensor) -> torch.Tensor:
     return picture[..., :3].movedim(-1, 0)[None].expand(-1, 3, -1, -1)
 
 
-def _cut(picture: torch.Tensor, square: torch.Tensor, size: int) -> torch.Tensor:
+def _cut(images: torch.Tensor, index: int, square: torch.Tensor, size: int) -> torch.Tensor:
     """[1, size, size, 3]."""
     to_picture = torch.cat([square[:, :2] / size, square[:, 2:]], dim=1)
-    crop = resample(planes_of(picture), to_picture, (size, size))
+    crop = resample(planes_of(images[index]), to_picture, (size, size))
+    check_finite(crop, index, "faces")
     return crop.clamp(0, 1).movedim(1, -1).contiguous()

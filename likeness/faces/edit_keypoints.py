@@ -44,6 +44,8 @@ _KEYS = ("points", "picture", "face")
 #: The text holds hundredths of a pixel; a face that is moved by less was not moved.
 _DIGITS, _SAME = 2, 0.01
 _LARGEST = 1e6
+#: Pixels a side of what the page shows, half of it for more pictures than so many: each is a file.
+_LONGEST, _MANY = 1024, 16
 _HELP = (
     'Write a list of faces such as [{"points": [[x, y], [x, y], [x, y], [x, y], [x, y]]}], or nothing to '
     "keep the faces as they are."
@@ -70,7 +72,8 @@ def canvas(faces: Faces | None, image: torch.Tensor | None, width: int, height: 
             log.info("Edit Keypoints does not use image: the faces bring their own pictures.")
         return faces
     if image is None:
-        image = torch.zeros(1, height, width, 3)
+        # One black pixel, shown everywhere: 16384 x 16384 of their own take 3.2 GB.
+        image = torch.zeros(1, 1, 1, 3).expand(1, height, width, 3)
     return Faces(check_image(image), ((),) * image.shape[0])
 
 
@@ -215,12 +218,15 @@ def _rounded(found: Sequence[Face]) -> list[list[list[float]]]:
     return [[[round(v, _DIGITS) for v in point] for point in face.keypoints.tolist()] for face in found]
 
 
-def page_pictures(images: torch.Tensor, longest: int = 1024) -> torch.Tensor:
-    """An IMAGE [B, H, W, C] for the page: RGB, at most `longest` pixels a side."""
+def page_pictures(images: torch.Tensor) -> torch.Tensor:
+    """An IMAGE [B, H, W, C] for the page: RGB, at most 1024 pixels a side, 512 of a large batch."""
     pixels = images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images[..., :3]
+    longest = _LONGEST if len(pixels) <= _MANY else _LONGEST // 2
     scale = longest / max(pixels.shape[1:3])
     if scale >= 1:
         return pixels
     size = [max(1, round(side * scale)) for side in pixels.shape[1:3]]
+    if pixels.stride()[1:3] == (0, 0):
+        return pixels[:, : size[0], : size[1]]  # one pixel, as canvas() has it: nothing to compute
     planes = pixels.to(torch.float32).movedim(-1, 1)
     return torch.nn.functional.interpolate(planes, size, mode="area").movedim(1, -1)

@@ -14,6 +14,9 @@ from .recognise import Recogniser, wrap_recogniser
 
 log = logging.getLogger(__name__)
 
+#: How deep a FaceAnalysis may lie in what holds it; a mapping may hold itself.
+_DEPTH = 4
+
 
 @dataclass(frozen=True)
 class ForeignModels:
@@ -69,17 +72,20 @@ def wrap_analysis(value: Any) -> ForeignModels:
     return ForeignModels(folder, networks, wrap_detector(detector.session))
 
 
-def _models_in(value: Any) -> Mapping[str, Any] | None:
-    """The networks by task of the first FaceAnalysis in `value`."""
+def _models_in(value: Any, depth: int = _DEPTH) -> Mapping[str, Any] | None:
+    """The networks by task of the first FaceAnalysis in `value`, or in what it holds, so many levels down."""
     models = getattr(value, "models", None)
     if isinstance(models, Mapping) and _is_network(models.get("detection")):
         return models
+    if depth == 0:
+        return None
     inner: list[Any] = [getattr(value, "face_analysis", None)]
     if isinstance(value, Mapping):
         inner += value.values()
     elif isinstance(value, list | tuple):
         inner += value
-    return next((found for found in map(_models_in, (v for v in inner if v is not None)) if found), None)
+    within = (_models_in(held, depth - 1) for held in inner if held is not None)
+    return next((found for found in within if found), None)
 
 
 def _is_network(value: Any) -> bool:

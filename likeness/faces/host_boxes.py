@@ -5,8 +5,7 @@ One box, a list of boxes, or a list of boxes for each picture of a batch.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -23,13 +22,16 @@ from .pixels import check_image, rgb8
 _MARGIN = 2.0
 #: Two boxes that lead to faces which share so much of what both cover lead to the same face.
 _SAME = 0.5
+#: So many lines of the report go into an error.
+_LINES = 20
 _SIDES = ("x", "y", "width", "height")
 
 
 def read_boxes(boxes: Any, pictures: int) -> list[list[torch.Tensor]]:
-    """The boxes [4] x1, y1, x2, y2 of each of so many pictures. Raises ValueError.
+    """The boxes [4] x1, y1, x2, y2 of each of so many pictures. Raises ValueError for another shape.
 
-    As the host's own nodes take it: one box, or one list of boxes, is meant for every picture.
+    As the host's own nodes take it: one box, or one list of boxes, is meant for every picture. None instead
+    of a list is none. A box may be without extent.
     """
     if isinstance(boxes, Mapping):
         boxes = [[boxes]]
@@ -46,50 +48,70 @@ def read_boxes(boxes: Any, pictures: int) -> list[list[torch.Tensor]]:
         )
     return [
         [_box(box, f"box {number} of picture {picture}") for number, box in enumerate(own)]
-        for picture, own in enumerate(boxes)
+        for picture, own in enumerate(_lists(boxes))
     ]
+
+
+def _lists(boxes: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for picture, own in enumerate(boxes):
+        if not isinstance(own, list | tuple | None):
+            raise ValueError(f"bboxes: picture {picture} must have a list of boxes, not {own!r}.")
+        yield own or ()
 
 
 def _box(box: Any, what: str) -> torch.Tensor:
     if not isinstance(box, Mapping) or not all(isinstance(box.get(side), Real) for side in _SIDES):
         raise ValueError(f"bboxes: {what} must have the numbers {', '.join(_SIDES)}, not {box!r}.")
     x, y, width, height = (float(box[side]) for side in _SIDES)
-    if not all(math.isfinite(v) for v in (x, y, width, height)) or width <= 0 or height <= 0:
-        raise ValueError(f"bboxes: {what} has no extent: {width:g} x {height:g} at {x:g}, {y:g}.")
     return torch.tensor([x, y, x + width, y + height])
 
 
 def faces_in_boxes(
     models: FaceNetworks, images: torch.Tensor, boxes: Any, min_score: float = 0.5
-) -> tuple[Faces, str]:
-    """The face in each box of a BOUNDING_BOX, in their order, and a line for each box.
+) -> tuple[Faces, str, str]:
+    """The face in each box of a BOUNDING_BOX, in their order, and a report: a line for each box.
 
     The detector looks at the box and what is around it; of the faces whose middle lies in the box the one
     that fills it best is taken, with the detector's own box, points and score. A box without a face, or
-    with one that an earlier box led to, adds none. Raises ValueError, MissingModel.
+    with one that an earlier box led to, adds none, nor does one without extent. Last comes what to do about
+    pictures without a face, with their lines of the report. Raises ValueError, MissingModel.
     """
     check_image(images)
     wanted = read_boxes(boxes, images.shape[0])
     detector = models.detector()
     found: list[tuple[Face, ...]] = []
     report: list[str] = []
+    failed: list[str] = []
     for index, own in enumerate(wanted):
         rgb = rgb8(images, index) if own else None
         kept: list[Face] = []
-        for number, box in enumerate(own):
-            face = _face_in(detector, rgb, box, min_score)
-            earlier = None if face is None else _same(face, kept)
-            if face is not None and earlier is None:
-                kept.append(face)
-            report.append(f"picture {index}, box {number}: {_told(face, earlier, len(kept))}")
+        told = [_told(detector, rgb, box, min_score, kept) for box in own]
+        lines = [f"picture {index}, box {number}: {words}" for number, words in enumerate(told)]
+        report += lines or [f"picture {index}: no boxes"]
+        failed += [] if kept else lines or [f"picture {index}: no boxes"]
         found.append(tuple(kept))
-    return Faces(images, tuple(found)), "\n".join(report) or "no boxes"
+    return Faces(images, tuple(found)), "\n".join(report), _advice(failed)
 
 
-def _told(face: Face | None, earlier: int | None, count: int) -> str:
+def _told(detector: Any, rgb: Any, box: torch.Tensor, min_score: float, kept: list[Face]) -> str:
+    """What a box led to. Its face is added to `kept`, unless it is there."""
+    if not torch.isfinite(box).all() or not (box[2:] > box[:2]).all():
+        x1, y1, x2, y2 = box.tolist()
+        return f"no extent ({x2 - x1:g} x {y2 - y1:g} at {x1:g}, {y1:g})"
+    face = _face_in(detector, rgb, box, min_score)
     if face is None:
         return "no face"
-    return f"face {earlier} again" if earlier is not None else f"face {count - 1}, score {face.score:.2f}"
+    earlier = _same(face, kept)
+    if earlier is not None:
+        return f"face {earlier} again"
+    kept.append(face)
+    return f"face {len(kept) - 1}, score {face.score:.2f}"
+
+
+def _advice(failed: list[str]) -> str:
+    more = [f"and {len(failed) - _LINES} more"] if len(failed) > _LINES else []
+    listed = "; ".join([*failed[:_LINES], *more])
+    return f"Lower min_score, check the boxes, or set if_no_face to skip. In detail: {listed}."
 
 
 def _face_in(detector: Any, rgb: Any, box: torch.Tensor, min_score: float) -> Face | None:

@@ -7,7 +7,7 @@ gives (landmarks_3d, blendshapes, presence, transformation_matrix).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,14 +18,29 @@ from .mesh_points import MESHES, connection_sets, five_points
 from .pixels import check_image, rgb8
 
 
-def frames_of(found: Mapping[str, Any]) -> list[Any]:
-    """The faces of each picture, as they are. Raises ValueError when it is no FACE_LANDMARKS."""
+def frames_of(found: Mapping[str, Any]) -> list[Sequence[Mapping[str, Any]]]:
+    """The faces of each picture, as they are; None is none. Raises ValueError for anything else."""
     if not isinstance(found, Mapping) or "frames" not in found:
         raise ValueError(
             "face_landmarks is not what the host's MediaPipe Face Landmarker gives: it has no frames. "
             "Connect that node's output."
         )
-    return list(found["frames"])
+    frames = found["frames"]
+    if not isinstance(frames, list | tuple):
+        raise ValueError(f"frames of face_landmarks must be a list, not {type(frames).__name__}.")
+    for picture, frame in enumerate(frames):
+        if not isinstance(frame, list | tuple | None):
+            raise ValueError(
+                f"face_landmarks must have a list of faces for picture {picture} (counted from 0), not "
+                f"{type(frame).__name__}."
+            )
+        odd = [type(face).__name__ for face in frame or () if not isinstance(face, Mapping)]
+        if odd:
+            raise ValueError(
+                f"A face of face_landmarks, in picture {picture} (counted from 0), must be a mapping with "
+                f"landmarks_xy, not {odd[0]}."
+            )
+    return [frame or () for frame in frames]
 
 
 def check_size(found: Mapping[str, Any], images: torch.Tensor) -> None:
@@ -33,17 +48,17 @@ def check_size(found: Mapping[str, Any], images: torch.Tensor) -> None:
     size = found.get("image_size")
     if size is None:
         return
-    height, width = (int(v) for v in size)
+    height, width = _numbers(size, "image_size", 2).flatten().tolist()
     if (height, width) != tuple(images.shape[1:3]):
         raise ValueError(
-            f"face_landmarks was found in a picture of {width} x {height}, but image is {images.shape[2]} x "
-            f"{images.shape[1]}. Connect the image it was found in."
+            f"face_landmarks was found in a picture of {width:g} x {height:g}, but image is "
+            f"{images.shape[2]} x {images.shape[1]}. Connect the image it was found in."
         )
 
 
 def mesh_of(face: Mapping[str, Any]) -> torch.Tensor:
     """The points of one face, [468 or 478, 2 or 3] float64 in pixels. Raises ValueError for anything else."""
-    points = torch.as_tensor(face.get("landmarks_xy", ()), dtype=torch.float64, device="cpu")
+    points = _numbers(face.get("landmarks_xy", ()), "landmarks_xy")
     if points.ndim != 2 or points.shape[0] not in MESHES or points.shape[1] not in (2, 3):
         raise ValueError(
             f"A face of face_landmarks has landmarks_xy of shape {list(points.shape)} instead of [478, 2]."
@@ -51,6 +66,21 @@ def mesh_of(face: Mapping[str, Any]) -> torch.Tensor:
     if not torch.isfinite(points).all():
         raise ValueError("A face of face_landmarks has landmarks at NaN or infinity.")
     return points
+
+
+def _numbers(value: Any, what: str, count: int | None = None) -> torch.Tensor:
+    """float64 on the CPU. Raises ValueError for anything else than (so many) numbers."""
+    # In two steps: where they come from, there may be no float64.
+    value = value.to("cpu") if isinstance(value, torch.Tensor) else value
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float64, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{what} of face_landmarks must be numbers, not {type(value).__name__}. ({error})"
+        ) from error
+    if count is not None and numbers.numel() != count:
+        raise ValueError(f"{what} of face_landmarks must be {count} numbers, not {numbers.numel()}.")
+    return numbers
 
 
 def faces_from_landmarks(found: Mapping[str, Any], images: torch.Tensor) -> Faces:
@@ -71,9 +101,10 @@ def faces_from_landmarks(found: Mapping[str, Any], images: torch.Tensor) -> Face
 
 def _face(given: Mapping[str, Any]) -> Face:
     points = mesh_of(given).to(torch.float32)
-    box = given.get("bbox_xyxy")
-    extent = _extent(points) if box is None else torch.as_tensor(box, dtype=torch.float32)
-    return Face(extent, five_points(points), float(given.get("score", 1.0)), points)
+    box, score = given.get("bbox_xyxy"), given.get("score")
+    extent = _extent(points) if box is None else _numbers(box, "bbox_xyxy", 4).to(torch.float32)
+    certain = 1.0 if score is None else float(_numbers(score, "score", 1))
+    return Face(extent, five_points(points), certain, points)
 
 
 def _extent(points: torch.Tensor) -> torch.Tensor:

@@ -50,12 +50,13 @@ _SIDES = {"left": {2, 4, 7}, "right": {3, 5, 8}, "upper": {12}, "lower": {13}}
 
 
 def wanted_classes(
-    classes: Sequence[str] = (), words: str = "", matching: str = WHOLE_WORDS
+    classes: Sequence[str] = (), words: str = "", matching: str = WHOLE_WORDS, any_words: bool = False
 ) -> tuple[int, ...]:
     """The class numbers that names and words ask for together, in order and without repeats.
 
-    classes: names out of NAMES. words: free text, read by words_to_classes. Raises ValueError when nothing
-    is asked for, a name is unknown, or the words ask for nothing.
+    classes: names out of NAMES. words: free text, read by words_to_classes. any_words: beside classes the
+    words may mean nothing, as a whole prompt can. Raises ValueError when nothing is asked for, a name is
+    unknown, or the words ask for nothing.
     """
     names = [classes] if isinstance(classes, str) else list(classes)
     unknown = [name for name in names if name not in NAMES]
@@ -65,29 +66,30 @@ def wanted_classes(
         )
     wanted = {NAMES.index(name) for name in names}
     if words.strip():
-        wanted.update(words_to_classes(words, matching))
+        wanted.update(words_to_classes(words, matching, nothing=any_words and bool(wanted)))
     if not wanted:
         raise ValueError("Nothing is to be masked: choose something in classes, or write it in words.")
     return tuple(sorted(wanted))
 
 
-def words_to_classes(words: str, matching: str = WHOLE_WORDS) -> tuple[int, ...]:
+def words_to_classes(words: str, matching: str = WHOLE_WORDS, nothing: bool = False) -> tuple[int, ...]:
     """The class numbers a text asks for, in order; words that mean no class are passed over.
 
     "whole words": each word by itself, in the singular or plural; "left", "right", "upper" and "lower" before
     it choose one of a pair. "substring": as the released code, which looks for hair, eye and glasses
-    anywhere, so that "eyeglasses" asks for eyes too. Raises ValueError when nothing in it is understood.
+    anywhere, so that "eyeglasses" asks for eyes too. Raises ValueError when nothing in it is understood and
+    that is not allowed.
     """
     if matching not in MATCHING:
         raise ValueError(f"word_matching must be one of {', '.join(MATCHING)}, not {matching!r}.")
     found = _by_substring(words) if matching == SUBSTRING else _by_word(words)
-    if not found:
+    if not found and not nothing:
         known = _SUBSTRINGS if matching == SUBSTRING else _WORDS
         raise ValueError(
             f"The words {words!r} name nothing that can be masked. With word_matching {matching!r} these are "
             f"understood: {', '.join(known)}. For anything else connect a mask of your own instead."
         )
-    log.info("The words %r ask for: %s.", words, class_names(found))
+    log.info("The words %r ask for: %s.", words, class_names(found) or "nothing")
     return found
 
 

@@ -20,6 +20,9 @@ class FaceNetworks(Protocol):
     """What travels as LIKENESS_FACE_MODELS: our packs, and foreign ones (foreign_models.py)."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def recognisers(self) -> list[str]: ...
 
     def detector(self) -> Any: ...
@@ -56,6 +59,11 @@ class FaceModels:
         return face_packs()[self.pack]
 
     @property
+    def name(self) -> str:
+        """What messages call it: the pack."""
+        return self.pack
+
+    @property
     def recognisers(self) -> list[str]:
         """Names of the recognisers that belong to the pack, whether their files are there or not."""
         return list(self._parts.recognisers)
@@ -85,6 +93,17 @@ class FaceModels:
 
     def __repr__(self) -> str:
         return f"FaceModels({self.pack}, {self.provider})"
+
+
+def first_there(models: FaceNetworks, names: Sequence[str]) -> str | None:
+    """The first of these recognisers whose file is there, or None. Raises BrokenModel."""
+    for name in names:
+        try:
+            models.recogniser(name)
+        except MissingModel:
+            continue
+        return name
+    return None
 
 
 def default_pack(folders: Sequence[str | Path] | None = None) -> str:

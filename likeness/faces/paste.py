@@ -20,7 +20,7 @@ from .crops import planes_of
 from .draw import places_of
 from .masks import soften
 from .pixels import check_image
-from .resample import bounds, chained, resample, scale_of, scaled, scaling, shrink
+from .resample import bounds, chained, resample, resized, scale_of, scaled, scaling
 
 #: Detail is what a Gaussian of so many pixels takes away; it is compared in cells of so many pixels.
 _FINE, _CELL = 1.5, 8
@@ -40,13 +40,14 @@ def paste_faces(
 
     edited: one for each of `crops`, in the same order, at any size. seam: the paste fades in over so many
     pixels of the crop, as it was cut, from its border inwards; a mask softens by as much. colour_match: one
-    of COLOUR_MATCHES. masks [N or 1, h, w]: what of each crop is pasted. Where crops overlap the later one
-    lies on top. Everything else, alpha too, stays as it was. Raises ValueError.
+    of COLOUR_MATCHES. masks [N or 1, h, w] or [h, w]: what of each crop is pasted. Where crops overlap the
+    later one lies on top. Everything else, alpha too, stays as it was. Raises ValueError.
     """
     check_image(images)
     _check_edited(edited, crops)
     if colour_match not in COLOUR_MATCHES:
         raise ValueError(f"colour_match must be one of {', '.join(COLOUR_MATCHES)}, not {colour_match!r}.")
+    masks = None if masks is None else _checked(masks, len(crops.pictures))
     places = places_of(images, crops.size, crops.indices)
     pasted = images.clone()
     for number, picture in enumerate(crops.pictures):
@@ -83,15 +84,24 @@ def _check_edited(edited: torch.Tensor, crops: Crops) -> None:
         raise ValueError(f"crops must be squares as they were cut, at any size, not {width} x {height}.")
 
 
+def _checked(masks: torch.Tensor, count: int) -> torch.Tensor:
+    """Masks [count or 1, h, w], out of those or of one [h, w]."""
+    given, masks = list(masks.shape), masks[None] if masks.ndim == 2 else masks
+    if masks.ndim != 3 or masks.shape[0] not in (1, count):
+        raise ValueError(
+            f"mask is {given}, but there are {count} crops: give one mask for all, or one each, in the frame "
+            "of the crops (not of the picture)."
+        )
+    if 0 in masks.shape[1:]:
+        raise ValueError(f"mask is {given}: it has no pixels. Give one in the frame of the crops.")
+    if not torch.isfinite(masks).all():
+        raise ValueError("mask holds NaN or infinity: look at the node that made it.")
+    return masks
+
+
 def _mask_of(masks: torch.Tensor | None, number: int, crops: Crops, seam: float) -> torch.Tensor | None:
     if masks is None:
         return None
-    count = len(crops.pictures)
-    if masks.ndim != 3 or masks.shape[0] not in (1, count):
-        raise ValueError(
-            f"mask is {list(masks.shape)}, but there are {count} crops: give one mask for all, or one each, "
-            "in the frame of the crops (not of the picture)."
-        )
     mask = masks[number if len(masks) > 1 else 0][None].to("cpu", torch.float32).clamp(0, 1)
     feather = seam * mask.shape[-1] / crops.side
     return (soften(mask, feather) if feather > 0 else mask)[None]
@@ -110,43 +120,57 @@ def _patch(
         )
     # Rounded as the edited one was on its way, so that what nobody changed is the same.
     old = planes_of(crops.images[number].to(edited.dtype)).to("cpu", torch.float32)
-    old = shrink(old, (size, size))
+    old = resized(old, (size, size))
+    beyond = _beyond(square, crops.size, size)
     if colour_match == LAB:
-        weight = new.new_ones(1, 1, size, size) if mask is None else shrink(mask, (size, size)).clamp(0, 1)
-        new = match_colours(new, old, weight)
+        weight = new.new_ones(1, 1, size, size) if mask is None else resized(mask, (size, size)).clamp(0, 1)
+        # What was drawn beyond the picture has no say in the colours of what is inside.
+        new = match_colours(new, old, weight if beyond is None else weight.masked_fill(beyond, 0.0))
     change = new - old
     if not change.any():
         return None
-    change = _within(change, square, crops.size)
+    if beyond is not None:
+        change = _within(change, beyond, square, crops.size)
     # No finer than the picture: what is finer would be jagged there.
     fine = min(size, max(1, int(scale_of(square))))
-    change, old = shrink(change, (fine, fine)), shrink(old, (fine, fine))
+    change, old = resized(change, (fine, fine)), resized(old, (fine, fine))
     return _Patch(change, old, _renewed(change, old, max(1.0, fine / crops.side)), mask)
 
 
-def _within(change: torch.Tensor, square: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def _beyond(square: torch.Tensor, size: tuple[int, int], n: int) -> torch.Tensor | None:
+    """Which of a crop's n x n pixels lie beyond the picture (width, height), [n, n], or None if none does."""
+    corners = transform(square, torch.tensor([[0.0, 0], [1, 0], [0, 1], [1, 1]], dtype=torch.float64))
+    if not _outside(corners, size).any():
+        return None
+    beyond = _outside(_places(square, n), size).reshape(n, n)
+    return beyond if beyond.any() else None
+
+
+def _outside(places: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return ((places < 0) | (places > torch.tensor(size, dtype=torch.float64))).any(dim=-1)
+
+
+def _places(square: torch.Tensor, n: int) -> torch.Tensor:
+    """Where in the picture a crop's n x n pixels have their centres, row by row, [n * n, 2] float64."""
+    centre = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    return transform(square, torch.cartesian_prod(centre, centre).flip(1))
+
+
+def _within(
+    change: torch.Tensor, beyond: torch.Tensor, square: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
     """Pixels of a crop that lie beyond the picture (width, height) change as the nearest one inside does.
 
     Nobody photographed them; what was drawn there must not mix into the picture's last row.
     """
     n, limit = change.shape[-1], torch.tensor(size, dtype=torch.float64)
-    corners = transform(square, torch.tensor([[0.0, 0], [1, 0], [0, 1], [1, 1]], dtype=torch.float64))
-    if not _beyond(corners, limit).any():
-        return change
-    centre = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    at = transform(square, torch.cartesian_prod(centre, centre).flip(1))
-    beyond = _beyond(at, limit).reshape(n, n)
     # Far enough inside for the nearest pixel of the crop to be inside, too.
     reach = (limit / 2).clamp(max=0.75 * scale_of(square) / n)
-    nearest = transform(invert(square), at.maximum(reach).minimum(limit - reach))
+    nearest = transform(invert(square), _places(square, n).maximum(reach).minimum(limit - reach))
     grid = (nearest * 2 - 1).to(torch.float32).reshape(1, n, n, 2)
     inside = change.masked_fill(beyond, 0.0)  # in a corner the nearest one can be beyond the crop
     filled = F.grid_sample(inside, grid, "nearest", padding_mode="border", align_corners=False)
     return torch.where(beyond, filled, inside)
-
-
-def _beyond(places: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
-    return ((places < 0) | (places > limit)).any(dim=-1)
 
 
 def _renewed(change: torch.Tensor, original: torch.Tensor, scale: float) -> torch.Tensor:

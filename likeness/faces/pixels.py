@@ -10,7 +10,7 @@ import torch
 def check_image(images: torch.Tensor, what: str = "image") -> torch.Tensor:
     """An IMAGE [B, H, W, C] as it is, or ValueError saying what is wrong with it.
 
-    Only the shape and type are looked at; NaN is looked for picture by picture in `rgb8`.
+    Only the shape and type are looked at; NaN is looked for picture by picture, see check_finite.
     """
     if not isinstance(images, torch.Tensor) or images.ndim != 4:
         shape = list(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
@@ -26,6 +26,16 @@ def check_image(images: torch.Tensor, what: str = "image") -> torch.Tensor:
     return images
 
 
+def check_finite(pixels: torch.Tensor, index: int, what: str = "image") -> None:
+    """Raises ValueError for NaN or infinity in pixels of picture `index` of the input `what`."""
+    # The sum is NaN or infinite if any pixel is, and quicker than a look at each.
+    if not torch.isfinite(pixels.sum()) and not torch.isfinite(pixels).all():
+        raise ValueError(
+            f"The input {what} holds NaN or infinity in picture {index} (counted from 0). A model that ran "
+            "in half precision often makes such pictures: look at the node that drew it."
+        )
+
+
 def rgb8(images: torch.Tensor, index: int, what: str = "image") -> Any:
     """Picture `index` of an IMAGE as a numpy array [H, W, 3], uint8 RGB.
 
@@ -33,12 +43,7 @@ def rgb8(images: torch.Tensor, index: int, what: str = "image") -> Any:
     Alpha is left out, one channel counts as grey. Raises ValueError for NaN or infinity.
     """
     picture = images[index].to("cpu", torch.float32)
-    # The sum is NaN or infinite if any pixel is, and quicker than a look at each.
-    if not torch.isfinite(picture.sum()) and not torch.isfinite(picture).all():
-        raise ValueError(
-            f"The input {what} holds NaN or infinity in picture {index} (counted from 0). A model that ran "
-            "in half precision often makes such pictures: look at the node that drew it."
-        )
+    check_finite(picture, index, what)
     picture = picture.expand(-1, -1, 3) if picture.shape[-1] == 1 else picture[..., :3]
     # The product is a new tensor: the rest may happen in it.
     return (picture * 255.0).round_().clamp_(0, 255).to(torch.uint8).contiguous().numpy()

@@ -26,7 +26,7 @@ def resample(
     if step > 1:
         height, width = planes.shape[-2:]
         smaller = max(1, round(height / step)), max(1, round(width / step))
-        planes = shrink(planes, smaller)
+        planes = resized(planes, smaller)
         to_source = scaled(to_source, smaller[1] / width, smaller[0] / height)
     grid = F.affine_grid(
         _normalised(to_source, size, planes).to(torch.float32)[None],
@@ -36,7 +36,7 @@ def resample(
     return F.grid_sample(planes, grid, mode, padding_mode="border", align_corners=False)
 
 
-def shrink(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def resized(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Planes [1, C, H, W] at another size, with averages where that is smaller."""
     if tuple(planes.shape[-2:]) == size:
         return planes

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..values import Face, Faces, Identity, recogniser_text
+from ..identity import cosines
+from ..values import Faces, Identity, recogniser_text
 from .choice import Candidate, Choice, likeness, told
 from .choose import BY, ORDERS, OVERLAP, SIMILAR, Range, parse_indices, pick
 from .embed import embed
 from .mask_overlap import Overlap, mask_overlaps
-from .models import FaceNetworks
+from .models import FaceNetworks, first_there
 from .track import follow
 
 log = logging.getLogger(__name__)
@@ -106,10 +107,14 @@ def _for_tracking(faces: Faces, wanted: Wanted, track: bool) -> str | None:
         return None
     carried = [set(face.embeddings) for found in faces.faces for face in found]
     common = sorted(set.intersection(*carried)) if carried else []
-    offered = wanted.models.recognisers if wanted.models is not None else []
-    if not [*common, *offered]:
-        log.info("The faces carry no vectors and face_models is not connected: people are followed by boxes.")
-    return next(iter([*common, *offered]), None)
+    if common:
+        return common[0]
+    models = wanted.models
+    if models is None or not models.recognisers:
+        log.info("The faces carry no vectors and no recogniser is connected: people are followed by boxes.")
+        return None
+    # When all are missing, the message about the first says how to get it.
+    return first_there(models, models.recognisers) or models.recognisers[0]
 
 
 def _candidates(
@@ -134,8 +139,10 @@ def _candidates(
     ]
     if wanted.reference is None:
         return pictures
-    who = _direction(wanted.reference)
-    return [[replace(c, similarity=_cosine(c.face, who, wanted.reference)) for c in own] for own in pictures]
+    name = wanted.reference.recogniser
+    vectors = [candidate.face.embeddings[name] for own in pictures for candidate in own]
+    each = iter(cosines("reference", wanted.reference, vectors))
+    return [[replace(candidate, similarity=next(each)) for candidate in own] for own in pictures]
 
 
 def _described(faces: Faces, wanted: Wanted, recogniser: str) -> Faces:
@@ -148,23 +155,6 @@ def _described(faces: Faces, wanted: Wanted, recogniser: str) -> Faces:
             "vector of it: connect face_models that have this recogniser."
         )
     return faces
-
-
-def _direction(reference: Identity) -> torch.Tensor:
-    mean = reference.mean
-    if not mean.any():
-        raise ValueError("The mean of the reference is all zeros: it describes nobody.")
-    return torch.nn.functional.normalize(mean, dim=0)
-
-
-def _cosine(face: Face, who: torch.Tensor, reference: Identity) -> float:
-    vector = face.embeddings[reference.recogniser]
-    if vector.shape != who.shape:
-        raise ValueError(
-            f"The reference has {len(who)} numbers, but a face's {reference.recogniser} vector has "
-            f"{len(vector)}: they come from different networks."
-        )
-    return float(torch.nn.functional.normalize(vector, dim=0) @ who)
 
 
 def _choose(

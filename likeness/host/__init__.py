@@ -1,6 +1,6 @@
 """The host: the only rooms of the library that import ComfyUI."""
 
-from .attention import base_attention, narrow_attention, with_key_bias
+from .attention import base_attention, logits_dtype, narrow_attention, with_key_bias
 from .files import (
     MODEL_FOLDERS,
     find_model,
@@ -12,6 +12,7 @@ from .files import (
     model_folders,
     models_directory,
     next_number,
+    output_directory,
     register_model_folders,
 )
 from .flux import is_flux, joint_attention, rotate
@@ -24,6 +25,7 @@ from .loading import (
     managed_network,
     plain_network,
     run_network,
+    set_weights,
 )
 from .prompts import has_node, on_prompt
 from .running import StagedProgress, blocked, progress, to_image
@@ -78,6 +80,7 @@ __all__ = [
     "load_tensors",
     "load_text_encoder",
     "load_vae",
+    "logits_dtype",
     "managed_network",
     "model_folders",
     "models_directory",
@@ -86,6 +89,7 @@ __all__ = [
     "noise_between",
     "noise_level",
     "on_prompt",
+    "output_directory",
     "plain_network",
     "prepare_mask",
     "process_conds",
@@ -98,6 +102,7 @@ __all__ = [
     "sample",
     "sampler_object",
     "sampling_function",
+    "set_weights",
     "to_image",
     "with_key_bias",
 ]

@@ -50,6 +50,12 @@ def narrow_attention(
     return _scaled_dot_product(q, k, v, extra_options, None)
 
 
+def logits_dtype(extra_options: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
+    """What the host wants this layer's logits computed in, for queries of this dtype."""
+    precision: torch.dtype | None = get_attn_precision(extra_options["attn_precision"], dtype)
+    return dtype if precision is None else precision
+
+
 def _scaled_dot_product(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -58,9 +64,8 @@ def _scaled_dot_product(
     bias: torch.Tensor | None,
 ) -> torch.Tensor:
     heads, dtype = extra_options["n_heads"], q.dtype
-    precision = get_attn_precision(extra_options["attn_precision"], dtype)
-    if precision not in (None, dtype):
-        q, k, v = (t.to(precision) for t in (q, k, v))
+    precision = logits_dtype(extra_options, dtype)
+    q, k, v = (t.to(precision) for t in (q, k, v))
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
     mask = None if bias is None else bias.to(q.dtype)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)

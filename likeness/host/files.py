@@ -17,6 +17,7 @@ MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "instantid": frozenset({".bin", ".safetensors"}),
     "identities": frozenset({".safetensors"}),
     "ipadapter": frozenset({".bin", ".safetensors"}),
+    "pva": frozenset({".bin", ".safetensors"}),
     "smirk": frozenset({".pt", ".pth", ".safetensors"}),
 }
 
@@ -72,6 +73,11 @@ def models_directory() -> str:
 def input_directory() -> str:
     """Where uploaded pictures are."""
     return str(folder_paths.get_input_directory())
+
+
+def output_directory() -> str:
+    """Where the host's savers write."""
+    return str(folder_paths.get_output_directory())
 
 
 def identities_directory() -> str:

@@ -103,6 +103,22 @@ def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -
     return model, sorted(key for key, module in modules.items() if module not in fitting)
 
 
+def set_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
+    """A clone of MODEL with these in the place of its own weights, by the names of its U-Net.
+
+    LoRAs, connected before or after, change what is set. Raises KeyError for a name it does not have.
+    """
+    model = model.clone()
+    named = {f"diffusion_model.{name}": weight for name, weight in weights.items()}
+    loras = {key: model.patches.pop(key) for key in named if key in model.patches}
+    there = model.add_patches({key: ("set", (weight,)) for key, weight in named.items()})
+    if len(there) != len(named):
+        raise KeyError(f"The U-Net has no {sorted(set(named) - set(there))[0]}.")
+    for key, patches in loras.items():
+        model.patches[key] = [*model.patches[key], *patches]
+    return model
+
+
 def managed_network(network: torch.nn.Module) -> Any:
     """A patcher that lets the host decide where a network of plain fp32 layers lies; nothing runs yet."""
     # By attribute: the host replaces the class when it manages memory layer by layer.

@@ -173,7 +173,7 @@ def noise_between(model: Any, clean: torch.Tensor, noisy: torch.Tensor, sigma: t
     noisy: as a sampler that stopped at sigma gave it.
     """
     sampling, latent_format = (model.get_model_object(name) for name in ("model_sampling", "latent_format"))
-    clean, noisy = (latent_format.process_in(latent.float()) for latent in (clean, noisy))
+    clean, noisy = (latent_format.process_in(t.to(noisy.device).float()) for t in (clean, noisy))
     zero, one = torch.zeros_like(clean), torch.ones_like(clean)
     begin = sampling.noise_scaling(sigma, zero, noisy)
     rest = begin - sampling.noise_scaling(sigma, zero, clean)

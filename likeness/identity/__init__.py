@@ -1,7 +1,8 @@
-"""Identities: vectors of several faces made one, and the files that people are kept in."""
+"""Identities: vectors of several faces made one and compared, and the files that people are kept in."""
 
 from .combining import COMBINATIONS, combine
-from .files import FORMATS, load_identity, load_people, save_identity, save_people
+from .compared import NOTHING, cosines, mean_of
+from .files import FORMATS, load_people, save_people
 from .people import ANY, Person, choose_person, people_of
 from .pictures import SIDE
 from .saved import fingerprint, load_named, save_numbered
@@ -10,16 +11,17 @@ __all__ = [
     "ANY",
     "COMBINATIONS",
     "FORMATS",
+    "NOTHING",
     "SIDE",
     "Person",
     "choose_person",
     "combine",
+    "cosines",
     "fingerprint",
-    "load_identity",
     "load_named",
     "load_people",
+    "mean_of",
     "people_of",
-    "save_identity",
     "save_numbered",
     "save_people",
 ]

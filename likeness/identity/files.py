@@ -9,7 +9,6 @@ One person (likeness-identity/1): tensors `embeddings` [N, D] and maybe `weights
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import BinaryIO
 import torch
 
 from ..values import Identity
+from ..weights.write import write_tensors
 from .people import Person, described
 from .pictures import KEY, from_text, to_text
 
@@ -27,18 +27,11 @@ _LARGEST_HEADER = 16 << 20
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
 
-def save_identity(identity: Identity, path: str | Path) -> None:
-    """Write a file of one identity without a name."""
-    save_people([Person(identity)], path)
-
-
 def save_people(people: Sequence[Person], path: str | Path, pictures: torch.Tensor | None = None) -> None:
     """Write an identity file. It appears under its name only when it is complete.
 
     pictures: a square of each person, [N, S, S, 3], 0 to 1.
     """
-    from safetensors.torch import save
-
     alone = len(people) == 1
     tensors, facts = {}, []
     for place, person in enumerate(people):
@@ -53,18 +46,7 @@ def save_people(people: Sequence[Person], path: str | Path, pictures: torch.Tens
     metadata["modelspec.description"] = described(people)
     if pictures is not None:
         metadata[KEY] = to_text(pictures)
-    unfinished = Path(f"{path}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(save(tensors, metadata))
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def load_identity(path: str | Path) -> Identity:
-    """The first identity of a file; see load_people."""
-    people, _ = load_people(path)
-    return people[0].identity
+    write_tensors(tensors, metadata, path)
 
 
 def load_people(path: str | Path) -> tuple[list[Person], list[torch.Tensor]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..values import Identity
+from ..weights.write import numbered
 from .files import load_people, save_people
 from .people import ANY, Person, choose_person
 
@@ -21,13 +22,7 @@ def save_numbered(
     """
     from .. import host
 
-    parts = Path(filename_prefix.replace("\\", "/")).parts
-    if not filename_prefix.strip() or filename_prefix.endswith(("/", "\\")):
-        raise ValueError("filename_prefix is empty: give the identity a name, such as anna or family/anna.")
-    if Path(filename_prefix).is_absolute() or ".." in parts or ":" in filename_prefix:
-        raise ValueError(f"filename_prefix {filename_prefix!r} leads out of {host.identities_directory()}.")
-    folder, name, number = host.next_number(host.identities_directory(), filename_prefix)
-    path = Path(folder) / f"{name}_{number:05}_.safetensors"
+    path = numbered(host.identities_directory(), filename_prefix, "identity")
     save_people(people, path, pictures)
     return path
 

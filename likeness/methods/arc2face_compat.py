@@ -5,7 +5,9 @@ Spec: instantid_arc2face.md 2.1, 2.9.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,21 @@ from ..faces.models import FaceModels
 from ..faces.policy import SKIP, apply_policy
 from ..values import Identity
 from ..weights.catalogue import catalogue
-from ..weights.find import MissingModel, explain_missing
+from ..weights.find import MissingModel, how_to_get
 from . import arc2face_files
 from .arc2face import RECOGNISER
+
+log = logging.getLogger(__name__)
 
 #: Where that pack keeps the U-Net and, in a folder of it, the encoder; its face models are in another.
 OLD_FOLDER = "arc2face_checkpoints"
 _ENCODERS = ("model.safetensors", "pytorch_model.bin")
+#: That pack's defaults, and the published files that they mean.
+_DEFAULTS = {
+    arc2face_files.UNETS: "diffusion_pytorch_model.safetensors",
+    arc2face_files.ENCODERS: "encoder",
+}
+_KEYS = {arc2face_files.UNETS: "arc2face/unet", arc2face_files.ENCODERS: "arc2face/encoder"}
 _PARTS = (0.15, 0.85)  # of the sorted values, between which the trimmed mean lies
 
 Averaging = Callable[[torch.Tensor], torch.Tensor]
@@ -115,29 +125,43 @@ def face_folders() -> list[str]:
 
 def load_unet(model_path: str) -> Any:
     """The MODEL of a file in that pack's folder or ours. Raises MissingModel, ValueError for another file."""
-    path = _find([model_path], arc2face_files.UNETS, [f"arc2face/{model_path}", model_path], "arc2face/unet")
+    path = _find(arc2face_files.UNETS, "model_path", model_path)
     return arc2face_files.load_unet(path, model_path)
 
 
 def load_encoder(encoder_path: str) -> Any:
     """The CLIP of a folder, as that pack has it, or of a file. Raises as load_unet does."""
-    inside = [f"{encoder_path}/{name}" for name in _ENCODERS]
-    ours = [encoder_path, *(f"arc2face/{name}" for name in _ENCODERS)]
-    path = _find([*inside, encoder_path], arc2face_files.ENCODERS, ours, "arc2face/encoder")
+    path = _find(arc2face_files.ENCODERS, "encoder_path", encoder_path)
     return arc2face_files.load_encoder(path, encoder_path)
 
 
 def fingerprint(folder: str, name: str | None) -> str:
     """Changes when the file does, wherever it is."""
-    names = [] if name is None else [name, f"arc2face/{name}", *(f"{name}/{part}" for part in _ENCODERS)]
-    return "; ".join(host.fingerprint(place, *names) for place in (OLD_FOLDER, folder))
+    places = [] if name is None else _places(folder, name)
+    return "; ".join(host.fingerprint(*place) for place in places)
 
 
-def _find(old: Sequence[str], folder: str, ours: Sequence[str], key: str) -> str:
-    """The first of `old` in that pack's folder, else the first of `ours` in the host's."""
-    places = [*((OLD_FOLDER, name) for name in old), *((folder, name) for name in ours)]
-    for place, name in places:
-        if path := host.find_model(place, name):
+def _places(folder: str, name: str) -> list[tuple[str, str]]:
+    """Where a file of `folder` may lie, the first choice first: (folder of models, file in it)."""
+    if folder == arc2face_files.UNETS:
+        return [(OLD_FOLDER, name), (folder, f"arc2face/{name}"), (folder, name)]
+    inside = [(OLD_FOLDER, f"{name}/{file}") for file in _ENCODERS]
+    # What that pack calls `encoder`, our installer puts elsewhere. Any other name means that file alone.
+    ours = [(folder, f"arc2face/{file}") for file in _ENCODERS if name == _DEFAULTS[folder]]
+    return [*inside, (OLD_FOLDER, name), (folder, name), *ours]
+
+
+def _find(folder: str, input_id: str, name: str) -> str:
+    """The first file that is there. Raises MissingModel."""
+    places = _places(folder, name)
+    for place in places:
+        if path := host.find_model(*place):
+            if place[0] != OLD_FOLDER:
+                log.info("Arc2Face: %s %r is not in models/%s: taking %s.", input_id, name, OLD_FOLDER, path)
             return path
-    searched = [*host.model_folders(OLD_FOLDER), *host.model_folders(folder)]
-    raise MissingModel(explain_missing(catalogue()[key], [Path(place) for place in searched]))
+    files = (f"{top}/{file}" for kind, file in places for top in host.model_folders(kind))
+    searched = dict.fromkeys(str(Path(os.path.dirname(file))) for file in files)
+    raise MissingModel(
+        f"{input_id} {name!r} is in none of {'; '.join(searched)}. The published file is found by "
+        f"{_DEFAULTS[folder]!r}. {how_to_get(catalogue()[_KEYS[folder]])}"
+    )

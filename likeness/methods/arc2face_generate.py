@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -28,6 +28,10 @@ _PIXELS_PER_LATENT = 8
 _VAE = "sd15/checkpoint"
 #: SD1.x alone has its text encoder and its VAE under these names in one checkpoint.
 _SIGNS = ("cond_stage_model.transformer.", "first_stage_model.")
+
+#: U-Net -> (fingerprint, VAE). Nothing else holds the VAE, and every run would read it anew. It goes when
+#: the host lets go of the U-Net that it was found for: with another graph, or "Free model and node cache".
+_VAES: WeakKeyDictionary[Any, tuple[str, Any]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,10 @@ def encoded(vae: Any, image: torch.Tensor) -> torch.Tensor:
     return latent
 
 
-def sd15_vae() -> Any:
+def sd15_vae(model: Any) -> Any:
     """The VAE of an SD1.5 checkpoint: the published one, else the first there is, which is logged.
 
-    Raises MissingModel when there is none.
+    It is kept as long as MODEL's network is. Raises MissingModel when there is none.
     """
     names = host.list_models("checkpoints")
     published = catalogue()[_VAE].name
@@ -104,15 +108,16 @@ def sd15_vae() -> Any:
         path = host.find_model("checkpoints", name)
         if path and name.endswith(".safetensors") and _is_sd15(path):
             log.info("Arc2Face: the VAE is that of the checkpoint %s.", name)
-            return _vae(path, host.fingerprint("checkpoints", name))
+            return _vae(model, path, host.fingerprint("checkpoints", name))
     missing = explain_missing(catalogue()[_VAE], [Path(p) for p in host.model_folders("checkpoints")])
     raise MissingModel(f"Arc2Face needs the VAE of SD1.5, and vae is not connected. {missing}")
 
 
-@lru_cache(maxsize=1)
-def _vae(path: str, fingerprint: str) -> Any:
-    # Kept: nothing else holds it, and every run would read it anew. fingerprint: a changed file is another.
-    return host.load_vae(path)
+def _vae(model: Any, path: str, fingerprint: str) -> Any:
+    held = _VAES.get(model.model)
+    if held is None or held[0] != fingerprint:  # it names the file, and a changed file is another
+        held = _VAES[model.model] = (fingerprint, host.load_vae(path))
+    return held[1]
 
 
 def _is_sd15(path: str) -> bool:

@@ -15,8 +15,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 def photo_grid(directory: str, max_images: int = 16, max_size: int = 768) -> torch.Tensor:
     """The first photos of a folder by name, in cells of max_size pixels on black: [1, H, W, 3], 0 to 1.
 
-    Photos larger than a cell are made smaller, smaller ones stay as they are. Raises ValueError when the
-    folder is not there or holds none.
+    Photos larger than a cell are made smaller, smaller ones stay as they are. Raises ValueError as
+    photo_files does.
     """
     from PIL import Image
 
@@ -34,12 +34,22 @@ def photo_grid(directory: str, max_images: int = 16, max_size: int = 768) -> tor
 
 
 def photo_files(directory: str) -> list[Path]:
-    """The photos of a folder, sorted by name. The folder is absolute or in the host's input folder."""
-    folder = Path(host.input_directory(), directory)
+    """The photos of a folder, sorted by name. Raises ValueError when there are none.
+
+    directory: a name in the host's input folder, or the full path of a folder in that or in its output
+    folder. Others are refused before they are looked at: whoever may post a prompt would read them.
+    """
+    allowed = [Path(place).resolve() for place in (host.input_directory(), host.output_directory())]
+    folder = Path(allowed[0], directory).resolve()
+    if not any(folder.is_relative_to(place) for place in allowed):
+        raise ValueError(
+            f"directory {directory!r} is in neither ComfyUI's input nor its output folder, and photos are "
+            f"read from no other. Put the folder with the photos into {allowed[0]} and give its name."
+        )
     if not directory.strip() or not folder.is_dir():
         raise ValueError(
-            f"directory {directory!r} is no folder. Give the full path of one, or its name in "
-            f"{host.input_directory()}."
+            f"directory {directory!r} is no folder. Give the name of one in {allowed[0]}, or the full path "
+            f"of one in {allowed[1]}."
         )
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
     if not photos:

@@ -10,7 +10,7 @@ import torch
 
 from .. import host
 from ..attention.engine import inject
-from ..attention.joint import joint_blocks
+from ..attention.flux_blocks import joint_blocks
 from .adapter_use import Use, kind_of
 from .freecure_attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
 from .freecure_checks import check_conditioning, check_experimental, check_models, check_slots
@@ -20,6 +20,7 @@ from .freecure_guider import FreeCureGuider
 from .freecure_layers import choose_layers, execution_order
 from .freecure_mask import AttributeMask
 from .freecure_trajectory import FoundationGuider, Trajectory
+from .identity_control import carries_identity
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,16 @@ class Prompts:
         return positive, negative
 
     def check(self, several_negatives: bool) -> None:
-        """Raises ValueError for a prompt that FreeCure cannot pair."""
+        """Raises ValueError for a prompt that FreeCure cannot pair; warns when the face gets everywhere."""
+        for name in ("positive", "negative"):
+            if getattr(self, f"foundation_{name}") is None and carries_identity(getattr(self, name)):
+                log.warning(
+                    "FreeCure: foundation_%s is open, so the foundation is drawn with the ControlNet of %s, "
+                    "which carries the face. Connect the prompt from before Apply InstantID, or that of a "
+                    "second Apply InstantID with empty_identity on.",
+                    name,
+                    name,
+                )
         for name in ("positive", "negative", "foundation_positive", "foundation_negative"):
             conditioning = getattr(self, name)
             if conditioning is not None:
@@ -116,7 +126,8 @@ def _look_in_unet(
     chosen = choose_layers(sites, repair.layers)
     looking = _looking(personalised, repair, mask, len(chosen))
     if looking is not None:
-        if repair.mode == "code" or (mask is not None and mask.ndim == 3 and len(mask) > 1):
+        several = mask is not None and mask.ndim == 3 and len(mask) > 1
+        if repair.mode == "code" or (repair.mode == "paper_masked" and several):
             check_slots("personalised", personalised, chosen)
         aware = FoundationAware(tokens, looking, host.with_key_bias)
         personalised = inject(personalised, chosen, aware, host.base_attention, "attn1")

@@ -88,6 +88,11 @@ class FoundationTokens:
     def bytes(self) -> int:
         return sum(tokens.bytes for tokens in self._kept.values())
 
+    def has(self, index: int, role: Role) -> bool:
+        """Whether this step's tokens are there. Those of its first pass count: nodes such as PAG and SAG
+        send other ones through the network afterwards."""
+        return (index, role) in self._kept
+
     def keep(self, index: int, role: Role, tokens: Tokens) -> None:
         self._kept[index, role] = tokens
 
@@ -119,7 +124,7 @@ class Recorder:
         if looking.window.holds(call):
             rows = len(k) // len(call.roles)
             for chunk, role in enumerate(call.roles):
-                if looking.share(role) > 0:
+                if looking.share(role) > 0 and not self.tokens.has(place.index, role):
                     part = slice(chunk * rows, (chunk + 1) * rows)
                     self.tokens.keep(place.index, role, _tokens(looking, k[part], v[part], place))
             if self.tokens.enough:

@@ -77,13 +77,16 @@ def repair_expression(
     model: the MODEL without the identity, U-Net or flow. template: the prompt without the attribute,
     for the way up, which is Euler's; target: with it, for the way down, by any sampler that adds no
     noise. sigmas: the whole schedule, of which the part below gamma is used. A noise_mask in the latent
-    keeps what it leaves out. stage: for progress; the stages are inversion, with measure the way back
+    keeps what it leaves out. ControlNets guide both prompts or neither: without any in target, those of
+    negative are left out. stage: for progress; the stages are inversion, with measure the way back
     with the template, and the repair. Raises ValueError, naming the input.
     """
     check_deterministic(sampler)
     part = _part(model, sigmas, gamma)
     inversion = Inversion(refinements)
     samples = host.latent_samples(model, _checked(latent))
+    if not has_control(target):
+        negative = without_control(negative)
 
     def begin() -> Callback | None:
         return None if stage is None else stage(len(part) - 1)
@@ -107,6 +110,19 @@ def repair_expression(
         estimated=inversion.estimate,
         measured=measured,
     )
+
+
+def has_control(conditioning: list[Any]) -> bool:
+    """Whether a ControlNet hangs on a CONDITIONING."""
+    return any(facts.get("control") is not None for _, facts in conditioning)
+
+
+def without_control(conditioning: list[Any]) -> list[Any]:
+    """A CONDITIONING's text alone: with a ControlNet on one prompt, cfg would push away from its pose."""
+    if not has_control(conditioning):
+        return conditioning
+    left_out = ("control", "control_apply_to_uncond")
+    return [[text, {k: v for k, v in facts.items() if k not in left_out}] for text, facts in conditioning]
 
 
 def round_trip_error(

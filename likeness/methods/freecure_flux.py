@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import host
-from ..attention.joint import Joint, Then, inject_joint
+from ..attention.flux_blocks import Joint, Then, inject_joint
 from ..attention.sites import SiteKey
 from .freecure_attention import Enough, FoundationTokens, Looking, Tokens, bias_of
 from .freecure_mask import Chosen
@@ -58,7 +58,7 @@ class FluxRecorder:
         if not looking.window.holds(place.call):
             return
         for number, role in enumerate(place.call.roles):
-            if looking.share(role) > 0:
+            if looking.share(role) > 0 and not self.tokens.has(place.index, role):
                 self.tokens.keep(place.index, role, self._tokens(given.chunk(number)))
         if self.tokens.enough:
             raise Enough

@@ -149,7 +149,7 @@ class FreeCureGuider(CFGGuider):
         try:
             if self.trajectory is None:
                 return self._lock_step(x, timestep, model_options or {}, seed)
-            self._replay(self.trajectory, x, timestep)
+            self._replay(self.trajectory, x, timestep, bool((model_options or {}).get(_NO_CFG1)))
             return super().predict_noise(x, timestep, model_options or {}, seed)
         finally:
             self.tokens.clear()
@@ -185,8 +185,11 @@ class FreeCureGuider(CFGGuider):
             denoised = function(_joined(parts[1], parts[0], denoised, x, timestep))
         return denoised
 
-    def _replay(self, trajectory: Trajectory, x: Tensor, timestep: Tensor) -> None:
-        """Run the foundation's conditional row at the place of its own run, for its tokens alone."""
+    def _replay(self, trajectory: Trajectory, x: Tensor, timestep: Tensor, always_negative: bool) -> None:
+        """Run the foundation's conditional row at the place of its own run, for its tokens alone.
+
+        always_negative: the sampler wants negative rows with cfg 1, too.
+        """
         call, self._calls = self._calls, self._calls + 1
         if call >= len(trajectory.inputs) or trajectory.inputs[call][0] != float(timestep.flatten()[0]):
             raise ValueError(
@@ -197,7 +200,7 @@ class FreeCureGuider(CFGGuider):
         if self.looking is None or not self.looking.window.holds_at(sampling, trajectory.inputs[call][0]):
             return
         roles: list[Role] = ["positive"]
-        if self.cfg != 1 and self.looking.share("negative") > 0:
+        if (self.cfg != 1 or always_negative) and self.looking.share("negative") > 0:
             roles.append("negative")
         self.tokens.stop_at = frozenset((self.looking.layers - 1, role) for role in roles)
         conds = [self._foundation_conds[role] for role in roles]

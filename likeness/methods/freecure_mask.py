@@ -51,12 +51,7 @@ class AttributeMask:
         Nearest to the latent's size, then nearest to the grid, row by row. Raises ValueError when the
         mask has another shape than the picture, or the batch has another number of pictures.
         """
-        count = len(self._mask)
-        if count not in (1, rows):
-            raise ValueError(
-                f"mask holds {count} masks but the batch has {rows} pictures: give one mask, or one per "
-                "picture."
-            )
+        self.check(latent, rows)
         key = (latent, grid, like.device)
         if key not in self._chosen:
             self._chosen[key] = self._choose(latent, grid, like.device)
@@ -66,7 +61,6 @@ class AttributeMask:
         self._chosen.clear()
 
     def _choose(self, latent: tuple[int, int], grid: tuple[int, int], device: torch.device) -> Chosen:
-        self._check_shape(latent)
         small = F.interpolate(self._mask[:, None], size=latent, mode="nearest")
         mask = F.interpolate(small, size=grid, mode="nearest").flatten(1) > 0.5
         counts = mask.sum(dim=1, keepdim=True)
@@ -75,7 +69,14 @@ class AttributeMask:
         there = torch.arange(most) < counts
         return Chosen(mask.to(device), numbers.to(device), None if bool(there.all()) else there.to(device))
 
-    def _check_shape(self, latent: tuple[int, int]) -> None:
+    def check(self, latent: tuple[int, int], rows: int) -> None:
+        """Raises ValueError unless the mask fits a batch of `rows` latents of this height and width."""
+        count = len(self._mask)
+        if count not in (1, rows):
+            raise ValueError(
+                f"mask holds {count} masks but the batch has {rows} pictures: give one mask, or one per "
+                "picture."
+            )
         height, width = (side * PIXELS_PER_LATENT for side in latent)
         h, w = self._mask.shape[1:]
         if abs(w * height - h * width) > PIXELS_PER_LATENT * max(w, h):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,17 @@ from ..faces.label_masks import class_masks, freecure_mask
 from ..faces.parsing import parse_pictures
 from . import freecure
 from .freecure import Prompts, Repair
-from .freecure_checks import check_deterministic
-from .freecure_expression import expression_steps, repair_expression
+from .freecure_checks import check_deterministic, check_sampler
+from .freecure_expression import (
+    RepairedExpression,
+    expression_steps,
+    has_control,
+    repair_expression,
+    without_control,
+)
+from .freecure_mask import AttributeMask
+
+log = logging.getLogger(__name__)
 
 #: LATENT of the host: a dict with `samples` [B, C, h, w], and `noise_mask`.
 Latent = dict[str, Any]
@@ -61,7 +71,7 @@ class Attributes:
 class Expression:
     """What the expression repair goes back and forth with; see repair_expression.
 
-    target None: the foundation's prompt. Raises ValueError without a template.
+    target None: the text of the foundation's prompt. Raises ValueError without a template.
     """
 
     template: Any
@@ -79,12 +89,16 @@ class Expression:
 
 @dataclass(frozen=True)
 class Result:
-    """LATENTs and the attribute mask [B, H, W]; personalised is None unless it was asked for."""
+    """LATENTs and the attribute mask [B, H, W]; personalised is None unless it was asked for.
+
+    report: how much of the picture the attributes are, and what the expression repair says of itself.
+    """
 
     latent: Latent
     personalised: Latent | None
     foundation: Latent
     mask: Tensor
+    report: str
 
 
 def sample(
@@ -104,26 +118,44 @@ def sample(
     Raises ValueError, naming the input, for what does not fit.
     """
     attributes.check()
+    check_sampler(run.sampler)
     if expression is not None:
         check_deterministic(run.sampler)
-    # Whatever is wrong with models, prompts or layers is said before the first step, with any mask.
-    freecure.guider(personalised, foundation, prompts, run.cfg, repair, torch.ones(1, 1, 1))
+    _check(personalised, foundation, prompts, repair, run, attributes)
     progress = host.StagedProgress(personalised, _steps(foundation, run, attributes, expression, compare))
     steps = len(run.sigmas) - 1
 
     alone = freecure.foundation_guider(foundation, prompts, run.cfg)
     found = _drawn(alone, run, progress.stage(steps))
     mask, looked_at = _masks(attributes, found, progress.step)
+    report = f"Attributes were taken from {float((mask > 0.5).float().mean()):.1%} of the picture."
     guider = freecure.guider(
         personalised, foundation, prompts, run.cfg, repair, looked_at, trajectory=alone.trajectory
     )
     refined = _drawn(guider, run, progress.stage(steps))
     plain = None
     if compare:
-        plain = _drawn(_plain(personalised, prompts, run.cfg), run, progress.stage(steps))
+        shown = progress.stage(steps)
+        # Without anything to repair it is drawn already.
+        repaired = guider.looking is not None
+        plain = _drawn(_plain(personalised, prompts, run.cfg), run, shown) if repaired else refined
     if expression is not None:
-        refined = _expressed(foundation, refined, prompts, run, expression, progress.stage)
-    return Result(refined, plain, found, mask)
+        made = _expressed(foundation, refined, prompts, run, expression, progress.stage)
+        refined, report = made.latent, f"{report} {made.report()}"
+    log.info("FreeCure: %s", report)
+    return Result(refined, plain, found, mask, report)
+
+
+def _check(
+    personalised: Any, foundation: Any, prompts: Prompts, repair: Repair, run: Run, attributes: Attributes
+) -> None:
+    """Whatever is wrong with models, prompts, layers or the mask is said before the first step."""
+    rows = len(run.latent["samples"])
+    height, width = (int(side) for side in run.latent["samples"].shape[-2:])
+    if attributes.mask is not None:
+        AttributeMask(attributes.mask).check((height, width), rows)
+    everywhere = torch.ones(rows, 1, 1)
+    freecure.guider(personalised, foundation, prompts, run.cfg, repair, everywhere)
 
 
 def _steps(
@@ -149,16 +181,20 @@ def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
     return guider
 
 
-def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor]:
-    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it."""
+def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor | None]:
+    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it.
+
+    None for the latter when nothing was found: in mode paper even an empty mask would change the picture.
+    """
     if attributes.mask is not None:
-        return attributes.mask, attributes.mask
+        return attributes.mask, None if AttributeMask(attributes.mask).empty else attributes.mask
     images = host.decode(attributes.vae, found)
     step()
     parsed = parse_pictures(attributes.parser.ready(), images, lambda total: step)
     mask = class_masks(parsed, attributes.classes)
     height, width = (max(1, side // PIXELS_PER_LATENT) for side in mask.shape[-2:])
-    return mask, freecure_mask(mask, (height, width))
+    smaller = freecure_mask(mask, (height, width))
+    return mask, smaller if bool(smaller.any()) else None
 
 
 def _expressed(
@@ -168,13 +204,16 @@ def _expressed(
     run: Run,
     expression: Expression,
     stage: Callable[[int], Callable[..., None]],
-) -> Latent:
+) -> RepairedExpression:
     positive, negative = prompts.of_foundation()
-    made = repair_expression(
+    target = expression.target
+    if target is None:
+        target = positive if has_control(expression.template) else without_control(positive)
+    return repair_expression(
         foundation,
         latent,
         expression.template,
-        positive if expression.target is None else expression.target,
+        target,
         negative,
         run.sampler,
         run.sigmas,
@@ -183,4 +222,3 @@ def _expressed(
         inversion_cfg=expression.inversion_cfg,
         stage=stage,
     )
-    return made.latent

@@ -20,6 +20,17 @@ from ..host import ControlBase
 log = logging.getLogger(__name__)
 
 
+def carries_identity(conditioning: list[Any]) -> bool:
+    """Whether an IdentityControl is among the ControlNets of a CONDITIONING."""
+    for _, facts in conditioning:
+        control = facts.get("control")
+        while control is not None:
+            if isinstance(control, IdentityControl):
+                return True
+            control = getattr(control, "previous_controlnet", None)
+    return False
+
+
 class IdentityControl(ControlBase):
     """Wraps any of the host's controls; tokens are [2, T, D] (negative, positive)."""
 

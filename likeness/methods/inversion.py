@@ -166,5 +166,7 @@ class _Misses:
         growth = (step / before).nan_to_num(posinf=0)
         if change is None or change_before is None:
             return self._sum + self._latest * growth**2
-        part_left = (self._latest.norm() / change_before.norm()).nan_to_num(posinf=0)
+        # Each picture by itself: the estimate is that of the worst one.
+        found, was = (x.flatten(1).norm(dim=1) for x in (self._latest, change_before))
+        part_left = (found / was).nan_to_num(posinf=0).reshape(-1, *[1] * (change.ndim - 1))
         return self._sum + change * part_left * growth

@@ -19,8 +19,8 @@ class ModelFile:
 
     folder is a model folder of the host ("insightface", "controlnet"), or "embedded" for the files
     committed with the pack; subpath is where in it. size (bytes) and sha256 are None when unknown.
-    url is a direct address, or None for a file that is made: then made_from names the package.
-    member is the file's name inside the archive that url points to.
+    url is a direct address, or None for a file that is made: then made_from names the package; or that
+    nobody offers at an address: by_hand. member is the file's name inside the archive that url points to.
     """
 
     key: str
@@ -35,6 +35,7 @@ class ModelFile:
     url: str | None = None
     member: str | None = None
     made_from: str | None = None
+    by_hand: bool = False
     note: str = ""
 
     @property

@@ -36,6 +36,11 @@ def fetch(file: ModelFile, models: Path, report: Report = print) -> Path:
     if target.is_file():
         report(f"{file.name} is already there: {target}")
         return target
+    if file.by_hand:
+        raise DownloadError(
+            f"{file.name} can't be fetched: it has to be put into {target.parent} by hand. Licence: "
+            f"{file.licence}. From: {file.source}."
+        )
     if file.url is None:
         raise DownloadError(
             f"{file.name} is not downloaded but made: python install.py --models {file.methods[0]}"

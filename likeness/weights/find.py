@@ -60,7 +60,13 @@ def explain_missing(file: ModelFile, places: Sequence[Path]) -> str:
     searched = "; ".join(str(place) for place in places)
     if file.bundled:
         return f"{file.name} comes with the pack but is not in {searched}. Get a complete copy of the pack."
+    return f"{file.name} is missing. Searched: {searched}. {how_to_get(file)}"
+
+
+def how_to_get(file: ModelFile) -> str:
+    """Size, licence, source and the command."""
+    command = f"Fetch it with: python install.py --models {file.methods[0]}"
     return (
-        f"{file.name} is missing. Searched: {searched}. Size: {file.size_text}. Licence: {file.licence}. "
-        f"From: {file.source}. Fetch it with: python install.py --models {file.methods[0]}"
+        f"Size: {file.size_text}. Licence: {file.licence}. From: {file.source}. "
+        f"{'It has to be put there by hand.' if file.by_hand else command}"
     )

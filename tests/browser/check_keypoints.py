@@ -23,7 +23,7 @@ from tools.ui_workflow import WORKFLOWS, api_files, read
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chromium import Page
-from keypoints_widget import BUILD, FOLDER, WHERE, WHOLE, Widget
+from keypoints_widget import BUILD, FOLDER, LINK, TWICE, WHERE, WHOLE, Widget
 
 SHOTS = Path(__file__).resolve().parents[2] / "demo" / "browser"
 
@@ -208,13 +208,13 @@ async def zooming_the_graph(widget: Widget) -> None:
 
 async def a_batch(widget: Widget, found: np.ndarray) -> None:
     """Each picture of a batch is edited for itself."""
-    twice = """(() => { const [photo, faces] = [1, 3].map((id) => app.graph.getNodeById(id));
-      const node = LiteGraph.createNode('RepeatImageBatch'); app.graph.add(node); node.pos = [1400, 600];
-      node.widgets[0].value = 2; photo.connect(0, node, 0); node.connect(0, faces, 1); })()"""
-    await widget.page.run(twice)
+    await widget.page.run(TWICE)
     await widget.click("Reset")
+    await widget.page.run("performance.clearResourceTimings()")
     await widget.queue()
+    assert len(await widget.loaded()) == 1, "pictures that are not shown are loaded"
     await widget.click("Picture >")
+    assert len(await widget.loaded()) == 2
     await widget.drag(found[2], found[2] + np.array([50, 0]))
     await widget.click("Add")
     await widget.click("Zoom")
@@ -227,17 +227,15 @@ async def a_batch(widget: Widget, found: np.ndarray) -> None:
 
 async def linked(widget: Widget) -> None:
     """While a link sets the text, the widget only shows what came out."""
-    link = """(() => { const node = LiteGraph.createNode('PrimitiveStringMultiline'); app.graph.add(node);
-      node.pos = [1000, 600];
-      node.widgets[0].value = '[{"points": [[10, 20], [50, 20], [30, 40], [15, 60], [45, 60]]}]';
-      const socket = edited().inputs.findIndex((input) => input.widget?.name === 'keypoints');
-      node.connect(0, edited(), socket); })()"""
-    await widget.page.run(link)
+    await widget.page.run(LINK)
     await asyncio.sleep(0.5)
     placed, _ = await widget.queue()
     assert placed["points"][2] == [30, 40]
     assert "link" in await widget.page.run("said()")
     assert not await widget.usable("Mirror") and await widget.usable("Copy")
+    await widget.click("Copy")
+    copied = json.loads(await widget.page.run("navigator.clipboard.readText()"))
+    assert copied[0]["points"] == placed["points"] and [face.get("picture") for face in copied] == [None, 1]
 
 
 async def template(widget: Widget) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,16 @@ WHERE = """(() => {
   const zoom = box.width / canvas.clientWidth;
   return [box.left + zoom * (view.left + %f * view.scale), box.top + zoom * (view.top + %f * view.scale)];
 })()"""
+#: The photo twice, as a batch.
+TWICE = """(() => { const [photo, faces] = [1, 3].map((id) => app.graph.getNodeById(id));
+  const node = LiteGraph.createNode('RepeatImageBatch'); app.graph.add(node); node.pos = [1400, 600];
+  node.widgets[0].value = 2; photo.connect(0, node, 0); node.connect(0, faces, 1); })()"""
+#: A text for the points, over a link.
+LINK = """(() => { const node = LiteGraph.createNode('PrimitiveStringMultiline'); app.graph.add(node);
+  node.pos = [1000, 600];
+  node.widgets[0].value = '[{"points": [[10, 20], [50, 20], [30, 40], [15, 60], [45, 60]]}]';
+  const socket = edited().inputs.findIndex((input) => input.widget?.name === 'keypoints');
+  node.connect(0, edited(), socket); })()"""
 WHOLE = (0.0, 0.0, 512.0, 512.0)
 
 
@@ -90,6 +101,12 @@ class Widget:
         box = f"button({json.dumps(name)}).getBoundingClientRect()"
         await self.page.drag(tuple(await self.page.run(f"(b => [b.x + b.width / 2, b.y + 5])({box})")))
         await asyncio.sleep(0.3)
+
+    async def loaded(self) -> list[str]:
+        """The node's pictures that the page has asked for."""
+        await asyncio.sleep(1)
+        urls = await self.page.run("performance.getEntriesByType('resource').map((entry) => entry.name)")
+        return sorted(set(re.findall(r"filename=(likeness_keypoints\w+)", " ".join(urls))))
 
     async def usable(self, name: str) -> bool:
         return not await self.page.run(f"button({json.dumps(name)}).disabled")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from support.tiny_faces import image
 
 UNET, ENCODER = "tiny_arc2face.safetensors", "tiny_arc2face_encoder.safetensors"
@@ -104,12 +108,11 @@ def test_guidance_up_to_1_is_none(draw: Any) -> None:
 def test_a_seed_of_minus_1_is_drawn_and_told(draw: Any, caplog: Any) -> None:
     state = torch.get_rng_state()
     with caplog.at_level(logging.INFO):
-        draw("Generator", seed=-1, width=SIDE, height=SIDE)
+        first = draw("Generator", seed=-1, width=SIDE, height=SIDE)
     drawn = next(r for r in caplog.records if "the seed drawn is" in r.message).args[0]
     assert drawn >= 0
     assert torch.equal(torch.get_rng_state(), state)
-    again = draw("Generator", seed=drawn, width=SIDE, height=SIDE)
-    assert again.shape == (1, SIDE, SIDE, 3)
+    assert torch.equal(first, draw("Generator", seed=drawn, width=SIDE, height=SIDE))
 
 
 def test_no_step_left(draw: Any) -> None:
@@ -118,6 +121,20 @@ def test_no_step_left(draw: Any) -> None:
 
 
 # Files
+
+
+def test_the_vae_that_was_found_lives_as_long_as_the_unet(pack: Any, base: Path) -> None:
+    sd15_vae = pack.module("likeness.methods.arc2face_generate").sd15_vae
+    unet, other = (run(pack, "LikenessCompatArc2FaceUNet", model_path=UNET)[0] for _ in range(2))
+    vae = sd15_vae(unet)
+    assert sd15_vae(unet.clone()) is vae
+    kept, left = sd15_vae(other), weakref.ref(vae)
+    checkpoint = base / "models" / "checkpoints" / "tiny_sd15.safetensors"
+    os.utime(checkpoint, ns=(0, checkpoint.stat().st_mtime_ns + 1))
+    assert sd15_vae(other) is not kept
+    del unet, vae
+    gc.collect()
+    assert left() is None
 
 
 def test_loaders_take_our_folders(pack: Any, room: Any) -> None:
@@ -149,11 +166,44 @@ def test_loaders_take_the_old_packs_folders_first(pack: Any, base: Path) -> None
         shutil.rmtree(old)
 
 
+def test_encoder_means_the_installers_file_too_and_no_other_name_does(
+    pack: Any, base: Path, caplog: Any
+) -> None:
+    published = base / "models" / "text_encoders" / "arc2face" / "pytorch_model.bin"
+    other = published.with_name("model.safetensors")
+    node = pack.node("LikenessCompatArc2FaceEncoder")
+    published.parent.mkdir()
+    try:
+        seen = [node.fingerprint_inputs(encoder_path="encoder")]
+        for file in (published, other):
+            content = load_file(published.parents[1] / ENCODER)
+            torch.save(content, file) if file == published else save_file(content, file)
+            seen.append(node.fingerprint_inputs(encoder_path="encoder"))
+            with caplog.at_level(logging.INFO):
+                assert run(pack, "LikenessCompatArc2FaceEncoder", encoder_path="encoder")
+            assert (
+                f"encoder_path 'encoder' is not in models/arc2face_checkpoints: taking {file}" in caplog.text
+            )
+        assert len(set(seen)) == 3
+        with pytest.raises(FileNotFoundError, match=r"^encoder_path 'encodr' is in none of "):
+            run(pack, "LikenessCompatArc2FaceEncoder", encoder_path="encodr")
+    finally:
+        shutil.rmtree(published.parent)
+
+
 def test_missing_files_are_explained(pack: Any, base: Path) -> None:
-    for node, name in (("UNet", "model_path"), ("Encoder", "encoder_path")):
+    searched = {
+        ("UNet", "model_path"): ("arc2face_checkpoints", "diffusion_models/arc2face", "diffusion_models"),
+        ("Encoder", "encoder_path"): ("arc2face_checkpoints/mine", "arc2face_checkpoints", "text_encoders"),
+    }
+    for (node, name), folders in searched.items():
         with pytest.raises(FileNotFoundError, match=r"--models arc2face") as error:
-            run(pack, f"LikenessCompatArc2Face{node}", **{name: "nowhere"})
-        assert str(base / "models" / "arc2face_checkpoints") in str(error.value)
+            run(pack, f"LikenessCompatArc2Face{node}", **{name: "mine"})
+        told, _, rest = str(error.value).partition(". The published file is found by ")
+        start, _, places = told.partition(" is in none of ")
+        assert start == f"{name} 'mine'" and rest.startswith(("'encoder'", "'diffusion_pytorch_model"))
+        assert set(places.split("; ")) >= {str(base / "models" / folder) for folder in folders}
+        assert not any(place.endswith("text_encoders/arc2face") for place in places.split("; "))
 
 
 def test_without_an_sd15_checkpoint_the_vae_is_asked_for(

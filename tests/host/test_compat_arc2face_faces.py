@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from PIL import Image
 from support.tiny_faces import image
 
 from installer import tiny
+from installer.paths import link_folder
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,26 @@ def test_a_changed_folder_is_read_again(pack: Any, folder: Path) -> None:
     assert node.fingerprint_inputs(directory="grid", max_images=1, max_size=64) == before
     (folder / "b.png").unlink()
     assert node.fingerprint_inputs(directory="grid", max_images=1, max_size=64) != before
+
+
+def test_only_the_hosts_own_folders_are_read(pack: Any, base: Path, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "b.png", tmp_path)
+    link = folder / "link"
+    link_folder(tmp_path, link)
+    up = os.path.relpath(tmp_path, base / "input")
+    node = pack.node("LikenessCompatArc2FaceGrid")
+    for name in (str(tmp_path), up, "..", str(base / "models"), str(base / "nowhere"), "grid/link"):
+        with pytest.raises(ValueError, match=r"is in neither ComfyUI's input nor its output folder") as error:
+            run(pack, "LikenessCompatArc2FaceGrid", directory=name)
+        assert f"Put the folder with the photos into {base / 'input'} and give its name" in str(error.value)
+        assert node.fingerprint_inputs(directory=name) == "none"
+    output = base / "output" / "drawn"
+    shutil.copytree(tmp_path, output)
+    try:
+        for name in (str(output), "../output/drawn"):
+            assert run(pack, "LikenessCompatArc2FaceGrid", directory=name, max_size=64)[0].any()
+    finally:
+        shutil.rmtree(output)
 
 
 def test_no_folder_and_an_empty_one(pack: Any, folder: Path) -> None:

@@ -44,13 +44,17 @@ def room(host: Any, pack: Any, parser: Any) -> SimpleNamespace:
     adapter = pack.node("LikenessLoadInstantID").execute(file="tiny_instantid.safetensors").result[0]
     identity = pack.module("likeness.values").Identity(torch.linspace(-1, 1, 512)[None], "sface")
 
+    control_net = host.ControlNetLoader().load_controlnet("tiny_sdxl.safetensors")[0]
+    keypoints = torch.rand(1, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(1))
+
     def apply(empty: bool) -> Any:
         given = {"model": model, "instantid": adapter, "identity": identity, "weight": 3.0}
         given |= {"positive": positive, "negative": negative, "empty_identity": empty}
+        given |= {"control_net": control_net, "keypoints": keypoints}
         return pack.node("LikenessApplyInstantID").execute(**given).result
 
     personalised, positive, negative = apply(empty=False)
-    foundation = apply(empty=True)[0]
+    foundation, empty_positive, empty_negative = apply(empty=True)
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "normal", STEPS)
     drawing = {
         "noise": Noise_RandomNoise(7),
@@ -60,13 +64,20 @@ def room(host: Any, pack: Any, parser: Any) -> SimpleNamespace:
     }
     branches = {"personalised": personalised, "foundation": foundation}
     branches |= {"positive": positive, "negative": negative, "cfg": 5.0}
+    branches |= {"foundation_positive": empty_positive, "foundation_negative": empty_negative}
 
     def repair(**inputs: Any) -> tuple[Any, ...]:
         given = {**branches, **drawing, "vae": vae, "face_parser": parser, "layers": "all_up", **inputs}
         return tuple(pack.node("LikenessFreeCureSample").execute(**given).result)
 
     return SimpleNamespace(
-        repair=repair, branches=branches, drawing=drawing, vae=vae, template=template, target=target
+        repair=repair,
+        branches=branches,
+        drawing=drawing,
+        vae=vae,
+        template=template,
+        target=target,
+        texts={"template": template, "target": target, "repair": "attributes + expression"},
     )
 
 
@@ -80,14 +91,16 @@ def advanced(room: Any, guider: Any) -> torch.Tensor:
 def plain(room: Any, name: str) -> torch.Tensor:
     import comfy.samplers
 
+    prefix = "foundation_" if name == "foundation" else ""
     guider = comfy.samplers.CFGGuider(room.branches[name])
-    guider.set_conds(room.branches["positive"], room.branches["negative"])
+    guider.set_conds(*(room.branches[prefix + side] for side in ("positive", "negative")))
     guider.set_cfg(room.branches["cfg"])
     return advanced(room, guider)
 
 
 def test_every_output_is_what_the_single_nodes_give(host: Any, pack: Any, room: Any, parser: Any) -> None:
-    latent, personalised, foundation, mask = room.repair(compare=True)
+    latent, personalised, foundation, mask, report = room.repair(compare=True)
+    assert f"{float(mask.mean()):.1%} of the picture" in report
     assert torch.equal(foundation["samples"], plain(room, "foundation"))
     assert torch.equal(personalised["samples"], plain(room, "personalised"))
     picture = host.VAEDecode().decode(room.vae, foundation)[0]
@@ -104,16 +117,62 @@ def test_every_output_is_what_the_single_nodes_give(host: Any, pack: Any, room: 
 def test_a_connected_mask_is_taken_instead(room: Any) -> None:
     mask = torch.zeros(1, SIZE, SIZE)
     mask[:, : SIZE // 2] = 1
-    latent, _, _, given = room.repair(mask=mask, vae=None, face_parser=None)
+    latent, _, _, given, _ = room.repair(mask=mask, vae=None, face_parser=None)
     assert torch.equal(given, mask)
     assert relative_error(latent["samples"], room.repair()[0]["samples"]) > 1e-3
 
 
 def test_nothing_found_gives_the_personalised_picture(room: Any, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
-        latent, _, _, mask = room.repair(classes=["hat"])
-    assert float(mask.sum()) == 0 and "mask is empty" in caplog.text
-    assert torch.equal(latent["samples"], plain(room, "personalised"))
+    wanted = plain(room, "personalised")
+    for mode in ("code", "paper"):
+        with caplog.at_level("INFO"):
+            latent, personalised, _, mask, _ = room.repair(classes=["hat"], mode=mode, compare=True)
+        assert float(mask.sum()) == 0 and "repairs nothing" in caplog.text
+        assert torch.equal(latent["samples"], wanted) and torch.equal(personalised["samples"], wanted)
+
+
+def test_a_whole_prompt_may_stand_in_words(room: Any) -> None:
+    """One that names no part adds nothing to the classes."""
+    mask = room.repair()[3]
+    assert torch.equal(room.repair(words="portrait of a laughing woman, soft light")[3], mask)
+
+
+def test_an_open_foundation_prompt_with_the_face_on_it_is_told(
+    room: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.repair()
+    assert "carries the face" not in caplog.text
+    room.repair(foundation_positive=None)
+    assert "foundation_positive is open" in caplog.text
+
+
+def test_each_picture_of_a_batch_is_repaired_by_its_own_foundation(room: Any) -> None:
+    from comfy_extras.nodes_custom_sampler import Noise_EmptyNoise
+
+    latents = torch.randn(2, 4, SIZE // 8, SIZE // 8, generator=torch.Generator().manual_seed(2))
+    both = {"noise": Noise_EmptyNoise(), "latent_image": {"samples": latents}}
+    latent, _, _, mask, _ = room.repair(**both)
+    for n in range(2):
+        alone = {"samples": latents[n : n + 1]}
+        single = room.repair(**{**both, "latent_image": alone})
+        assert torch.equal(single[3], mask[n : n + 1])
+        assert relative_error(latent["samples"][n : n + 1], single[0]["samples"]) < 1e-5
+
+
+def test_attention_perturbed_afterwards_is_not_looked_at(host: Any, pack: Any, room: Any) -> None:
+    """PAG sends its own pass through the network after each step: the guider and this node agree."""
+    from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+
+    mask = torch.ones(1, SIZE, SIZE)
+    models = {
+        name: PerturbedAttentionGuidance.execute(room.branches[name], 3.0).result[0]
+        for name in ("personalised", "foundation")
+    }
+    guider = pack.node("LikenessFreeCureGuider").execute(
+        **{**room.branches, **models}, mask=mask, layers="all_up"
+    )
+    found = room.repair(**models, mask=mask)[0]["samples"]
+    assert relative_error(found, advanced(room, guider.result[0])) < 1e-4
 
 
 def test_the_personalised_picture_is_drawn_on_request_alone(room: Any) -> None:
@@ -135,8 +194,8 @@ def test_the_inputs_stay_as_they_were(room: Any) -> None:
 
 
 def test_the_expression_repair_is_the_node_after_the_attributes(pack: Any, room: Any) -> None:
+    latent, *_, report = room.repair(**room.texts)
     texts = {"template": room.template, "target": room.target}
-    latent = room.repair(repair="attributes + expression", **texts)[0]
     given = {name: room.drawing[name] for name in ("sampler", "sigmas")}
     alone = pack.node("LikenessFreeCureExpression").execute(
         model=room.branches["foundation"],
@@ -147,6 +206,26 @@ def test_the_expression_repair_is_the_node_after_the_attributes(pack: Any, room:
         **given,
     )
     assert torch.equal(latent["samples"], alone.result[0]["samples"])
+    assert alone.result[2] in report
+
+
+def test_a_controlnet_guides_both_prompts_of_the_expression_or_neither(room: Any) -> None:
+    """The negative prompt of InstantID has one, a text encoded for this has none."""
+    controlled: list[bool] = []
+    model = room.branches["foundation"].clone()
+
+    def note(apply: Any, args: dict[str, Any]) -> Any:
+        controlled.append(args["c"].get("control") is not None)
+        return apply(args["input"], args["timestep"], **args["c"])
+
+    model.set_model_unet_function_wrapper(note)
+    steps = len(room.drawing["sigmas"]) - 1
+    room.repair(foundation=model, **room.texts)
+    drawn, expressed = controlled[: 2 * steps], controlled[2 * steps :]
+    assert all(drawn) and len(expressed) == steps and not any(expressed)
+    controlled.clear()
+    room.repair(foundation=model, **{**room.texts, "target": None})
+    assert not any(controlled[2 * steps :])
 
 
 # Progress and cancel
@@ -174,8 +253,7 @@ def steps(host: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_one_progress_bar_over_all_stages(room: Any, steps: Any, whole: bool) -> None:
-    texts = {"template": room.template, "target": room.target, "repair": "attributes + expression"}
-    room.repair(compare=whole, **(texts if whole else {}))
+    room.repair(compare=whole, **(room.texts if whole else {}))
     values, totals = [value for value, _, _ in steps], {total for _, total, _ in steps}
     # Two drawings, decoding and parsing; then the comparison and half of the steps twice.
     assert totals == {2 * STEPS + 2 + (STEPS + STEPS if whole else 0)}
@@ -188,7 +266,7 @@ def test_every_step_can_be_cancelled_and_the_next_run_is_whole(host: Any, room: 
     import comfy.model_management as management
     import comfy.utils
 
-    texts = {"template": room.template, "target": room.target, "repair": "attributes + expression"}
+    texts = room.texts
     wanted = room.repair(**texts)[0]["samples"]
     for last in (1, STEPS + 1, STEPS + 3, 2 * STEPS + 3):
 
@@ -221,8 +299,21 @@ def test_attributes_cost_two_and_a_half_drawings(room: Any) -> None:
         model.set_model_unet_function_wrapper(count)
         return model
 
-    room.repair(**{name: counted(room.branches[name]) for name in ("personalised", "foundation")})
+    models = {name: counted(room.branches[name]) for name in ("personalised", "foundation")}
+    room.repair(**models)
     assert sum(rows) == STEPS * (2 + 2 + 1)
+    # A drawing without guidance has one row: the tokens cost as much as the drawing.
+    rows.clear()
+    room.repair(**models, cfg=1.0)
+    assert sum(rows) == STEPS * (1 + 1 + 1)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_cfg_pp"])
+def test_negative_rows_look_with_cfg_1_too_where_a_sampler_wants_them(room: Any, sampler: str) -> None:
+    import comfy.samplers
+
+    given = {"sampler": comfy.samplers.sampler_object(sampler), "cfg": 1.0, "style_fidelity": 0.5}
+    assert torch.isfinite(room.repair(**given)[0]["samples"]).all()
 
 
 # What it refuses
@@ -236,11 +327,19 @@ def test_attributes_cost_two_and_a_half_drawings(room: Any) -> None:
         ({"classes": []}, "Nothing is to be masked"),
         ({"repair": "attributes + expression"}, "template is not connected"),
         ({"layers": "everything"}, "layers: 'everything' is not understood"),
+        ({"sampler": "dpm_adaptive"}, "sampler: dpm_adaptive chooses its steps"),
+        ({"mask": torch.full((1, SIZE, SIZE), torch.nan)}, "mask holds NaN"),
+        ({"mask": torch.ones(1, SIZE, 2 * SIZE)}, "another shape"),
+        ({"mask": torch.ones(3, SIZE, SIZE)}, "mask holds 3 masks"),
     ],
 )
 def test_what_is_missing_is_said_before_the_first_step(
     room: Any, inputs: Any, message: str, steps: Any
 ) -> None:
+    import comfy.samplers
+
+    if "sampler" in inputs:
+        inputs = {"sampler": comfy.samplers.ksampler(inputs["sampler"])}
     with pytest.raises(ValueError, match=message):
         room.repair(**inputs)
     assert steps == []

@@ -89,7 +89,8 @@ def test_the_seed_changes_after_a_run(pack: Any) -> None:
 def test_the_hosts_validation_takes_growing_sockets(host: ModuleType, pack: Any, base: Any) -> None:
     folder = base / "models" / "identities"
     folder.mkdir(parents=True, exist_ok=True)
-    pack.module("likeness.identity").save_identity(random(pack, 1, n=2), folder / "algebra.safetensors")
+    library = pack.module("likeness.identity")
+    library.save_people([library.Person(random(pack, 1, n=2))], folder / "algebra.safetensors")
     mix, sample = GROWING
     three = {f"identities.identity_{i}": "link" for i in range(3)}
     settings = {"count": 2, "spread": 0.6, "min_distance": 0.4, "seed": 1}

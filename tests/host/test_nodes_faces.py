@@ -230,10 +230,10 @@ def test_an_overwritten_file_is_read_again(pack: Any, run: Run, base: Path) -> N
     file.parent.mkdir(parents=True, exist_ok=True)
     node = pack.node("LikenessLoadIdentity")
     assert node.fingerprint_inputs(file="ben.safetensors") == "missing"
-    library.save_identity(Identity(torch.ones(1, 512), "sface"), file)
+    library.save_people([library.Person(Identity(torch.ones(1, 512), "sface"))], file)
     first = node.fingerprint_inputs(file="ben.safetensors")
     assert node.fingerprint_inputs(file="ben.safetensors") == first
-    library.save_identity(Identity(torch.full((2, 512), 2.0), "sface"), file)
+    library.save_people([library.Person(Identity(torch.full((2, 512), 2.0), "sface"))], file)
     assert node.fingerprint_inputs(file="ben.safetensors") != first
     assert run("LikenessLoadIdentity", file="ben.safetensors")[0].embeddings.shape == (2, 512)
 

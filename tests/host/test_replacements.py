@@ -142,6 +142,15 @@ def test_what_is_no_node_is_left_to_the_host(table: Any) -> None:
     assert prompt == before
 
 
+@pytest.mark.parametrize("inputs", [None, [1], "text"])
+def test_a_node_without_proper_inputs_does_not_stop_the_others(table: Any, inputs: Any) -> None:
+    broken = {"class_type": "ApplyInstantID", "inputs": inputs}
+    prompt = {"0": copy.deepcopy(broken), **copy.deepcopy(PROMPT)}
+    table.replace_nodes(prompt)
+    assert prompt["0"] == broken
+    assert prompt["2"]["class_type"] == "LikenessCompatFaceKeypoints"
+
+
 def test_the_host_replaces_by_the_same_table(table: Any, host: ModuleType) -> None:
     """The host's own code makes the same prompt of one that it can take: whole, and with _meta."""
     from app.node_replace_manager import NodeReplaceManager

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from likeness.faces.crops import crop_faces
+from likeness.faces.draw import draw_faces
 from likeness.faces.edit_keypoints import (
     canvas,
     edit_keypoints,
@@ -18,6 +20,8 @@ from likeness.faces.edit_keypoints import (
     page_pictures,
     parse_keypoints,
 )
+from likeness.faces.keypoints import keypoint_images
+from likeness.faces.masks import face_masks
 from likeness.values import Face, Faces
 
 FIVE = [[180.25, 250.5], [320.0, 245.0], [255.5, 330.25], [195.75, 410.5], [312.5, 405.75]]
@@ -196,3 +200,29 @@ def test_the_page_gets_pictures_it_can_show() -> None:
     assert torch.allclose(shown.mean(), large[..., :3].mean(), atol=1e-4)
     grey = torch.rand(1, 20, 30, 1)
     assert torch.equal(page_pictures(grey), grey.expand(-1, -1, -1, 3))
+    assert page_pictures(torch.rand(17, 8, 2048, 3)).shape == (17, 2, 512, 3)
+
+
+def test_an_empty_picture_takes_no_memory() -> None:
+    black = canvas(None, None, 4096, 2048).images
+    shown = page_pictures(black)
+    assert black.shape == (1, 2048, 4096, 3) and shown.shape == (1, 512, 1024, 3)
+    # Compared before pytest sees them: it would write out a whole storage.
+    taken = [pixels.untyped_storage().nbytes() for pixels in (black, shown)]
+    assert taken == [12, 12]
+
+
+def test_an_empty_picture_is_like_any_other_black_one() -> None:
+    one, many = (
+        edit_keypoints(given, text({"points": OTHER}))
+        for given in (canvas(None, None, 320, 240), canvas(None, torch.zeros(1, 240, 320, 3), 8, 8))
+    )
+    for of in (
+        lambda faces: draw_faces(faces.images, faces),
+        keypoint_images,
+        face_masks,
+        lambda faces: crop_faces(faces, 64)[0].images,
+        lambda faces: page_pictures(faces.images),
+    ):
+        assert torch.equal(of(one), of(many))
+    assert not one.images.any()

@@ -134,6 +134,16 @@ def test_half_precision_grey_and_alpha_pictures() -> None:
     assert torch.equal(grey.images[..., 2], rgb.images[..., 0])
 
 
+def test_broken_pixels_are_told() -> None:
+    """With landmarks on the faces nobody looked at the picture before."""
+    pictures = noise(2, 200, 200, 3)
+    for broken in (float("nan"), float("inf")):
+        pictures[1, 100, 90, 2] = broken
+        faces = Faces(pictures, ((face(100, 100),), (face(100, 100),)))
+        with pytest.raises(ValueError, match=r"The input faces holds NaN or infinity in picture 1 \(counted"):
+            crop_faces(faces, 64)
+
+
 # ---- which face
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from support.drawn_faces import centre_of, disc, face, noise
 from support.tiny_faces import embedded, image
 
+from likeness.faces.colour import COLOUR_MATCHES
 from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
 from likeness.faces.paste import paste_faces
@@ -156,11 +157,13 @@ def test_a_mask_says_what_is_pasted_and_softens_by_the_seam() -> None:
     none = torch.cat([left, left * 0])
     one_only = paste_faces(pictures, edited, crops, 20, masks=none)
     assert torch.equal(one_only[:, 112:], pasted[:, 112:]) and not torch.equal(one_only, pasted)
+    assert torch.equal(paste_faces(pictures, edited, crops, 20, masks=left[0]), pasted)
     smaller = paste_faces(pictures, edited, crops, 20, masks=left[:, ::4, ::4])
     assert (smaller - pasted).abs().mean() < 0.01
 
 
-def test_made_up_pixels_are_not_pasted() -> None:
+@pytest.mark.parametrize("colour_match", COLOUR_MATCHES)
+def test_made_up_pixels_are_not_pasted(colour_match: str) -> None:
     """A face in the corner: what a model draws beyond the picture has no part in it."""
     pictures = noise(1, 200, 200, 3)
     for degrees in (0, 25):
@@ -171,7 +174,7 @@ def test_made_up_pixels_are_not_pasted() -> None:
         beyond = (place < 0).any(dim=0).reshape(256, 256)
         edited = torch.where(beyond[None, ..., None], 1 - crops.images, crops.images)
         assert 0.3 < beyond.float().mean() < 0.8
-        assert torch.equal(paste_faces(pictures, edited, crops), pictures)
+        assert torch.equal(paste_faces(pictures, edited, crops, 32, colour_match), pictures)
 
 
 def test_every_picture_of_a_batch_gets_its_own_faces() -> None:
@@ -239,6 +242,13 @@ def test_bad_input_is_explained() -> None:
         paste_faces(pictures[:, :, :90], crops.images, crops)
     with pytest.raises(ValueError, match=r"mask is \[3, 64, 64\], but there are 2 crops"):
         paste_faces(pictures, crops.images, crops, masks=torch.ones(3, 64, 64))
+    with pytest.raises(ValueError, match=r"mask is \[64\], but there are 2 crops"):
+        paste_faces(pictures, crops.images, crops, masks=torch.ones(64))
+    with pytest.raises(ValueError, match=r"mask is \[1, 0, 0\]: it has no pixels"):
+        paste_faces(pictures, crops.images, crops, masks=torch.ones(1, 0, 0))
+    for broken in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="mask holds NaN or infinity"):
+            paste_faces(pictures, crops.images, crops, masks=torch.full((1, 64, 64), broken))
     with pytest.raises(ValueError, match="colour_match must be one of none, mean and deviation, not 'lab'"):
         paste_faces(pictures, crops.images, crops, colour_match="lab")
     with pytest.raises(ValueError, match=r"crops holds NaN or infinity in picture 1"):

@@ -109,7 +109,7 @@ def test_an_identity_of_several_faces_counts_with_its_mean(photos: Photos, six: 
     leaning = Identity(vectors, "sface", weights=torch.tensor([0.1, 0.9]))
     assert select_faces(six, "most similar", "0", Wanted(leaning)).faces.faces[0] == (six.faces[0][1],)
     nobody = Identity(torch.stack([vectors[0], -vectors[0]]), "sface")
-    with pytest.raises(ValueError, match="mean of the reference is all zeros"):
+    with pytest.raises(ValueError, match="reference: its embeddings cancel each other out"):
         select_faces(six, "most similar", "0", Wanted(nobody))
 
 
@@ -135,6 +135,20 @@ def test_what_is_missing_for_an_order_is_named(six: Faces) -> None:
     with pytest.raises(ValueError, match=r"most beautiful.*index list, most similar, largest mask overlap"):
         select_faces(six, "most beautiful")
     assert BY[: len(ORDERS)] == tuple(ORDERS)
+
+
+def test_people_are_followed_by_a_recogniser_whose_file_is_there(
+    photos: Photos, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pack = write_antelopev2(tmp_path)
+    models = FaceModels.open("antelopev2", "CPU", [tmp_path])
+    faces = sixteen(photos).with_faces([*sixteen(photos).faces[:2], *[()] * 14])
+    (pack / "glintr100.onnx").unlink()
+    followed = select_faces(faces, wanted=Wanted(models=models), track=True).faces
+    assert [list(face.embeddings) for found in followed.faces for face in found] == [["arc2face"]] * 2
+    (pack / "arcface.onnx").unlink()
+    with pytest.raises(FileNotFoundError, match=r"glintr100\.onnx is missing"):
+        select_faces(faces, wanted=Wanted(models=models), track=True)
 
 
 # Embeddings are computed once.

@@ -13,11 +13,13 @@ import pytest
 import torch
 from support.tiny_faces import image, write_antelopev2, write_recogniser
 
+from likeness.algebra.score import score_faces
 from likeness.faces import foreign_models
 from likeness.faces.detect import detect
 from likeness.faces.embed import ONLY, embed, identify
 from likeness.faces.foreign_models import recogniser_name, wrap_analysis
 from likeness.faces.models import FaceModels
+from likeness.values import Identity
 from likeness.weights.catalogue import catalogue
 from likeness.weights.download import sha256
 
@@ -76,6 +78,27 @@ def test_another_network_of_the_same_file_name_keeps_its_own(photos: Photos, pac
     assert recogniser_name(Path("models/buffalo_l/w600k_r50.onnx")) == "buffalo_l/w600k_r50"
 
 
+def test_it_scores_pictures_or_says_why_not(photos: Photos, pack: Path) -> None:
+    (pack / "arcface.onnx").unlink()
+    photo = image(photos["astronaut"])
+    models = wrap_analysis(analyse(pack))
+    own = identify(models, detect(models, photo), "glintr100", "mean")
+    alone = score_faces(models, photo, own)
+    assert alone.similarity == pytest.approx(1, abs=1e-4)
+    assert "because the face pack antelopev2 has no other." in alone.judge.says
+    other = Identity(torch.ones(1, 512), "sface")
+    judged = score_faces(models, photo, other, photo)
+    assert judged.judge.recogniser == "glintr100" and judged.similarity == pytest.approx(1, abs=1e-4)
+    with pytest.raises(ValueError, match="which the face pack antelopev2 does not have; it has glintr100"):
+        score_faces(models, photo, other)
+    with pytest.raises(ValueError, match="recogniser is sface, but the face pack antelopev2 has: glintr100"):
+        score_faces(models, photo, other, recogniser="sface")
+    nobody = wrap_analysis(analyse(pack, allowed_modules=["detection"]))
+    for reference, wanted in ((None, {}), (photo, {}), (photo, {"recogniser": "sface"})):
+        with pytest.raises(ValueError, match=r"models antelopev2 have no recogniser.*Load Face Models\."):
+            score_faces(nobody, photo, other, reference, **wanted)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_owner_notices_nothing(photos: Photos, pack: Path) -> None:
     analysis = analyse(pack)
@@ -116,6 +139,15 @@ def test_it_is_found_in_what_packs_put_it_in(pack: Path, held: Callable[[Any], A
 def test_what_is_no_analysis_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=rf"not {type(value).__name__}\. For files use Load Face Models"):
         wrap_analysis(value)
+
+
+def test_what_holds_itself_is_refused_too(pack: Path) -> None:
+    held: dict[str, Any] = {}
+    held["again"] = held
+    with pytest.raises(ValueError, match=r"not dict\. For files use Load Face Models"):
+        wrap_analysis(held)
+    held["found"] = (analyse(pack, allowed_modules=["detection"]),)
+    assert wrap_analysis(held).name == "antelopev2"
 
 
 def test_a_detector_without_points_or_of_one_size_is_refused(pack: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from torch import nn
 
-from likeness.attention.joint import joint_blocks
+from likeness.attention.flux_blocks import joint_blocks
 from likeness.methods.freecure_flux_layers import choose_blocks
 
 

@@ -12,7 +12,7 @@ from support.tiny_faces import embedded, image
 from likeness.faces.align import align
 from likeness.faces.detect import detect
 from likeness.faces.host_boxes import boxes_from_faces, faces_in_boxes, read_boxes
-from likeness.faces.host_landmarks import faces_from_landmarks, landmarks_from_faces
+from likeness.faces.host_landmarks import faces_from_landmarks, landmarks_from_faces, mesh_of
 from likeness.faces.masks import face_masks
 from likeness.faces.mesh import landmarks
 from likeness.faces.mesh_points import connection_sets, five_points
@@ -140,6 +140,64 @@ def test_landmarks_that_do_not_fit_are_refused(photos: Photos, mesh: torch.Tenso
         faces_from_landmarks(host_landmarks([mesh[:5]]), images)
 
 
+def odd(**changes: Any) -> dict[str, Any]:
+    """Landmarks of one face of which something is of another kind."""
+    given = host_landmarks([torch.zeros(468, 2)])
+    given["frames"][0][0].update(changes)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"frames": None}, "frames of face_landmarks must be a list, not NoneType"),
+        ({"frames": [3]}, r"a list of faces for picture 0 \(counted from 0\), not int"),
+        ({"frames": [[None]]}, r"in picture 0 \(counted from 0\), must be a mapping .*, not NoneType"),
+        ({"frames": [[[1, 2]]]}, "must be a mapping with landmarks_xy, not list"),
+        ({"frames": [[]], "image_size": 512}, "image_size of face_landmarks must be 2 numbers, not 1"),
+        (odd(score="high"), "score of face_landmarks must be numbers, not str"),
+        (odd(landmarks_xy=None), "landmarks_xy of face_landmarks must be numbers, not NoneType"),
+        (odd(bbox_xyxy=[1, 2]), "bbox_xyxy of face_landmarks must be 4 numbers, not 2"),
+    ],
+)
+def test_landmarks_of_another_kind_are_refused(given: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        faces_from_landmarks(given, torch.zeros(1, 512, 512, 3))
+
+
+def test_nothing_instead_of_a_list_or_a_score_is_taken(mesh: torch.Tensor) -> None:
+    given = host_landmarks([mesh])
+    given["frames"][0][0]["score"] = None
+    given["frames"].append(None)
+    faces = faces_from_landmarks(given, torch.zeros(2, 512, 512, 3))
+    assert [len(found) for found in faces.faces] == [1, 0]
+    assert faces.faces[0][0].score == 1
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor on a device that, like MPS, has no float64."""
+
+    held: torch.Tensor
+
+    @staticmethod
+    def of(held: torch.Tensor) -> Elsewhere:
+        made = torch.Tensor._make_wrapper_subclass(Elsewhere, held.shape, dtype=held.dtype, device="mps")
+        made.held = held
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if kwargs.get("dtype") == torch.float64:
+            raise TypeError("no float64 here")
+        return call(*(a.held if isinstance(a, Elsewhere) else a for a in args), **kwargs)
+
+
+def test_landmarks_of_any_device_are_read(mesh: torch.Tensor) -> None:
+    points = mesh_of({"landmarks_xy": Elsewhere.of(mesh)})
+    assert points.dtype == torch.float64 and torch.equal(points, mesh.double())
+
+
 def test_faces_become_landmarks_of_the_embedded_mesh(astronaut: Faces, mesh: torch.Tensor) -> None:
     given = landmarks_from_faces(astronaut)
     assert given["image_size"] == (512, 512)
@@ -181,7 +239,7 @@ def six(photos: Photos) -> Faces:
 def test_each_box_leads_to_its_face(six: Faces, grow: float) -> None:
     order = (3, 0, 5)
     boxes = [[box(six.faces[0][place], grow, label="face", score=0.5) for place in order]]
-    faces, report = faces_in_boxes(embedded(), six.images, boxes)
+    faces, report, _ = faces_in_boxes(embedded(), six.images, boxes)
     assert faces.count == 3
     for found, place in zip(faces.faces[0], order, strict=True):
         known = six.faces[0][place]
@@ -193,7 +251,7 @@ def test_each_box_leads_to_its_face(six: Faces, grow: float) -> None:
 
 def test_a_box_around_a_body_leads_to_its_face(astronaut: Faces) -> None:
     body = {"x": 20, "y": 10, "width": 440, "height": 500}
-    faces, _ = faces_in_boxes(embedded(), astronaut.images, body)
+    faces, _, _ = faces_in_boxes(embedded(), astronaut.images, body)
     assert faces.count == 1
     assert (faces.faces[0][0].box - astronaut.faces[0][0].box).abs().max() < 12
 
@@ -205,14 +263,34 @@ def test_boxes_without_a_face_and_of_the_same_face_are_reported(astronaut: Faces
         box(face),
         box(face, 20),
         {"x": 900, "y": 10, "width": 50, "height": 50},
+        {"x": 7, "y": 10, "width": 0, "height": 50},
+        {"x": float("nan"), "y": 10, "width": 50, "height": 50},
     ]
-    faces, report = faces_in_boxes(embedded(), astronaut.images, boxes)
+    faces, report, _ = faces_in_boxes(embedded(), astronaut.images, boxes)
     assert faces.count == 1
     lines = report.splitlines()
     assert lines[0] == "picture 0, box 0: no face"
     assert lines[1].startswith("picture 0, box 1: face 0, score 0.")
-    assert lines[2:] == ["picture 0, box 2: face 0 again", "picture 0, box 3: no face"]
-    assert faces_in_boxes(embedded(), astronaut.images, [])[1] == "no boxes"
+    assert lines[2:] == [
+        "picture 0, box 2: face 0 again",
+        "picture 0, box 3: no face",
+        "picture 0, box 4: no extent (0 x 50 at 7, 10)",
+        "picture 0, box 5: no extent (nan x 50 at nan, 10)",
+    ]
+
+
+def test_what_to_do_comes_with_the_lines_of_pictures_without_a_face(astronaut: Faces) -> None:
+    three = astronaut.images.expand(3, -1, -1, -1)
+    nothing = {"x": 400, "y": 380, "width": 60, "height": -1}
+    faces, report, advice = faces_in_boxes(
+        embedded(), three, [[nothing] * 25, [box(astronaut.faces[0][0])], None]
+    )
+    assert [len(found) for found in faces.faces] == [0, 1, 0]
+    assert report.splitlines()[-1] == "picture 2: no boxes"
+    assert advice.startswith(
+        "Lower min_score, check the boxes, or set if_no_face to skip. In detail: picture 0, box 0: no extent "
+    )
+    assert advice.endswith("; picture 0, box 19: no extent (60 x -1 at 400, 380); and 6 more.")
 
 
 def test_every_form_the_host_gives_is_read() -> None:
@@ -227,6 +305,8 @@ def test_every_form_the_host_gives_is_read() -> None:
     assert lists([[one, other]], 2) == [[a, b], [a, b]]
     assert lists([[one], [], [other]], 3) == [[a], [], [b]]
     assert lists([], 2) == [[], []]
+    assert lists([None, [one]], 2) == [[], [a]]
+    assert lists([None], 2) == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -236,8 +316,8 @@ def test_every_form_the_host_gives_is_read() -> None:
         ([[], []], "boxes for 2 pictures, but image 3"),
         ([{"x": 1, "y": 2, "width": 3}], "box 0 of picture 0 must have the numbers x, y, width, height"),
         ([[], [[1, 2, 3, 4]], []], "box 0 of picture 1 must have the numbers"),
-        ({"x": 1, "y": 2, "width": 0, "height": 5}, "has no extent: 0 x 5 at 1, 2"),
-        ({"x": float("nan"), "y": 2, "width": 1, "height": 5}, "has no extent"),
+        ([[], 3, []], "picture 1 must have a list of boxes, not 3"),
+        ([None, {"x": 1}, None], "picture 1 must have a list of boxes, not {"),
     ],
 )
 def test_boxes_that_are_none_are_refused(boxes: Any, says: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness.identity import combine, load_identity, save_identity
+from likeness.identity import Person, combine, load_people, save_people
 from likeness.values import Identity
 
 VECTORS = torch.tensor([[3.0, 0.0], [0.0, 1.0], [0.0, 5.0]])
@@ -53,10 +53,9 @@ def test_bad_combinations_are_refused() -> None:
 def test_a_file_gives_back_the_identity(tmp_path: Path) -> None:
     raw = torch.randn(3, 512, generator=torch.Generator().manual_seed(1)) * 20
     file = tmp_path / "anna.safetensors"
-    save_identity(
-        Identity(raw, "glintr100", torch.tensor([1.0, 2.0, 0.5]), "faces of picture 0: 3; none"), file
-    )
-    again = load_identity(file)
+    given = Identity(raw, "glintr100", torch.tensor([1.0, 2.0, 0.5]), "faces of picture 0: 3; none")
+    save_people([Person(given)], file)
+    again = load_people(file)[0][0].identity
     assert torch.equal(again.embeddings, raw)
     assert again.weights is not None
     assert again.weights.tolist() == [1.0, 2.0, 0.5]
@@ -67,34 +66,35 @@ def test_a_file_gives_back_the_identity(tmp_path: Path) -> None:
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "taken.safetensors").mkdir()
     with pytest.raises(OSError):
-        save_identity(Identity(torch.ones(1, 4), "sface"), tmp_path / "taken.safetensors")
+        save_people([Person(Identity(torch.ones(1, 4), "sface"))], tmp_path / "taken.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.safetensors"]
 
 
 def test_half_precision_files_are_read(tmp_path: Path) -> None:
     metadata = {"format": "likeness-identity/1", "recogniser": "sface"}
     save_file({"embeddings": torch.ones(1, 4, dtype=torch.float16)}, tmp_path / "h.safetensors", metadata)
-    assert load_identity(tmp_path / "h.safetensors").embeddings.dtype == torch.float32
+    people, _ = load_people(tmp_path / "h.safetensors")
+    assert people[0].identity.embeddings.dtype == torch.float32
 
 
 def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "anna.safetensors"
-    save_identity(Identity(torch.ones(1, 512), "sface"), file)
+    save_people([Person(Identity(torch.ones(1, 512), "sface"))], file)
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
     with pytest.raises(ValueError, match=r"anna\.safetensors is damaged or incomplete"):
-        load_identity(file)
+        load_people(file)
     for length in (0, 5, 40):
         file.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"anna\.safetensors is no identity file"):
-            load_identity(file)
+            load_people(file)
 
 
 @pytest.mark.parametrize("content", [b"GIF89a not weights at all", b"\x05\0\0\0\0\0\0\0[1,2]", b"\xff" * 64])
 def test_another_kind_of_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.safetensors is no identity file"):
-        load_identity(tmp_path / "x.safetensors")
+        load_people(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_what_is_wrong_inside_is_said(
     written = None if metadata is None else {"format": "likeness-identity/1", **metadata}
     save_file(tensors, tmp_path / "x.safetensors", written)
     with pytest.raises(ValueError, match=rf"x\.safetensors.*{says}"):
-        load_identity(tmp_path / "x.safetensors")
+        load_people(tmp_path / "x.safetensors")

@@ -35,7 +35,7 @@ ARROWS = {
         "host",
     },
     "methods": {"attention", "projectors", "identity", "faces", "weights", "host"},
-    "algebra": {"faces", "weights"},  # pictures are scored there
+    "algebra": {"identity", "faces", "weights"},  # pictures are scored there
     "expressions": {"faces", "weights", "host"},
     "attention": {"weights", "host"},
     "projectors": {"weights", "host"},

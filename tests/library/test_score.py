@@ -74,7 +74,7 @@ def test_every_picture_is_in_the_table(scores: Scores) -> None:
     best = scores.kept[0]
     assert heads[0] == f"similarity {scores.similarity:.3f} (cosine): picture {best}, the best of 4"
     assert heads[1].startswith("Judge: sface (the embedded SFace), the identity's own recogniser, because ")
-    assert "their scores flatter" in heads[1]
+    assert heads[1].endswith(" If the pictures were made with this identity, their scores flatter.")
     assert heads[2].endswith("By that: the same person.")
     assert heads[3].split() == ["picture", "similarity", "faces", "kept", "as"]
     assert rows[2].split() == ["2", "no", "face", "0", "-"]
@@ -147,7 +147,7 @@ def test_bad_settings_and_identities_are_explained(batch: torch.Tensor, obama: I
         score_faces(embedded(), him, obama, which="first")
     with pytest.raises(ValueError, match="if_no_face must be one of"):
         score_faces(embedded(), him, obama, if_no_face="ignore")
-    with pytest.raises(ValueError, match="image holds vectors of 512 numbers, identity of 128"):
+    with pytest.raises(ValueError, match="identity has 128 numbers, but a face's sface vector has 512"):
         score_faces(embedded(), him, Identity(torch.ones(1, 128), "sface"))
     nobody = Identity(torch.cat([obama.embeddings, -obama.embeddings]), "sface")
     with pytest.raises(ValueError, match="identity: its embeddings cancel each other out"):

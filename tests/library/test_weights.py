@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from installer import models
 from installer.models import readme
+from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY
 from likeness.values import RECOGNISERS
 from likeness.weights import download as downloads
@@ -34,7 +36,8 @@ def test_every_file_says_where_it_goes_and_under_which_licence() -> None:
     for key, file in catalogue().items():
         assert file.key == key
         assert file.name and file.folder and file.licence and file.source and file.methods
-        assert file.bundled or bool(file.url) != bool(file.made_from), f"{key}: either fetched or made"
+        ways = bool(file.url) + bool(file.made_from) + file.by_hand + file.bundled
+        assert ways == 1, f"{key}: fetched, made, put there by hand, or bundled"
         assert file.size is None or file.size > 0
         assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
 
@@ -123,6 +126,16 @@ def test_a_missing_file_is_explained(tmp_path: Path) -> None:
         "python install.py --models instantid",
     ):
         assert part in text
+
+
+def test_a_file_that_nobody_offers_is_not_promised(tmp_path: Path) -> None:
+    """PVA's weights are not published: neither a missing file nor the installer names a way to fetch them."""
+    with pytest.raises(MissingModel) as caught:
+        find_file("pva/weights", [tmp_path])
+    assert "install.py" not in str(caught.value) and str(caught.value).endswith("put there by hand.")
+    with pytest.raises(DownloadError, match=r"FPIP.bin can't be fetched: .*have published no weights"):
+        fetch(catalogue()["pva/weights"], tmp_path, quiet)
+    assert catalogue()["pva/face_encoder"].by_hand and catalogue()["pva/face_encoder"].sha256 is None
 
 
 # ---- fetching
@@ -296,6 +309,12 @@ def test_a_mirror_replaces_the_hub_and_nothing_else(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LIKENESS_MIRROR", "https://mirror.example/models/")
     assert address(downloads.HUB + "/a/b.bin") == "https://mirror.example/models/a/b.bin"
     assert address("https://github.com/a/b.zip") == "https://github.com/a/b.zip"
+
+
+def test_what_nobody_offers_is_said_when_the_rest_is_there(hub: type[_Hub], tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"FPIP\.bin can't be fetched.*\n.*r50\.pth can't be fetched"):
+        models.fetch_models(tmp_path, ["pva"], Progress())
+    assert (tmp_path / catalogue()["sd2/inpainting"].place).read_bytes() == CONTENT
 
 
 # ---- making the embedded recogniser

@@ -21,6 +21,7 @@ OTHERS = {
     "faces_exchange",
     "faces_inspect",
     "keypoints_edit",
+    "pva_convert",
     "score_pictures",
 }
 GENERATING = sorted(set(api_files()) - OTHERS)

@@ -25,6 +25,9 @@ PHOTOS = {
     "picture_1.png": "biden",
     "picture_2.png": "obama2",
     "picture_3.png": "obama3",
+    "picture.png": "obama3",
+    "reference_1.png": "obama",
+    "reference_2.png": "obama2",
 }
 NORMAL_MAP, TWO_PEOPLE = "normal_map.png", "two_people.png"
 

@@ -16,6 +16,8 @@ ARC2FACE = "tiny_arc2face.safetensors"
 ENCODER = "tiny_arc2face_encoder.safetensors"
 EXPRESSION = "tiny_expression.safetensors"
 REFERENCE = "tiny_reference.safetensors"
+SD2_INPAINT = "tiny_sd2_inpaint.safetensors"
+PVA, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
 
 
 def write(base: str | Path, kind: str, seed: int = 0) -> None:
@@ -40,6 +42,16 @@ def write_arc2face(base: str | Path, seed: int = 0) -> None:
     _save(arc2face.encoder(seed + 5), models / "text_encoders" / ENCODER)
     _save(arc2face.expression_adapter(seed + 6), models / "ipadapter" / EXPRESSION)
     _save(arc2face.reference_lora(seed + 7), models / "loras" / REFERENCE)
+
+
+def write_pva(base: str | Path, seed: int = 0) -> None:
+    """Write an SD2 inpainting checkpoint, a PVA file for it, and one person's layer, under `base`/models."""
+    from . import pva
+
+    models = Path(base) / "models"
+    _save(checkpoint("sd2_inpaint", seed), models / "checkpoints" / SD2_INPAINT)
+    _save(pva.whole(seed + 8), models / "pva" / PVA)
+    _save(pva.person(seed + 9), models / "pva" / PERSON)
 
 
 def _save(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None = None) -> None:

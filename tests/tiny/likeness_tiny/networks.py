@@ -1,4 +1,4 @@
-"""Tiny SD 1.5, SDXL and Arc2Face: every attention site of the real networks in its place, 32 wide."""
+"""Tiny SD1.5, SDXL, Arc2Face, SD2 inpainting: every attention site of the real ones in its place, 32 wide."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import comfy.sd1_clip
 import comfy.sdxl_clip
 import comfy.supported_models
 import comfy.supported_models_base
+import comfy.text_encoders.sd2_clip
 import comfy.utils
 import torch
 
@@ -58,6 +59,7 @@ UNETS: dict[str, dict[str, Any]] = {
     },
 }
 UNETS["arc2face"] = {**UNETS["sd15"], "context_dim": ARC2FACE_WIDTH}
+UNETS["sd2_inpaint"] = {**UNETS["sd15"], "in_channels": 9, "use_linear_in_transformer": True}
 #: What tells a network apart in a state dict; heads cannot be seen there and are added.
 _MARKS = (
     "context_dim",
@@ -72,6 +74,7 @@ HEADS = {
     "sdxl": {"num_heads": -1, "num_head_channels": 16},
 }
 HEADS["arc2face"] = HEADS["sd15"]
+HEADS["sd2_inpaint"] = {**HEADS["sdxl"], "attn_precision": torch.float32}
 
 
 class TinySD1Clip(comfy.sd1_clip.SD1ClipModel):
@@ -98,6 +101,24 @@ class TinyArc2Face(TinySD15):
     unet_config = {**TinySD15.unet_config, "context_dim": ARC2FACE_WIDTH}  # noqa: RUF012
 
 
+class TinySD2Clip(comfy.text_encoders.sd2_clip.SD2ClipModel):
+    def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+        options = {**(model_options or {}), "clip_h_model_config": SMALL_TEXT}
+        super().__init__(device=device, dtype=dtype, model_options=options)
+
+
+class TinySD2Inpaint(comfy.supported_models.SD20):
+    unet_config = {k: UNETS["sd2_inpaint"][k] for k in _MARKS if k != "transformer_depth"}  # noqa: RUF012
+    unet_extra_config = HEADS["sd2_inpaint"]
+
+    def clip_target(self, state_dict: Any = None) -> Any:
+        return comfy.supported_models_base.ClipTarget(comfy.text_encoders.sd2_clip.SD2Tokenizer, TinySD2Clip)
+
+    def process_clip_state_dict(self, state_dict: Any) -> Any:
+        # Our files keep the text encoders under the host's own names.
+        return comfy.utils.state_dict_prefix_replace(state_dict, {"tinyclip.": ""}, filter_keys=True)
+
+
 class TinySDXL(comfy.supported_models.SDXL):
     unet_config = {k: UNETS["sdxl"][k] for k in _MARKS}  # noqa: RUF012
     unet_extra_config = HEADS["sdxl"]
@@ -110,7 +131,12 @@ class TinySDXL(comfy.supported_models.SDXL):
         return comfy.utils.state_dict_prefix_replace(state_dict, {"tinyclip.": ""}, filter_keys=True)
 
 
-CONFIGS: dict[str, Any] = {"sd15": TinySD15, "sdxl": TinySDXL, "arc2face": TinyArc2Face}
+CONFIGS: dict[str, Any] = {
+    "sd15": TinySD15,
+    "sdxl": TinySDXL,
+    "arc2face": TinyArc2Face,
+    "sd2_inpaint": TinySD2Inpaint,
+}
 
 
 def register() -> None:

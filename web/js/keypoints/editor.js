@@ -34,7 +34,8 @@ function make(tag, properties, ...children) {
 }
 
 export class KeypointEditor {
-  images = [];
+  addresses = []; // of the pictures
+  images = []; // those that were shown
   drag = null;
   part = null; // what is shown of the picture: {x, y, width, height}; null for all
 
@@ -74,8 +75,16 @@ export class KeypointEditor {
     this.points.pages = pages;
     this.points.index = Math.min(this.points.index, Math.max(0, pages.length - 1));
     if (this.points.page.width !== old.width || this.points.page.height !== old.height) this.part = null;
-    this.images = addresses.map((src) => make("img", { src, onload: () => this.show() }));
+    Object.assign(this, { addresses, images: [] });
     this.show();
+  }
+
+  /** The picture that is shown, once it is there. The others of a batch are not loaded. */
+  get image() {
+    const { index } = this.points, src = this.addresses[index];
+    if (src) this.images[index] ??= make("img", { src, onload: () => this.show() });
+    const image = this.images[index];
+    return image?.complete && image.naturalWidth ? image : null;
   }
 
   turn(by) {
@@ -207,10 +216,8 @@ export class KeypointEditor {
       if (value === "Zoom") button.ariaPressed = String(Boolean(part));
     });
     this.say(points.error || this.describe(), Boolean(points.error));
-    const loaded = this.images[points.index];
-    const image = loaded?.complete && loaded.naturalWidth ? loaded : null;
     const hint = pages.length ? "" : "Run this node to see the picture and the points found in it";
-    draw(this.canvas, { page, part, image, faces, chosen, hint });
+    draw(this.canvas, { page, part, image: this.image, faces, chosen, hint });
   }
 
   remove() {

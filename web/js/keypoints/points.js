@@ -140,10 +140,21 @@ export class Points {
     this.edit(this.textWith(this.faces.filter((_, i) => i !== this.chosen.face)));
   }
 
-  /** The text, or what an empty one stands for. */
+  /** The text, or what an empty one stands for; what came out of one that a link sets. */
   whole() {
+    if (this.host.locked()) return format(this.pages.flatMap((page) => this.placedOn(page))) || "[]";
     const all = this.pages.flatMap(({ picture, found }) =>
-      found.map((points, face) => ({ points, face, picture: picture === this.first ? undefined : picture })));
+      found.map((points, face) => ({ points, face, picture: this.named(picture) })));
     return this.text || format(all) || "[]";
+  }
+
+  /** Entries for all that is placed on a page, also when that is no face. */
+  placedOn({ picture, placed }) {
+    return (placed.length ? placed : [[]]).map((points) => ({ points, picture: this.named(picture) }));
+  }
+
+  /** How the text names a picture: the first one not at all. */
+  named(picture) {
+    return picture === this.first ? undefined : picture;
   }
 }
