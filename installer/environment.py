@@ -36,6 +36,8 @@ INSIGHTFACE_NEEDS = (
     "tqdm",
     "requests",
 )
+#: What the checks and the trainers need beside requirements.txt.
+ALSO_NEEDED = ("requirements-dev.txt", "requirements-train.txt")
 PHOTO_PACKAGE = "face_recognition==1.3.0"
 PHOTO_SHA256 = "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"
 PHOTOS = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg")
@@ -71,7 +73,7 @@ def current() -> Environment:
     facts += [*TORCH, *INSIGHTFACE_NEEDS]
     facts += [
         (REPOSITORY / name).read_text(encoding="utf-8")
-        for name in ("requirements.txt", "requirements-dev.txt")
+        for name in ("requirements.txt", *ALSO_NEEDED)
     ]
     digest.update(json.dumps(facts).encode())
     return Environment(cache_root() / f"env-{digest.hexdigest()[:12]}")
@@ -138,7 +140,7 @@ def _build(environment: Environment, progress: Progress) -> None:
     progress.run("Installing torch", [*pip, *TORCH], log, advice=_ADVICE)
     ours = environment.folder / "requirements.txt"
     ours.write_text("\n".join(_without_insightface()) + "\n", encoding="utf-8")
-    files = [comfyui.requirements(environment.comfyui), ours, REPOSITORY / "requirements-dev.txt"]
+    files = [comfyui.requirements(environment.comfyui), ours, *(REPOSITORY / name for name in ALSO_NEEDED)]
     names = [part for file in files for part in ("-r", file)]
     progress.run(
         "Installing the other packages", [*pip, *TORCH, *names, *INSIGHTFACE_NEEDS], log, advice=_ADVICE

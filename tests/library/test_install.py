@@ -137,7 +137,7 @@ def test_the_environments_key_follows_what_it_holds(tmp_path: Path, monkeypatch:
     assert first.folder.parent == tmp_path / "cache" and not first.complete
     clone = tmp_path / "clone"
     clone.mkdir()
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", *environment.ALSO_NEEDED):
         shutil.copy(REPOSITORY / name, clone / name)
     monkeypatch.setattr(environment, "REPOSITORY", clone)
     assert environment.current() == first, "another clone with the same requirements shares the environment"
