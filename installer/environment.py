@@ -71,10 +71,7 @@ def current() -> Environment:
     digest = hashlib.sha256()
     facts = [RECIPE, platform.python_version(), sys.platform, platform.machine(), comfyui.PACKAGE_SHA256]
     facts += [*TORCH, *INSIGHTFACE_NEEDS]
-    facts += [
-        (REPOSITORY / name).read_text(encoding="utf-8")
-        for name in ("requirements.txt", *ALSO_NEEDED)
-    ]
+    facts += [(REPOSITORY / name).read_text(encoding="utf-8") for name in ("requirements.txt", *ALSO_NEEDED)]
     digest.update(json.dumps(facts).encode())
     return Environment(cache_root() / f"env-{digest.hexdigest()[:12]}")
 

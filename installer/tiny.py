@@ -102,8 +102,8 @@ def _sizes(prompt: dict[str, Any]) -> list[float]:
     return [size for size in found if _is_number(size)]
 
 
-def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[str, str]:
-    """The inputs of a node that name files, with tiny ones in their place."""
+def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[str, Any]:
+    """The inputs of a node that name files, with tiny ones in their place; how long it may learn."""
     kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
@@ -121,6 +121,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
+        "LikenessTunePVA": {"steps": 1, "timesteps": 1},
         "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},
     }
     return stand_ins.get(class_type, {})

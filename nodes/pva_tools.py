@@ -10,8 +10,6 @@ from ..likeness import host
 from ..likeness.methods import pva_files, pva_mask
 from ..likeness.values import FACES, PVA
 
-_WHOLE_FACE = "whole face"
-
 
 class PVAMask(io.ComfyNode):
     @classmethod
@@ -30,7 +28,7 @@ class PVAMask(io.ComfyNode):
                 io.Combo.Input(
                     "region",
                     options=list(pva_mask.REGIONS),
-                    default=_WHOLE_FACE,
+                    default=pva_mask.WHOLE_FACE,
                     tooltip="Boxes around parts of the face as PVA was trained with, brush strokes at "
                     "random, or only the mask that is connected.",
                 ),
@@ -80,7 +78,7 @@ class PVAMask(io.ComfyNode):
     def execute(
         cls,
         image: Any,
-        region: str = _WHOLE_FACE,
+        region: str = pva_mask.WHOLE_FACE,
         official_box_quirk: bool = False,
         seed: int = 0,
         feather: int = 16,

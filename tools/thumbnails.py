@@ -167,6 +167,7 @@ def main() -> None:
     )
     methods.pva(models, image, "pva_inpaint", "this person, into that hole", "filled")
     methods.pva(models, image, "pva_language", "this person, changed by words", '"laughing"')
+    methods.pva(models, image, "pva_tune", "learn this person, fill that hole", "filled")
     methods.pva_convert()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -85,6 +85,16 @@ def _wide(logits: Tensor) -> Tensor:
     return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
 
 
+class Tokens(Protocol):
+    """What the layers of JointAttention attend to beside their prompt."""
+
+    def layer(self, index: int, device: torch.device, dtype: torch.dtype) -> Visual:
+        """What layer `index` needs, on this device and in this dtype."""
+
+    def cleanup(self) -> None:
+        """Let go of what was kept for one sampling run."""
+
+
 class VisualTokens:
     """What all layers need of an identity: float32 on the CPU, lent to a device while sampling."""
 
@@ -97,12 +107,12 @@ class VisualTokens:
         """How many numbers are kept."""
         return sum(part.numel() for layer in self._layers for part in layer)
 
-    def on(self, device: torch.device, dtype: torch.dtype) -> tuple[Visual, ...]:
+    def layer(self, index: int, device: torch.device, dtype: torch.dtype) -> Visual:
         if (device, dtype) not in self._lent:
             self._lent[device, dtype] = tuple(
                 (f.to(device, dtype), v.to(device, dtype)) for f, v in self._layers
             )
-        return self._lent[device, dtype]
+        return self._lent[device, dtype][index]
 
     def cleanup(self) -> None:
         self._lent.clear()
@@ -127,7 +137,7 @@ class JointAttention:
     """
 
     name: str
-    tokens: VisualTokens
+    tokens: Tokens
     strength: float
     window: Window
     roles: frozenset[Role]
@@ -161,7 +171,7 @@ class JointAttention:
         weight = log_weight(logits) - _log_repeats(rows.repeats, logits)
         # Alone, the output beneath is the attention to the text; else that is computed once more.
         text = split_heads(out, heads) if place.alone else mixed(logits, split_heads(v, heads))
-        folded, values = self.tokens.on(q.device, dtype)[place.index]
+        folded, values = self.tokens.layer(place.index, q.device, dtype)
         visual = folded_logits(hidden, folded, heads)
         change = gated(text, weight, visual, split_heads(values[None], heads), self.strength)
         return merge_heads(change).to(rows.out.dtype)

@@ -28,7 +28,7 @@ from .loading import (
     set_weights,
 )
 from .prompts import has_node, on_prompt
-from .running import StagedProgress, blocked, progress, to_image
+from .running import PictureProgress, StagedProgress, blocked, progress, to_image
 from .sampling import (
     KSAMPLER,
     LATENT_SHAPE_FACTS,
@@ -39,6 +39,7 @@ from .sampling import (
     calc_cond_batch,
     decode,
     default_noise_sampler,
+    latent_encoder,
     latent_samples,
     noise_between,
     noise_level,
@@ -50,6 +51,15 @@ from .sampling import (
     sampler_object,
     sampling_function,
 )
+from .training import (
+    NoisePredictor,
+    check_loader,
+    learning,
+    save_memory,
+    trainable_clip,
+    trainable_model,
+    training_dtype,
+)
 
 __all__ = [
     "KSAMPLER",
@@ -58,12 +68,15 @@ __all__ = [
     "BrownianTreeNoiseSampler",
     "CFGGuider",
     "ControlBase",
+    "NoisePredictor",
+    "PictureProgress",
     "StagedProgress",
     "add_lora",
     "base_attention",
     "blocked",
     "branch_options",
     "calc_cond_batch",
+    "check_loader",
     "decode",
     "default_noise_sampler",
     "diffusers_names",
@@ -74,7 +87,9 @@ __all__ = [
     "input_directory",
     "is_flux",
     "joint_attention",
+    "latent_encoder",
     "latent_samples",
+    "learning",
     "list_models",
     "load_diffusion_model",
     "load_tensors",
@@ -102,7 +117,11 @@ __all__ = [
     "sample",
     "sampler_object",
     "sampling_function",
+    "save_memory",
     "set_weights",
     "to_image",
+    "trainable_clip",
+    "trainable_model",
+    "training_dtype",
     "with_key_bias",
 ]

@@ -10,6 +10,7 @@ import comfy.utils
 import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from latent_preview import get_previewer
+from PIL import Image
 
 
 def progress(total: int) -> Callable[[], None]:
@@ -57,6 +58,24 @@ class StagedProgress:
         model_management.throw_exception_if_processing_interrupted()
         self._done += 1
         self._bar.update_absolute(self._done, self._total)
+
+
+class PictureProgress:
+    """A progress bar on the running node that shows a picture of how it goes."""
+
+    def __init__(self, total: int) -> None:
+        self._bar, self._done = comfy.utils.ProgressBar(total), 0
+
+    def step(self, picture: torch.Tensor) -> None:
+        """One more of the steps; picture [H, W, 3], 0 to 1.
+
+        It does not return when the user has cancelled: the host's interrupt passes through.
+        """
+        model_management.throw_exception_if_processing_interrupted()
+        self._done += 1
+        pixels = (picture.detach().to("cpu", torch.float32).clamp(0, 1) * 255).round().to(torch.uint8)
+        shown = Image.fromarray(pixels.numpy())
+        self._bar.update_absolute(self._done, preview=("JPEG", shown, max(shown.size)))
 
 
 def blocked(message: str) -> Any:

@@ -35,6 +35,7 @@ __all__ = [
     "calc_cond_batch",
     "decode",
     "default_noise_sampler",
+    "latent_encoder",
     "latent_samples",
     "noise_between",
     "noise_level",
@@ -82,6 +83,18 @@ def decode(vae: Any, latent: dict[str, Any]) -> torch.Tensor:
     """The pictures of a LATENT, [B, H, W, 3]."""
     images: torch.Tensor = vae.decode(latent["samples"])
     return images.flatten(0, 1) if images.ndim == 5 else images
+
+
+def latent_encoder(model: Any, vae: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Pictures [B, H, W, 3] -> latents [B, C, h, w] at the size that MODEL's network knows them."""
+    latent_format = model.get_model_object("latent_format")
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            latents: torch.Tensor = latent_format.process_in(vae.encode(images))
+        return latents
+
+    return encode
 
 
 def sample(

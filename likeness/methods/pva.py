@@ -34,9 +34,10 @@ _LAYER = re.compile(
     r"((?:(down|up)_blocks\.(\d+)|(mid)_block)\.attentions\.(\d+)\.transformer_blocks\.(\d+)\.attn2)\.(.+)"
 )
 _ORDER = ("down", "up", "mid")
-_VISUAL = ("to_visual_q.weight", "to_visual_k.weight", "to_visual_v.weight")
+#: The three matrices of a layer that PVA adds.
+VISUAL = ("to_visual_q.weight", "to_visual_k.weight", "to_visual_v.weight")
 #: The layer's own tensors: only in files that tuned them, too.
-_TEXT = ("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight", "to_out.0.bias")
+OWN = ("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight", "to_out.0.bias")
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ class PVA:
     def layers(self) -> tuple[VisualLayer, ...]:
         """The visual layers in checkpoint order: down, up, middle."""
         unet = self.unet
-        return tuple(VisualLayer(name, *(unet[f"{name}.{p}"] for p in _VISUAL)) for name in _layers(unet))
+        return tuple(VisualLayer(name, *(unet[f"{name}.{p}"] for p in VISUAL)) for name in _layers(unet))
 
     @property
     def tuned(self) -> Tensors:
         """The tensors of the layers' own attention that take the place of the model's, if there are any."""
-        return {key: value for key, value in self.unet.items() if key.endswith(_TEXT)}
+        return {key: value for key, value in self.unet.items() if key.endswith(OWN)}
 
     def __repr__(self) -> str:
         return f"PVA({self.name}, {len(self.layers)} layers, tokens of {self.token_width})"
@@ -161,7 +162,7 @@ def parse_base(content: Mapping[str, Any], name: str) -> Base:
             f"{name} is damaged: its word has {len(word)} numbers and its tokens {transformer.token_width}."
         )
     unet = parts[UNET]
-    lacking = [f"{n}.{part}" for n in _layers(unet) for part in _VISUAL if f"{n}.{part}" not in unet]
+    lacking = [f"{n}.{part}" for n in _layers(unet) for part in VISUAL if f"{n}.{part}" not in unet]
     if lacking or not unet:
         raise ValueError(f"{name} is incomplete: it lacks {lacking[0] if lacking else 'the part unet'}.")
     _check_shapes(unet, unet, len(word), name)
@@ -222,8 +223,8 @@ def _check_shapes(tensors: Tensors, base: Tensors, width: int, name: str) -> Non
     """Every tensor is one of a layer that `base` has, and of its size."""
     for key, value in tensors.items():
         match = _LAYER.fullmatch(key)
-        query = base.get(f"{match[1]}.{_VISUAL[0]}") if match else None
-        if match is None or query is None or match[7] not in (*_VISUAL, *_TEXT):
+        query = base.get(f"{match[1]}.{VISUAL[0]}") if match else None
+        if match is None or query is None or match[7] not in (*VISUAL, *OWN):
             raise ValueError(f"{name} does not fit: it holds {key}, which PVA has no place for.")
         hidden = query.shape[0]
         inside = width if match[7].endswith(("_k.weight", "_v.weight")) else hidden

@@ -36,7 +36,7 @@ def apply(model: Any, pva: PVA, tokens: PVATokens, use: Use, apply_to: str = "po
         raise ValueError(f"apply_to must be one of {', '.join(APPLY_TO)}, not {apply_to!r}.")
     if use.weight < 0:
         raise ValueError(f"strength is {use.weight}: it can't be less than 0, where the person has no part.")
-    sites = _match(model, pva)
+    sites = match(model, pva)
     if tokens.tokens.shape[-1] != pva.token_width:
         raise ValueError(
             f"pva_tokens are {tokens.tokens.shape[-1]} wide, {pva.name} takes {pva.token_width}: they were "
@@ -45,7 +45,8 @@ def apply(model: Any, pva: PVA, tokens: PVATokens, use: Use, apply_to: str = "po
     if use.nothing("Apply PVA") or use.weight == 0:
         return model
     if pva.tuned:
-        model = host.set_weights(model, _host_names(model, pva, sites))
+        layers = layer_names(model, pva, sites)
+        model = host.set_weights(model, {host_name(key, layers): value for key, value in pva.tuned.items()})
     kept = visual_tokens(pva, tokens, sites)
     source = JointAttention("Apply PVA", kept, use.weight, use.window, APPLY_TO[apply_to], host.logits_dtype)
     return inject(model, sites, source, host.base_attention, hidden=True)
@@ -60,7 +61,7 @@ def visual_tokens(pva: PVA, tokens: PVATokens, sites: tuple[Site, ...]) -> Visua
     return VisualTokens(layers)
 
 
-def _match(model: Any, pva: PVA) -> tuple[Site, ...]:
+def match(model: Any, pva: PVA) -> tuple[Site, ...]:
     """The network's cross-attention layers in checkpoint order. Raises ValueError for another network."""
     network, kind, width = model.model.diffusion_model, kind_of(model), pva.token_width
     needs = f"{_NEEDS} {_FAMILIES.get(width, width)}."
@@ -86,13 +87,17 @@ def _match(model: Any, pva: PVA) -> tuple[Site, ...]:
     return sites
 
 
-def _host_names(model: Any, pva: PVA, sites: tuple[Site, ...]) -> dict[str, torch.Tensor]:
-    """The tuned tensors by the names that they have in the host's U-Net."""
+def layer_names(model: Any, pva: PVA, sites: tuple[Site, ...]) -> dict[str, str]:
+    """What the host's U-Net calls each cross-attention layer, by the name that it has in PVA's files."""
     network = model.model.diffusion_model
     names = {id(module): name for name, module in network.named_modules()}
-    layers = {
+    return {
         layer.name: names[id(attention_module(network, site.key, "attn2"))]
         for layer, site in zip(pva.layers, sites, strict=True)
     }
-    parts = {key: key.rpartition("attn2.") for key in pva.tuned}
-    return {f"{layers[a + 'attn2']}.{part}": pva.tuned[key] for key, (a, _, part) in parts.items()}
+
+
+def host_name(key: str, layers: Mapping[str, str]) -> str:
+    """A tensor's name in the host's U-Net. key: its name in PVA's files; layers: of `layer_names`."""
+    layer, _, part = key.partition(".attn2.")
+    return f"{layers[f'{layer}.attn2']}.{part}"

@@ -25,10 +25,11 @@ _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
 _EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
 #: The extremes of all 68 lie on the jaw, which for this box has its two upper ends, and the brows.
 _JAW_ENDS = (127, 356)
+WHOLE_FACE = "whole face"
 BOXES: Mapping[str, tuple[int, ...]] = {
     "lower face": _JAW,
     "eyes and brows": _BROWS + _EYES,
-    "whole face": _JAW + _JAW_ENDS + _BROWS,
+    WHOLE_FACE: _JAW + _JAW_ENDS + _BROWS,
 }
 BRUSH, OWN = "brush", "only mask"
 REGIONS = (*BOXES, BRUSH, OWN)
@@ -65,7 +66,7 @@ def holes(
     elif region == OWN:
         made = torch.zeros(count, height, width)
     else:
-        made = _boxes(images, BOXES[region], swap_sides, faces)
+        made = boxes(images, region, swap_sides, faces)
     if mask is not None:
         made = torch.maximum(made, _fitting(mask, made))
     return snap(made)
@@ -93,15 +94,18 @@ def blend(masks: torch.Tensor, feather: int) -> torch.Tensor:
     return soften(grown, feather - reach) if feather > reach else grown
 
 
-def _boxes(
-    images: torch.Tensor, points: tuple[int, ...], swap_sides: bool, faces: Faces | None
+def boxes(
+    images: torch.Tensor, region: str, swap_sides: bool = False, faces: Faces | None = None
 ) -> torch.Tensor:
+    """As `holes` for a region of BOXES, to the pixel instead of on the latent's grid."""
     advice = "Draw a mask by hand, or use a picture with a clear face."
     found = largest_faces(images, advice) if faces is None else faces
     made = torch.zeros(images.shape[:3])
     for place, those in zip(places_in(images, found), found.faces, strict=True):
         for face in those:
-            top, left, bottom, right = box(_mesh(images, place, face)[list(points)], made[place], swap_sides)
+            top, left, bottom, right = box(
+                _mesh(images, place, face)[list(BOXES[region])], made[place], swap_sides
+            )
             made[place, top:bottom, left:right] = 1
     empty = [place for place in range(len(made)) if not made[place].any()]
     if empty:

@@ -23,6 +23,19 @@ def encode(clip: Any, pva: PVA, text: str) -> Conditioning:
     The word counts at its first place; at further ones the authors' code has a zero vector, and so has this.
     Raises ValueError for a text encoder of another width.
     """
+    check_clip(clip, pva)
+    conditioning: Conditioning = clip.encode_from_tokens_scheduled(prompt_tokens(clip, pva.word, text))
+    return conditioning
+
+
+def encode_word(clip: Any, word: torch.Tensor, text: str) -> torch.Tensor:
+    """The text with `word` [width] in it: [1, L, width], with gradients to the word."""
+    encoded: torch.Tensor = clip.encode_from_tokens(prompt_tokens(clip, word, text))
+    return encoded
+
+
+def check_clip(clip: Any, pva: PVA) -> None:
+    """Raises ValueError for a CLIP that is not a single text encoder as wide as the word."""
     encoder = clip.cond_stage_model
     name = getattr(encoder, "clip", "")
     if len(clip.tokenize("")) != 1 or not hasattr(encoder, name):
@@ -32,8 +45,6 @@ def encode(clip: Any, pva: PVA, text: str) -> Conditioning:
         raise ValueError(
             f"clip has tokens {width} wide, the word of {pva.name} is {len(pva.word)} wide. {_needs(pva)}"
         )
-    conditioning: Conditioning = clip.encode_from_tokens_scheduled(prompt_tokens(clip, pva.word, text))
-    return conditioning
 
 
 def _needs(pva: PVA) -> str:

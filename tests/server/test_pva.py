@@ -57,6 +57,25 @@ def test_the_person_has_a_part_in_it(server: Server, inputs: None, name: str) ->
     assert np.abs(with_person - without).mean() > 0.1
 
 
+def test_a_person_is_learnt_kept_and_drawn(server: Server, inputs: None, base: Path) -> None:
+    """The workflow, with more than its one step; then the layer it wrote, through Load PVA."""
+    prompt = small(read(api_files()["pva_tune"]))
+    tune = prompt[titled(prompt, "Tune PVA")]["inputs"]
+    tune |= {"learning_rate": 0.01, "word_learning_rate": 0.1}
+    entry = server.run(prompt)
+    tuned = pictures(server, entry, titled(prompt, "Save Picture"))[0].astype(float)
+    assert pictures(server, entry, titled(prompt, "Loss"))[0].shape == (320, 512, 3)
+    (path,) = (base / "models" / "pva" / "people").glob("somebody_*_.safetensors")
+    person = small(read(api_files()["pva_inpaint"]))
+    person[titled(person, "Load PVA")]["inputs"]["person_file"] = f"people/{path.name}"
+    again = pictures(server, server.run(person), titled(person, "Save Picture"))[0].astype(float)
+    plain = pictures(
+        server, server.run(small(read(api_files()["pva_inpaint"]))), titled(person, "Save Picture")
+    )
+    # The file is float16, and the noise is the same.
+    assert np.abs(tuned - again).mean() < 1.0 < np.abs(tuned - plain[0].astype(float)).mean()
+
+
 def test_a_file_is_converted(server: Server, base: Path) -> None:
     prompt = small(read(api_files()["pva_convert"]))
     prompt[node_of(prompt, "LikenessSavePVA")]["inputs"]["filename_prefix"] = "converted"

@@ -22,6 +22,7 @@ OTHERS = {
     "faces_inspect",
     "keypoints_edit",
     "pva_convert",
+    "pva_tune",
     "score_pictures",
 }
 GENERATING = sorted(set(api_files()) - OTHERS)

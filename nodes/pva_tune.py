@@ -1,0 +1,164 @@
+"""PVA tuned on one person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.methods import pva_files, pva_tune
+from ..likeness.methods.loss_curve import draw_curve
+from ..likeness.values import PVA, PVA_TOKENS
+
+
+class TunePVA(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        photo = io.Image.Input("image", tooltip="A photo of the person, or a batch of them.")
+        photos = io.Autogrow.TemplatePrefix(photo, prefix="image_", min=1, max=16)
+        return io.Schema(
+            node_id="LikenessTunePVA",
+            display_name="Tune PVA",
+            category="Likeness/PVA",
+            description=(
+                "Tunes PVA on one person in 40 steps, from a few photos of them. The model is not changed; "
+                "what is learnt is a layer over the PVA file."
+            ),
+            search_aliases=["train pva", "fine-tune person", "personalise", "40 steps", "train face"],
+            inputs=[
+                io.Model.Input("model", tooltip="The SD2 inpainting checkpoint that PVA was made for."),
+                io.Clip.Input("clip", tooltip="Its text encoder."),
+                io.Vae.Input("vae", tooltip="Its VAE."),
+                io.Custom(PVA).Input("pva", tooltip="From Load PVA, without a person."),
+                io.Autogrow.Input(
+                    "images", template=photos, tooltip="Photos of one person; five are usual, one will do."
+                ),
+                io.Boolean.Input(
+                    "align",
+                    default=True,
+                    tooltip="On for any photo with a face. Off for portraits that are aligned as FFHQ and "
+                    "CelebA-HQ pictures are.",
+                ),
+                io.Int.Input("steps", default=40, min=1, max=1000, tooltip="40 is the published method."),
+                io.Combo.Input(
+                    "tensors",
+                    options=list(pva_tune.SETS),
+                    default=pva_tune.CROSS_ALL,
+                    tooltip="cross_all: all of cross-attention, as the authors' results; 177 MB in float16. "
+                    "visual_only: what PVA added; 76 MB.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=False,
+                    tooltip="Of the order, the mirroring, the timesteps and the noise.",
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=2e-5,
+                    min=1e-7,
+                    max=1e-2,
+                    step=1e-6,
+                    round=False,
+                    advanced=True,
+                    tooltip="Of attention. 0.00002 with 2 timesteps, 0.00004 with 4.",
+                ),
+                io.Float.Input(
+                    "word_learning_rate",
+                    default=1e-3,
+                    min=0.0,
+                    max=1e-1,
+                    step=1e-4,
+                    round=False,
+                    advanced=True,
+                    tooltip="Of the person's word <new1>. 0 leaves the word as it is.",
+                ),
+                io.Int.Input(
+                    "timesteps",
+                    default=2,
+                    min=1,
+                    max=16,
+                    advanced=True,
+                    tooltip="How many noise levels each step looks at.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(pva_tune.PRECISIONS),
+                    default=pva_tune.AUTO,
+                    advanced=True,
+                    tooltip="What the network computes in; what learns is float32 always. auto: bfloat16 "
+                    "where the graphics card has it.",
+                ),
+                io.Boolean.Input(
+                    "save_memory",
+                    default=True,
+                    advanced=True,
+                    tooltip="Compute parts of the network twice instead of keeping them: the same result, "
+                    "slower, with much less memory.",
+                ),
+                io.String.Input(
+                    "save_as",
+                    default="",
+                    tooltip="Write the person's layer to models/pva under this name, for person_file of Load "
+                    "PVA. Empty: do not write it; Save PVA can.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(
+                    "model",
+                    display_name="model",
+                    tooltip="The model with the person, as Apply PVA makes it at strength 1.",
+                ),
+                io.Custom(PVA).Output(
+                    "pva", display_name="pva", tooltip="PVA with the person's layer, for Encode PVA Prompt."
+                ),
+                io.Custom(PVA_TOKENS).Output(
+                    "pva_tokens", display_name="pva_tokens", tooltip="The person, for Apply PVA."
+                ),
+                io.Image.Output(
+                    "loss_curve",
+                    display_name="loss_curve",
+                    tooltip="The loss of every step, and its running mean.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        clip: Any,
+        vae: Any,
+        pva: Any,
+        images: Any = None,
+        align: bool = True,
+        steps: int = 40,
+        tensors: str = pva_tune.CROSS_ALL,
+        seed: int = 0,
+        learning_rate: float = 2e-5,
+        word_learning_rate: float = 1e-3,
+        timesteps: int = 2,
+        precision: str = pva_tune.AUTO,
+        save_memory: bool = True,
+        save_as: str = "",
+    ) -> io.NodeOutput:
+        plan = pva_tune.Plan(
+            steps, timesteps, tensors, learning_rate, word_learning_rate, seed, precision, save_memory
+        )
+        progress = host.PictureProgress(steps)
+
+        def report(losses: Sequence[float]) -> None:
+            progress.step(draw_curve(losses, steps)[0])
+
+        tuned = pva_tune.tune(model, clip, vae, pva, images, align, plan, report)
+        if save_as.strip():
+            pva_files.save(tuned.pva, save_as, pva_files.PERSON, "float16")
+        curve = host.to_image(draw_curve(tuned.losses, steps))
+        return io.NodeOutput(tuned.model, tuned.pva, tuned.tokens, curve)
+
+
+NODES: list[type[io.ComfyNode]] = [TunePVA]
