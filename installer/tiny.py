@@ -107,7 +107,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
     kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
-    stand_ins = {
+    stand_ins: dict[str, dict[str, Any]] = {
         "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
         "LikenessLoadInstantID": {"file": "tiny_instantid_glintr100.safetensors" if arc2face else INSTANTID},
