@@ -33,6 +33,7 @@ def run_checks(progress: Progress, comfyui: Path | None, fresh: bool, expression
         ]
     stages += [
         ("library tests", ["pytest", "-q", *tests, *chosen, "tests/library"]),
+        ("training tests", ["pytest", "-q", *tests, *chosen, "tests/training"]),
         ("host and server tests", ["pytest", "-q", *tests, *chosen, "tests/host", "tests/server"]),
     ]
     return _run_stages(stages, environment, comfyui or environment.comfyui, progress)

@@ -21,6 +21,8 @@ from ..weights.read import tensors_under
 from .adapter_files import describe
 
 RECOGNISER = "ms1mv3_r50"
+#: In the metadata of the safetensors files that we write.
+_FORMAT, _BASES = "likeness-pva/1", {768: "sd15-inpainting", 1024: "sd2-inpainting"}
 #: The word that stands for the person in a prompt.
 PLACEHOLDER = "<new1>"
 
@@ -140,6 +142,15 @@ def identity_tokens(pva: PVA, identity: Identity) -> PVATokens:
         )
     with torch.no_grad():
         return PVATokens(transformer(embeddings[None]))
+
+
+def file_facts(token_width: int) -> dict[str, str]:
+    """The metadata of a file for a base model with prompt tokens of this width."""
+    return {
+        "format": _FORMAT,
+        "recogniser": RECOGNISER,
+        "base": _BASES.get(token_width, "unknown"),
+    }
 
 
 def parse_base(content: Mapping[str, Any], name: str) -> Base:

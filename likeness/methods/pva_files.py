@@ -21,10 +21,19 @@ from ..weights.chosen import list_files as list_chosen
 from ..weights.find import find_file
 from ..weights.read import read_weights
 from ..weights.write import numbered, write_tensors
-from .pva import FACE_NET, PVA, RECOGNISER, TRANSFORMER, UNET, WORD, Base, parse_base, parse_person
+from .pva import (
+    FACE_NET,
+    PVA,
+    TRANSFORMER,
+    UNET,
+    WORD,
+    Base,
+    file_facts,
+    parse_base,
+    parse_person,
+)
 
 FOLDER, PUBLISHED, FACE_ENCODER = "pva", "pva/weights", "pva/face_encoder"
-FORMAT = "likeness-pva/1"
 EVERYTHING, PERSON = CONTENTS = ("everything", "person")
 PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}
 
@@ -101,8 +110,7 @@ def save(pva: PVA, filename_prefix: str, content: str = EVERYTHING, precision: s
     dtype, tensors = PRECISIONS[precision], {}
     for key, value in _flat(pva, content).items():
         tensors[key] = value.to("cpu", dtype if value.is_floating_point() else None).clone()
-    base = {768: "sd15-inpainting", 1024: "sd2-inpainting"}.get(pva.token_width, "unknown")
-    write_tensors(tensors, {"format": FORMAT, "recogniser": RECOGNISER, "base": base}, path)
+    write_tensors(tensors, file_facts(pva.token_width), path)
     return path
 
 

@@ -128,6 +128,20 @@ def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
         assert level or lazy or parts[0] not in LAZY, f"imports {parts[0]} at the top"
 
 
+@pytest.mark.parametrize("path", sources("training"), ids=name_of)
+def test_training_uses_the_library_but_never_nodes_or_the_host(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert parts[0] not in HOST_MODULES, f"imports {'.'.join(parts)}"
+        assert parts[:2] != ["likeness", "host"] and parts[-2:] != ["methods", "pva_files"]
+        assert level == 0 or parts[0] == "training", f"{'.'.join(parts)}: only its own modules relatively"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_the_pack_does_not_need_training(path: Path) -> None:
+    for parts, _, _ in imports(path):
+        assert parts[0] != "training", f"imports {'.'.join(parts)}"
+
+
 def test_the_checks_see_lazy_and_relative_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.REPOSITORY", tmp_path)
     source = tmp_path / "likeness" / "faces" / "x.py"

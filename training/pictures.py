@@ -1,0 +1,69 @@
+"""Reading pictures; what can't be learnt from is refused with its file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+KINDS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+class BadPicture(ValueError):
+    """A file that is no picture to learn from. The message begins with its path."""
+
+
+def read_square(path: Path, side: int, smallest: int = 1) -> torch.Tensor:
+    """A square picture as [3, side, side] float32, RGB from 0 to 1, resized if need be.
+
+    smallest: pixels of a side that it must have. Raises BadPicture.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if width != height:
+            raise BadPicture(
+                f"{path} is {width}x{height}, not square: align and crop it as the pictures of FFHQ are."
+            )
+        if width < smallest:
+            raise BadPicture(f"{path} is {width}x{height}: a side needs at least {smallest} pixels.")
+        planes = _planes(image, "RGB")
+    if planes.shape[-1] == side:
+        return planes
+    return F.interpolate(planes[None], (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
+
+
+def read_mask(path: Path, side: int) -> torch.Tensor:
+    """A mask as [side, side], 1 where it is white, resized to the nearest pixel. Raises BadPicture."""
+    with _opened(path) as image:
+        planes = _planes(image, "L")
+    return (F.interpolate(planes[None], (side, side), mode="nearest")[0, 0] >= 0.5).float()
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder, by name. Folders inside are not looked into."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in KINDS and path.is_file())
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _opened(path: Path) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise BadPicture(f"{path} is not there.") from error
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise BadPicture(f"{path} is no picture that can be read: {error}") from error
+
+
+def _planes(image: Any, mode: str) -> torch.Tensor:
+    import numpy
+
+    try:
+        pixels = numpy.array(image.convert(mode))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadPicture(f"{image.filename} is damaged or cut short: {error}") from error
+    planes = torch.from_numpy(pixels).float() / 255
+    return planes[None] if planes.ndim == 2 else planes.movedim(-1, 0)
