@@ -92,7 +92,8 @@ def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
         for name in SIZES:
             if _is_number(inputs.get(name)):
                 inputs[name] = math.ceil(inputs[name] / divisor / 8) * 8
-        if _is_number(inputs.get("steps")):
+        # The steps of a sequence are as many as the latent batch has pictures.
+        if _is_number(inputs.get("steps")) and node["class_type"] != "LikenessBlendExpressions":
             inputs["steps"] = min(inputs["steps"], STEPS)
     return prompt
 
@@ -107,6 +108,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
     kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
+    family = "sdxl" if "sdxl" in str(inputs.get("file")) else "sd15"
     stand_ins: dict[str, dict[str, Any]] = {
         "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
@@ -120,6 +122,8 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         "LikenessLoadExpressionAdapter": {"file": "tiny_expression.safetensors"},
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
+        "LikenessLoadEAdapter": {"file": f"tiny_emojidiff_{family}.safetensors"},
+        "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
         "LikenessTunePVA": {"steps": 1, "timesteps": 1},
         "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.keypoints import FITS, keypoint_images
+from ..likeness.faces.keypoints import FITS, POINTS, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
 from .common import mask_edge_inputs
 from .faces import FacesType
@@ -50,6 +50,14 @@ class FaceKeypoints(io.ComfyNode):
                     tooltip="When the shapes differ: stretch the positions (as the InstantID authors do), "
                     "crop to the middle of the source, or pad around it.",
                 ),
+                io.Combo.Input(
+                    "points",
+                    options=list(POINTS),
+                    default="all",
+                    optional=True,
+                    tooltip="all: as InstantID knows them. eyes and nose: leave the mouth out, when an "
+                    "expression (Apply E-Adapter) decides what it does.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -59,8 +67,10 @@ class FaceKeypoints(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch") -> io.NodeOutput:
-        return io.NodeOutput(host.to_image(keypoint_images(faces, width, height, fit)))
+    def execute(
+        cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
+    ) -> io.NodeOutput:
+        return io.NodeOutput(host.to_image(keypoint_images(faces, width, height, fit, points)))
 
 
 class FaceMask(io.ComfyNode):

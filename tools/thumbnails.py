@@ -22,6 +22,7 @@ from likeness.faces.keypoints import keypoint_images
 from likeness.faces.masks import face_masks
 from likeness.faces.models import FaceModels
 
+from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
 from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
 
@@ -169,6 +170,9 @@ def main() -> None:
     methods.pva(models, image, "pva_language", "this person, changed by words", '"laughing"')
     methods.pva(models, image, "pva_tune", "learn this person, fill that hole", "filled")
     methods.pva_convert()
+    emojidiff.basic(models, image)
+    emojidiff.instantid(models, image)
+    emojidiff.sequence(models, image)
 
 
 if __name__ == "__main__":

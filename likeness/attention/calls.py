@@ -179,11 +179,23 @@ def network_options(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str,
 
 
 def select_rows(per_role: torch.Tensor, call: Call, rows: int) -> torch.Tensor:
-    """[2, T, D] (negative, positive) laid out for `rows` rows: [rows, T, D], without copies where it can."""
+    """[1 + N, T, D] laid out for `rows` rows: [rows, T, D], without copies where it can.
+
+    The first is for negative rows, the N others for positive ones: one for every picture of the batch, or
+    one each. Raises ValueError for any other N.
+    """
     chunks = [0 if role == "negative" else 1 for role in call.roles]
-    batch = rows // len(chunks)
+    batch, each = rows // len(chunks), len(per_role) - 1
+    if each not in (1, batch) and 1 in chunks:
+        raise ValueError(
+            f"There are {each} expressions for {batch} pictures: give one for all, or one for each picture "
+            "of the latent batch."
+        )
     if chunks == [0, 1] and batch == 1:
         return per_role
+    if each > 1:
+        parts = [per_role[1:] if c else per_role[:1].expand(batch, -1, -1) for c in chunks]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
     if len(set(chunks)) == 1:
         return per_role[chunks[0]].expand(rows, -1, -1)
     chosen = torch.stack([per_role[c] for c in chunks])

@@ -19,10 +19,12 @@ _STICK_HALF_WIDTH, _DOT_RADIUS = 4, 10
 _STICK_BRIGHTNESS = 153
 
 FITS = ("stretch", "crop", "pad")
+#: Which points are drawn, by how many of the five. Without the mouth something else may decide it.
+POINTS = {"all": 5, "eyes and nose": 3}
 
 
 def draw_kps(width: int, height: int, faces: Sequence[torch.Tensor]) -> Any:
-    """Five points [5, 2] of each face, pixel for pixel as the reference draws them.
+    """Five points [5, 2] of each face, pixel for pixel as the reference draws them; or the first three.
 
     A numpy array [height, width, 3], uint8 RGB. Spec 1.2.2.
     """
@@ -33,13 +35,15 @@ def draw_kps(width: int, height: int, faces: Sequence[torch.Tensor]) -> Any:
     for points in faces:
         _sticks(cv2, canvas, points.tolist())
     for points in faces:
-        for (x, y), colour in zip(points.tolist(), COLOURS, strict=True):
+        for (x, y), colour in zip(points.tolist(), COLOURS[: len(points)], strict=True):
             cv2.circle(canvas, (int(x), int(y)), _DOT_RADIUS, colour, -1)
     return canvas
 
 
 def _sticks(cv2: Any, canvas: Any, points: list[list[float]]) -> None:
     for a, b in _STICKS:
+        if a >= len(points):
+            break
         (xa, ya), (xb, yb) = points[a], points[b]
         length = math.hypot(xa - xb, ya - yb)
         angle = math.degrees(math.atan2(ya - yb, xa - xb))
@@ -49,13 +53,17 @@ def _sticks(cv2: Any, canvas: Any, points: list[list[float]]) -> None:
         cv2.fillConvexPoly(canvas, outline, colour)
 
 
-def keypoint_images(faces: Faces, width: int = 0, height: int = 0, fit: str = "stretch") -> torch.Tensor:
+def keypoint_images(
+    faces: Faces, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
+) -> torch.Tensor:
     """One picture [B, H, W, 3] float32 per picture of `faces`, drawn at its final size. Spec 1.2.3.
 
     Dots keep their radius. width, height: 0 is the source's. fit: how the source's shape becomes the
-    output's: stretch it, crop to its middle, or pad around it. Raises ValueError naming the pictures
-    without a face.
+    output's: stretch it, crop to its middle, or pad around it. points: a key of POINTS. Raises ValueError
+    naming the pictures without a face.
     """
+    if points not in POINTS:
+        raise ValueError(f"points must be one of {', '.join(POINTS)}, not {points!r}.")
     empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
     if empty or not faces.faces:
         advice = "Set if_no_face to skip in Detect Faces to leave such pictures out."
@@ -67,8 +75,10 @@ def keypoint_images(faces: Faces, width: int = 0, height: int = 0, fit: str = "s
         raise ValueError(f"There are no keypoints to draw: no face in {where}. {advice}")
     width, height = width or faces.size[0], height or faces.size[1]
     scale, offset = placement(faces.size, (width, height), fit)
+    count = POINTS[points]
     drawn = [
-        draw_kps(width, height, [face.keypoints * scale + offset for face in found]) for found in faces.faces
+        draw_kps(width, height, [(face.keypoints * scale + offset)[:count] for face in found])
+        for found in faces.faces
     ]
     return torch.stack([torch.from_numpy(picture) for picture in drawn]).to(torch.float32) / 255.0
 

@@ -27,6 +27,8 @@ _NOSE = (
     (168, 6, 197, 195, 5, 4, 1, 19, 94, 2),
     (98, 97, 2, 326, 327, 294, 278, 344, 440, 275, 4, 45, 220, 115, 48, 64, 98),
 )
+#: The upper edges of the two eyebrows.
+_BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
 #: Lines of each part, point after point. left and right are the person's own here, as MediaPipe has it.
 _PARTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "face_oval": (_OVAL_ABOVE, _OVAL_BELOW),
@@ -43,6 +45,9 @@ _PARTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "right_eyebrow": ((46, 53, 52, 65, 55), (70, 63, 105, 66, 107)),
 }
 _IRIS_RINGS = ((469, 470, 471, 472, 469), (474, 475, 476, 477, 474))
+
+#: The outline of a face without its forehead: cheeks and chin from the height of the eyes, and the brows.
+BROWS_TO_CHIN = (127, 234, 93, *_OVAL_BELOW, 454, 356, *_BROWS)
 
 Edges = frozenset[tuple[int, int]]
 

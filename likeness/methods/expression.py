@@ -65,7 +65,8 @@ def parse(content: Mapping[str, Any], name: str) -> ExpressionAdapter:
     if projector.embedding_width != _NUMBERS:
         raise ValueError(
             f"file {name} takes {projector.embedding_width} numbers, an expression has {_NUMBERS}: it is an "
-            "IP-Adapter for something else. Use Arc2Face's exp_adapter.bin."
+            "IP-Adapter for something else. Use Arc2Face's exp_adapter.bin; one for pictures goes into Load "
+            "E-Adapter."
         )
     return ExpressionAdapter(name, projector, AdapterLayers.parse(layers, projector.token_width, name))
 

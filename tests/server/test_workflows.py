@@ -17,6 +17,7 @@ from tools.ui_workflow import api_files, fetch_sockets, read
 #: These save twice, have the size of their photo, or draw nothing: other tests look at them.
 OTHERS = {
     "arc2face_mix",
+    "expression_sequence",
     "face_detailer",
     "faces_exchange",
     "faces_inspect",
@@ -152,6 +153,21 @@ def test_each_person_acts_in_their_half(server: Server, saved: dict[str, Any]) -
         changes.append((change[:half].mean(), change[half:].mean()))
     (left_left, left_right), (right_left, right_right) = changes
     assert left_left > left_right and right_right > right_left
+
+
+def test_a_sequence_draws_each_picture_with_its_own_expression(server: Server, inputs: None) -> None:
+    """All have the same noise: a sequence that stands still draws one picture, this one does not."""
+    prompt = small(read(api_files()["expression_sequence"]))
+    shown = pictures(server, server.run(prompt), node_of(prompt, "SaveImage"))
+    assert len(shown) == 6
+    still = copy.deepcopy(prompt)
+    still[node_of(prompt, "LikenessBlendExpressions")]["inputs"]["amount"] = 0.0
+    same = pictures(server, server.run(still), node_of(prompt, "SaveImage"))
+    apart = [np.abs(picture.astype(float) - shown[0]).mean() for picture in shown]
+    together = [np.abs(picture.astype(float) - same[0]).mean() for picture in same]
+    assert max(together) < 0.5 < apart[-1]
+    assert all(np.abs(a.astype(float) - b).mean() < 0.5 for a, b in zip(shown[:1], same[:1], strict=True))
+    assert apart == sorted(apart)
 
 
 def test_face_detailer_draws_each_face_anew_and_nothing_else(

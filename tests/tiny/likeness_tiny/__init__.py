@@ -3,8 +3,9 @@
 It has no nodes. Importing it also serves as a library: `files.write(base, kind)` makes the checkpoints.
 """
 
-from .networks import register
+from . import clip_vision, networks
 
-register()
+networks.register()
+clip_vision.register()
 
 NODE_CLASS_MAPPINGS: dict = {}

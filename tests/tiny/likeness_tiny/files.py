@@ -18,6 +18,8 @@ EXPRESSION = "tiny_expression.safetensors"
 REFERENCE = "tiny_reference.safetensors"
 SD2_INPAINT = "tiny_sd2_inpaint.safetensors"
 PVA, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
+CLIP_VISION = "tiny_clip_vision.safetensors"
+EADAPTER = {"sd15": "tiny_emojidiff_sd15.safetensors", "sdxl": "tiny_emojidiff_sdxl.safetensors"}
 
 
 def write(base: str | Path, kind: str, seed: int = 0) -> None:
@@ -52,6 +54,17 @@ def write_pva(base: str | Path, seed: int = 0) -> None:
     _save(checkpoint("sd2_inpaint", seed), models / "checkpoints" / SD2_INPAINT)
     _save(pva.whole(seed + 8), models / "pva" / PVA)
     _save(pva.person(seed + 9), models / "pva" / PERSON)
+
+
+def write_emojidiff(base: str | Path, seed: int = 0) -> None:
+    """Write E-adapters for SD1.5 and SDXL and the CLIP vision model of both, under `base`/models."""
+    from . import clip_vision, emojidiff
+
+    models = Path(base) / "models"
+    _save(clip_vision.weights(seed + 10), models / "clip_vision" / CLIP_VISION)
+    for kind, name in EADAPTER.items():
+        adapter = emojidiff.eadapter(kind, seed + 11)
+        _save(adapter, models / "emojidiff" / name, emojidiff.metadata(kind))
 
 
 def _save(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None = None) -> None:

@@ -1,0 +1,231 @@
+"""EmojiDiff-style expressions: load an adapter, encode templates, blend, apply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness.methods import emojidiff_apply, emojidiff_files
+from ..likeness.methods.adapter_use import Use
+from ..likeness.methods.emojidiff import encode
+from ..likeness.methods.emojidiff_blend import blend
+from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
+from .common import end_input, start_input, weight_input
+
+EAdapterType, TokensType = io.Custom(EADAPTER), io.Custom(EXPRESSION_TOKENS)
+
+
+class LoadEAdapter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadEAdapter",
+            display_name="Load E-Adapter",
+            category="Likeness/EmojiDiff",
+            description=(
+                "Loads an EmojiDiff-style E-adapter, which gives drawn faces the expression of a picture. No "
+                "weights are published: train them. Also reads IP-Adapter Plus files and Arc2Face's "
+                "exp_adapter.bin."
+            ),
+            search_aliases=["emojidiff", "e-adapter", "expression adapter", "ip-adapter plus"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=emojidiff_files.list_files(),
+                    tooltip="A file of models/emojidiff or models/ipadapter.",
+                )
+            ],
+            outputs=[
+                EAdapterType.Output(
+                    "eadapter", display_name="eadapter", tooltip="For Encode Expression and Apply E-Adapter."
+                )
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str | None) -> str:
+        return emojidiff_files.fingerprint(file)
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool:
+        # A missing file is explained in execute, with the folders that were searched.
+        return True
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        return io.NodeOutput(emojidiff_files.load(file))
+
+
+class EncodeExpression(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessEncodeExpression",
+            display_name="Encode Expression",
+            category="Likeness/EmojiDiff",
+            description=(
+                "Turns expression templates into the tokens that an E-adapter attends to: one expression for "
+                "each picture."
+            ),
+            search_aliases=["emojidiff", "expression tokens", "encode template", "ip-adapter encoder"],
+            inputs=[
+                EAdapterType.Input("eadapter", tooltip="From Load E-Adapter."),
+                io.ClipVision.Input(
+                    "clip_vision",
+                    optional=True,
+                    tooltip="The CLIP vision model the adapter was trained with, from Load CLIP Vision: "
+                    "usually ViT-H. Not for exp_adapter.bin.",
+                ),
+                io.Image.Input(
+                    "template",
+                    optional=True,
+                    tooltip="From Expression Template: one expression for each picture.",
+                ),
+                io.Custom(EXPRESSION).Input(
+                    "expression",
+                    optional=True,
+                    tooltip="In place of clip_vision and template, for exp_adapter.bin alone: from Read or "
+                    "Edit Expression.",
+                ),
+            ],
+            outputs=[
+                TokensType.Output(
+                    "expression_tokens",
+                    display_name="expression_tokens",
+                    tooltip="For Apply E-Adapter or Blend Expressions.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, eadapter: Any, clip_vision: Any = None, template: Any = None, expression: Any = None
+    ) -> io.NodeOutput:
+        return io.NodeOutput(encode(eadapter, clip_vision, template, expression))
+
+
+class BlendExpressions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessBlendExpressions",
+            display_name="Blend Expressions",
+            category="Likeness/EmojiDiff",
+            description=(
+                "Finds the expression between two others, or makes a sequence from one to the other, a step "
+                "for each picture of a batch."
+            ),
+            search_aliases=["interpolate expressions", "expression sequence", "animate expression", "morph"],
+            inputs=[
+                TokensType.Input("expression_a", tooltip="Where to start, from Encode Expression."),
+                TokensType.Input("expression_b", tooltip="Where to go, made with the same adapter."),
+                io.Float.Input(
+                    "amount",
+                    default=0.5,
+                    min=-1.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far to go: 0 is the first expression, 1 the second, more exaggerates. With "
+                    "steps: where the sequence ends.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=1,
+                    min=1,
+                    max=256,
+                    tooltip="1: one expression at amount. More: a sequence of so many, from the first to "
+                    "there, for a latent batch of as many pictures.",
+                ),
+            ],
+            outputs=[
+                TokensType.Output(
+                    "expression_tokens", display_name="expression_tokens", tooltip="For Apply E-Adapter."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, expression_a: Any, expression_b: Any, amount: float = 0.5, steps: int = 1
+    ) -> io.NodeOutput:
+        return io.NodeOutput(blend(expression_a, expression_b, amount, steps))
+
+
+class ApplyEAdapter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessApplyEAdapter",
+            display_name="Apply E-Adapter",
+            category="Likeness/EmojiDiff",
+            description=(
+                "Gives the faces a model draws the expression of a template, beside whatever says who they "
+                "are. EmojiDiff-style: a reconstruction, see the help page."
+            ),
+            search_aliases=["emojidiff", "e-adapter", "expression", "emotion", "facial expression"],
+            inputs=[
+                io.Model.Input(
+                    "model",
+                    tooltip="An SD1.5 or SDXL model, as the adapter wants; with an identity already or not. "
+                    "Branches that share it are not changed.",
+                ),
+                EAdapterType.Input("eadapter", tooltip="From Load E-Adapter."),
+                TokensType.Input(
+                    "expression_tokens",
+                    tooltip="From Encode Expression or Blend Expressions: one for every picture, or as many "
+                    "as the latent batch has, one each.",
+                ),
+                weight_input("Strength of the expression: 1 is what the adapter was trained with.", 1.0, 2.0),
+                start_input("expression"),
+                end_input("expression"),
+                io.Combo.Input(
+                    "layers",
+                    options=list(emojidiff_apply.LAYERS),
+                    default=emojidiff_apply.ALL,
+                    tooltip="Which cross-attention layers see the expression. Fewer take over less of the "
+                    "template's style. custom: those of layer_list.",
+                ),
+                io.String.Input(
+                    "layer_list",
+                    default="",
+                    tooltip="With custom: the layers' numbers in the file, such as 13-23, 31. Empty: none.",
+                ),
+                io.Combo.Input(
+                    "negative",
+                    options=list(emojidiff_apply.NEGATIVES),
+                    default=emojidiff_apply.BLACK,
+                    tooltip="What negative prompts look at. no expression: an empty (black) template. "
+                    "nothing: they stay as they are.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where in the picture the expression applies, in the picture's shape.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output("model", display_name="model", tooltip="The model with the expression.")
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        eadapter: Any,
+        expression_tokens: Any,
+        weight: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+        layers: str = emojidiff_apply.ALL,
+        layer_list: str = "",
+        negative: str = emojidiff_apply.BLACK,
+        mask: Any = None,
+    ) -> io.NodeOutput:
+        use = Use(weight, start, end, mask)
+        changed = emojidiff_apply.apply(model, eadapter, expression_tokens, use, layers, layer_list, negative)
+        return io.NodeOutput(changed)
+
+
+NODES: list[type[io.ComfyNode]] = [LoadEAdapter, EncodeExpression, BlendExpressions, ApplyEAdapter]
