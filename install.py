@@ -3,7 +3,8 @@
 python install.py --demo              a photo through InstantID in a real ComfyUI, on any machine
 python install.py --test              every check and test
 python install.py --models instantid  fetch a method's weights (several: a,b)
-python install.py --list              which model files are there
+python install.py --list              which model files are there, which are missing
+python install.py --check             are those that are there whole?
 python install.py --comfyui DIR       put a ComfyUI into DIR and the pack into it
 """
 
@@ -17,9 +18,11 @@ if sys.version_info < (3, 10):  # noqa: UP036  (the point is to tell those who r
     sys.exit("Likeness needs Python 3.10 or newer; this is " + sys.version.split()[0] + ".")
 
 from installer import checks, comfyui, demo, models, tiny
+from installer.checking import check_models
+from installer.folders import folders_in_use, models_folder
 from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY, is_comfyui, link_folder, same_folder
-from installer.report import report
+from installer.report import packages, report
 
 
 def main() -> int:
@@ -45,19 +48,24 @@ def main() -> int:
 
 
 def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) -> int:
+    more = [file.expanduser() for file in arguments.extra_model_paths_config]
     if arguments.models:
-        folder = models.models_folder(chosen)
+        folders = folders_in_use(chosen, more, arguments.into)
         names = [name.strip() for name in arguments.models.split(",") if name.strip()]
-        models.fetch_models(folder, names, progress)
-        progress.say(f"Everything {', '.join(names)} needs is in {folder}.")
+        models.fetch_models(folders, names, progress)
+        progress.say(f"Everything {', '.join(names)} needs is there.")
     if arguments.list:
-        print(models.table(models.models_folder(chosen)))
+        print(models.table(folders_in_use(chosen, more)))
+    if arguments.check:
+        print("\n".join(packages()))
+        if not check_models(folders_in_use(chosen, more)):
+            return 1
     if (arguments.demo or arguments.test) and not tiny.PACK.is_dir():
         raise SetupError(
             "This copy comes without tests/, which --demo and --test need: clone the repository."
         )
     if arguments.demo:
-        demo.demo(progress, chosen, models.models_folder(chosen), arguments.fresh)
+        demo.demo(progress, chosen, models_folder(chosen), arguments.fresh)
     if arguments.test:
         # --demo --fresh --test has made its fresh environment already
         fresh = arguments.fresh and not arguments.demo
@@ -66,7 +74,8 @@ def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) 
 
 
 def _anything_else(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.models or arguments.list or arguments.demo or arguments.test)
+    wanted = (arguments.models, arguments.list, arguments.check, arguments.demo, arguments.test)
+    return any(wanted)
 
 
 def _only_report(chosen: Path | None) -> None:
@@ -97,7 +106,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--models", metavar="NAMES", help="fetch the weights of these methods, comma between them"
     )
-    parser.add_argument("--list", action="store_true", help="show which model files are there")
+    parser.add_argument(
+        "--into",
+        metavar="SECTION",
+        help="with --models: the section of extra_model_paths.yaml whose folders take the files",
+    )
+    parser.add_argument(
+        "--extra-model-paths-config",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="more files like extra_model_paths.yaml; ComfyUI has the same option",
+    )
+    parser.add_argument("--list", action="store_true", help="show which model files are there, by method")
+    parser.add_argument(
+        "--check", action="store_true", help="compare the files that are there with their sums"
+    )
     parser.add_argument(
         "--comfyui", type=Path, metavar="DIR", help="the ComfyUI to use; made when there is none"
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .environment import Environment, ensure, ensure_photos
+from .folders import Folders
 from .models import EMBEDDED, fetch_models
 from .output import Progress
 from .paths import REPOSITORY, shared_models
@@ -21,7 +22,7 @@ def run_checks(progress: Progress, comfyui: Path | None, fresh: bool, expression
     """Set up what is missing and run every stage; stops at the first that fails. True when all passed."""
     environment = ensure(progress, fresh)
     ensure_photos(environment.python, progress)
-    fetch_models(shared_models(), [EMBEDDED], progress, environment.python)
+    fetch_models(Folders(shared_models()), [EMBEDDED], progress, environment.python)
     tests = ["--override-ini=cache_dir=" + str(_scratch(environment))]
     chosen = ["-k", expression] if expression else []
     stages: list[tuple[str, list[str]]] = []

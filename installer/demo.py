@@ -19,7 +19,8 @@ from likeness.weights.catalogue import ModelFile, catalogue, face_packs
 
 from . import tiny
 from .environment import Environment, ensure
-from .models import EMBEDDED, fetch_models, find_in, missing
+from .folders import Folders
+from .models import EMBEDDED, fetch_models, missing
 from .output import Progress, SetupError
 from .paths import REPOSITORY, cache_root, link_folder
 from .server import Server, ServerError
@@ -62,9 +63,9 @@ def demo(progress: Progress, chosen: Path | None, models: Path, fresh: bool = Fa
         raise SetupError(f"{WORKFLOW} is missing: get a complete copy of the pack.")
     begin = time.monotonic()
     environment = ensure(progress, fresh)
-    fetch_models(models, [EMBEDDED], progress, environment.python)
+    fetch_models(Folders(models), [EMBEDDED], progress, environment.python)
     comfyui = chosen or environment.comfyui
-    real = not missing(models, ["instantid"])
+    real = not missing(Folders(models), ["instantid"])
     report = Report("real" if real else "tiny", _models_used(real, models))
     report.stages["environment"] = round(time.monotonic() - begin, 3)
     prompt = json.loads(WORKFLOW.read_text(encoding="utf-8"))
@@ -201,10 +202,10 @@ def _save_pictures(server: Server, prompt: dict[str, Any], entry: dict[str, Any]
 def _models_used(real: bool, models: Path) -> list[dict[str, str]]:
     if real:
         keys = [file.key for file in catalogue().values() if "instantid" in file.methods]
-        return [_row(catalogue()[key], find_in(models, key)) for key in keys]
+        return [_row(catalogue()[key], Folders(models).find(catalogue()[key])) for key in keys]
     pack = face_packs()[EMBEDDED]
     keys = [pack.detector, *pack.recognisers.values()]
-    rows = [_row(catalogue()[key], find_in(models, key)) for key in keys]
+    rows = [_row(catalogue()[key], Folders(models).find(catalogue()[key])) for key in keys]
     made = "random numbers, made on this machine; no licence applies"
     names = (f"checkpoints/{tiny.CHECKPOINT}", f"controlnet/{tiny.CHECKPOINT}", f"instantid/{tiny.INSTANTID}")
     return rows + [{"name": name, "licence": made, "source": "likeness tests/tiny"} for name in names]

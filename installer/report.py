@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 
 from .environment import requirement_lines
+from .folders import Folders, folders_in_use
 from .models import EMBEDDED, missing
+from .output import SetupError
 from .paths import surrounding_comfyui
 
 #: Import names that differ from the name in requirements.txt.
@@ -23,14 +24,24 @@ def report() -> str:
         lines.append("    To get one:             python install.py --comfyui DIR")
     else:
         lines.append(f"  ComfyUI: {around}")
-    absent = _absent_packages()
-    if absent:
-        lines.append(f"  Packages missing in this Python: {', '.join(absent)}")
-        lines.append("    To get them:            pip install -r requirements.txt")
-    else:
-        lines.append("  Packages: all there.")
-    lines += _models(around / "models" if around else None)
+    lines += packages()
+    if around is not None:
+        try:
+            lines += _models(folders_in_use(None))
+        except SetupError as error:
+            lines.append(f"  Models: {error}")
     return "\n".join(lines)
+
+
+def packages() -> list[str]:
+    """Which Python packages are missing, and the command."""
+    absent = _absent_packages()
+    if not absent:
+        return ["  Packages: all there."]
+    return [
+        f"  Packages missing in this Python: {', '.join(absent)}",
+        "    To get them:            pip install -r requirements.txt",
+    ]
 
 
 def _absent_packages() -> list[str]:
@@ -46,15 +57,17 @@ def _absent_packages() -> list[str]:
     return names
 
 
-def _models(models: Path | None) -> list[str]:
-    if models is None:
-        return []
+def _models(folders: Folders) -> list[str]:
     lines = []
     for method in (EMBEDDED, "instantid", "arc2face"):
-        files = missing(models, [method])
+        files = missing(folders, [method])
         if files:
             lines.append(f"  Models for {method} not found: {', '.join(file.name for file in files)}")
             lines.append(f"    To get them:            python install.py --models {method}")
         else:
             lines.append(f"  Models for {method}: all there.")
-    return [*lines, "  Folders of extra_model_paths.yaml are not looked at here; ComfyUI does look there."]
+    return [
+        *lines,
+        "    All methods, all files: python install.py --list",
+        "    Are they whole:         python install.py --check",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..likeness import host
+from ..likeness.weights import page
 from . import (
     algebra,
     arc2face,
@@ -66,6 +67,7 @@ NODES: list[type[io.ComfyNode]] = [
 class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
         host.register_model_folders()
+        host.show_text(page.PATH, page.text)
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

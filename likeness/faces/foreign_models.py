@@ -128,7 +128,7 @@ def _in_place(path: Path, file: ModelFile) -> bool:
 
 
 def _same_content(path: Path, file: ModelFile) -> bool:
-    from ..weights.download import sha256
+    from ..weights.examine import sha256
 
     # The size first: it tells nearly all apart, and sums of 260 MB take their time.
     return file.sha256 is not None and path.stat().st_size == file.size and sha256(path) == file.sha256

@@ -27,6 +27,7 @@ from .loading import (
     run_network,
     set_weights,
 )
+from .pages import show_text
 from .prompts import has_node, on_prompt
 from .running import PictureProgress, StagedProgress, blocked, progress, to_image
 from .sampling import (
@@ -119,6 +120,7 @@ __all__ = [
     "sampling_function",
     "save_memory",
     "set_weights",
+    "show_text",
     "to_image",
     "trainable_clip",
     "trainable_model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,9 +43,14 @@ class ModelFile:
         return self.folder == BUNDLED
 
     @property
+    def inside(self) -> str:
+        """Where the file belongs, seen from a folder of its kind: `models/antelopev2/x.onnx`."""
+        return "/".join(part for part in (self.subpath, self.name) if part)
+
+    @property
     def place(self) -> str:
         """Where the file belongs, seen from the models folder: `insightface/models/antelopev2/x.onnx`."""
-        return "/".join(part for part in (self.folder, self.subpath, self.name) if part)
+        return f"{self.folder}/{self.inside}"
 
     @property
     def size_text(self) -> str:
@@ -68,6 +73,23 @@ def readable_size(size: int) -> str:
         if size >= scale:
             return f"{size / scale:.3g} {unit}"
     return f"{size} bytes"
+
+
+def readable_time(seconds: float) -> str:
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def total_size(files: Sequence[ModelFile]) -> str:
+    """What they weigh together; how many are not counted, for want of a size, is said."""
+    known = sum(file.size or 0 for file in files)
+    unknown = sum(file.size is None for file in files)
+    parts = [readable_size(known)] if known or not unknown else []
+    parts += [f"{unknown} of unknown size"] if unknown else []
+    return " and ".join(parts)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from .catalogue import ModelFile, catalogue
 
-_BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "models" / "embedded"
+#: As the host sees it: where it is a link, install.py finds the host from the link's place only.
+PACK_FOLDER = Path(__file__).absolute().parents[2]
+_BUNDLED_FOLDER = PACK_FOLDER / "models" / "embedded"
 
 
 class MissingModel(FileNotFoundError):
@@ -21,12 +23,16 @@ def find_file(key: str, folders: Sequence[str | Path] | None = None) -> Path:
     `models/insightface`, `models/instantid`, ...). Files that come with the pack are found without.
     """
     file = catalogue()[key]
-    places = search_places(file, folders)
-    for place in places:
-        candidate = place / file.name
-        if candidate.is_file():
-            return candidate
-    raise MissingModel(explain_missing(file, places))
+    found = find_copies(file, folders)
+    if not found:
+        raise MissingModel(explain_missing(file, search_places(file, folders)))
+    return found[0]
+
+
+def find_copies(file: ModelFile, folders: Sequence[str | Path] | None = None) -> list[Path]:
+    """Every place where the file lies, the one that is used first. folders: as in find_file."""
+    candidates = (place / file.name for place in search_places(file, folders))
+    return [path for path in candidates if path.is_file()]
 
 
 def search_places(file: ModelFile, folders: Sequence[str | Path] | None = None) -> list[Path]:
@@ -64,8 +70,8 @@ def explain_missing(file: ModelFile, places: Sequence[Path]) -> str:
 
 
 def how_to_get(file: ModelFile) -> str:
-    """Size, licence, source and the command."""
-    command = f"Fetch it with: python install.py --models {file.methods[0]}"
+    """Size, licence, source and the command with the folder it is for."""
+    command = f"Fetch it with: python install.py --models {file.methods[0]} (in {PACK_FOLDER})"
     return (
         f"Size: {file.size_text}. Licence: {file.licence}. From: {file.source}. "
         f"{'It has to be put there by hand.' if file.by_hand else command}"

@@ -21,7 +21,7 @@ from likeness.faces.foreign_models import recogniser_name, wrap_analysis
 from likeness.faces.models import FaceModels
 from likeness.values import Identity
 from likeness.weights.catalogue import catalogue
-from likeness.weights.download import sha256
+from likeness.weights.examine import sha256
 
 Photos = dict[str, np.ndarray]
 

@@ -1,33 +1,20 @@
-"""The catalogue, finding files by name, and downloads against a local server."""
+"""The catalogue, finding files by name, and making the embedded recogniser."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import hashlib
-import io
-import threading
-import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from installer import models
 from installer.models import readme
-from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY
 from likeness.values import RECOGNISERS
-from likeness.weights import download as downloads
-from likeness.weights.catalogue import ModelFile, catalogue, face_packs, files_of, methods
-from likeness.weights.download import DownloadError, address, fetch
+from likeness.weights.catalogue import catalogue, face_packs, files_of, methods, total_size
+from likeness.weights.download import DownloadError, fetch
+from likeness.weights.examine import sha256
 from likeness.weights.find import MissingModel, find_file, search_places
 from likeness.weights.sface import BadSource, lift, lifting_matrix, make_sface, verify
-
-CONTENT = bytes(range(256)) * 40_000  # ten megabytes: several chunks
-
 
 # ---- the catalogue
 
@@ -59,7 +46,7 @@ def test_bundled_files_are_what_the_catalogue_says() -> None:
     for file in bundled:
         path = find_file(file.key)
         assert path.stat().st_size == file.size
-        assert downloads.sha256(path) == file.sha256
+        assert sha256(path) == file.sha256
         assert "Permission is hereby granted" in _licence(path) or "Apache License" in _licence(path)
 
 
@@ -76,6 +63,16 @@ def test_an_unknown_method_names_those_there_are() -> None:
 def test_models_readme_follows_the_catalogue() -> None:
     written = (REPOSITORY / "models" / "README.md").read_text(encoding="utf-8")
     assert written == readme(), "Run: python install.py --write-models-readme"
+
+
+def test_unknown_sizes_and_sums_are_said_and_never_made_up() -> None:
+    written = readme()
+    for file in catalogue().values():
+        assert f"- `{file.place}`: `{file.sha256 or 'unknown'}`" in written
+        assert file.size_text in written
+    assert total_size(files_of("arc2face")) == "16.9 MB and 4 of unknown size"
+    assert total_size(files_of("arc2face-pose")) == "1 of unknown size"
+    assert total_size(files_of("instantid")) == "11.4 GB" and total_size([]) == "0 bytes"
 
 
 # ---- finding
@@ -134,187 +131,8 @@ def test_a_file_that_nobody_offers_is_not_promised(tmp_path: Path) -> None:
         find_file("pva/weights", [tmp_path])
     assert "install.py" not in str(caught.value) and str(caught.value).endswith("put there by hand.")
     with pytest.raises(DownloadError, match=r"FPIP.bin can't be fetched: .*have published no weights"):
-        fetch(catalogue()["pva/weights"], tmp_path, quiet)
+        fetch(catalogue()["pva/weights"], tmp_path)
     assert catalogue()["pva/face_encoder"].by_hand and catalogue()["pva/face_encoder"].sha256 is None
-
-
-# ---- fetching
-
-
-class _Hub(BaseHTTPRequestHandler):
-    """Serves `content` with ranges; `cut` ends the first answers early, `status` refuses."""
-
-    content = CONTENT
-    cut: list[int] = []  # noqa: RUF012
-    status = 0
-    ranges = True
-    kind = "application/octet-stream"
-    asked: list[str] = []  # noqa: RUF012
-    tokens: list[str] = []  # noqa: RUF012
-
-    def do_GET(self) -> None:
-        self.asked.append(self.headers.get("Range", ""))
-        self.tokens.append(self.headers.get("Authorization", ""))
-        if self.status:
-            self.send_error(self.status)
-            return
-        begin = int(self.headers["Range"][6:].rstrip("-")) if self.ranges and "Range" in self.headers else 0
-        if begin >= len(self.content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(self.content)}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        body = self.content[begin:]
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Type", self.kind)
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):  # who has too little space hangs up at once
-            self.wfile.write(body[: self.cut.pop(0)] if self.cut else body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Hub]]:
-    handler = type("Hub", (_Hub,), {"cut": [], "asked": [], "tokens": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("LIKENESS_MIRROR", f"http://127.0.0.1:{server.server_port}/")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
-    yield handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def a_file(**changes: object) -> ModelFile:
-    known = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
-    return dataclasses.replace(catalogue()["instantid/ip-adapter"], **{**known, **changes})
-
-
-def quiet(text: str) -> None:
-    pass
-
-
-def test_a_file_is_fetched_once_and_its_licence_said(hub: type[_Hub], tmp_path: Path) -> None:
-    said: list[str] = []
-    path = fetch(a_file(), tmp_path, said.append)
-    assert path == tmp_path / "instantid" / "ip-adapter.bin"
-    assert path.read_bytes() == CONTENT
-    assert "Apache-2.0" in said[0]
-    fetch(a_file(), tmp_path, said.append)
-    assert hub.asked == [""]
-    assert [p.name for p in path.parent.iterdir()] == ["ip-adapter.bin"]
-
-
-def test_a_cut_connection_is_resumed_where_it_ended(hub: type[_Hub], tmp_path: Path) -> None:
-    hub.cut += [3_000_000, 1_000_000]
-    assert fetch(a_file(), tmp_path, quiet).read_bytes() == CONTENT
-    assert hub.asked == ["", "bytes=3000000-", "bytes=4000000-"]
-
-
-def test_the_part_of_an_earlier_run_is_used(hub: type[_Hub], tmp_path: Path) -> None:
-    hub.cut += [10, 10, 10]
-    with pytest.raises(DownloadError, match=r"connection ended early.*LIKENESS_MIRROR"):
-        fetch(a_file(), tmp_path, quiet)
-    assert not (tmp_path / "instantid" / "ip-adapter.bin").exists()
-    assert fetch(a_file(), tmp_path, quiet).read_bytes() == CONTENT
-    assert hub.asked[-1] == "bytes=30-"
-
-
-def test_a_whole_part_is_not_fetched_again(hub: type[_Hub], tmp_path: Path) -> None:
-    (tmp_path / "instantid").mkdir()
-    (tmp_path / "instantid" / "ip-adapter.bin.part").write_bytes(CONTENT)
-    assert fetch(a_file(), tmp_path, quiet).read_bytes() == CONTENT
-    assert hub.asked == [f"bytes={len(CONTENT)}-"]
-
-
-def test_a_server_without_ranges_starts_again(hub: type[_Hub], tmp_path: Path) -> None:
-    hub.ranges = False
-    (tmp_path / "instantid").mkdir()
-    (tmp_path / "instantid" / "ip-adapter.bin.part").write_bytes(b"old")
-    assert fetch(a_file(), tmp_path, quiet).read_bytes() == CONTENT
-
-
-def test_a_web_page_is_not_taken_for_a_file(hub: type[_Hub], tmp_path: Path) -> None:
-    """A quota notice or a login comes with status 200, and many files have no published sum."""
-    hub.kind = "text/html; charset=utf-8"
-    with pytest.raises(DownloadError, match="answered with a web page instead of a file"):
-        fetch(a_file(size=None, sha256=None), tmp_path, quiet)
-    assert not list((tmp_path / "instantid").glob("*"))
-
-
-@pytest.mark.parametrize(
-    "wrong, message", [({"sha256": "0" * 64}, "has the sum"), ({"size": 7}, "10240000 bytes, expected 7")]
-)
-def test_another_file_than_expected_is_thrown_away(
-    hub: type[_Hub], tmp_path: Path, wrong: dict[str, object], message: str
-) -> None:
-    with pytest.raises(DownloadError, match=message):
-        fetch(a_file(**wrong), tmp_path, quiet)
-    assert list((tmp_path / "instantid").iterdir()) == []
-
-
-@pytest.mark.parametrize("status, advice", [(401, "HF_TOKEN"), (404, "by hand")])
-def test_a_refusal_is_explained_at_once(hub: type[_Hub], tmp_path: Path, status: int, advice: str) -> None:
-    hub.status = status
-    with pytest.raises(DownloadError, match=f"HTTP {status}.*{advice}"):
-        fetch(a_file(), tmp_path, quiet)
-    assert len(hub.asked) == 1
-
-
-def test_too_little_space_is_said_before_anything_is_written(
-    hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = downloads.shutil.disk_usage(tmp_path)._replace(free=1_000_000)
-    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(DownloadError, match=r"1 MB free.*10.2 MB are needed"):
-        fetch(a_file(), tmp_path, quiet)
-    assert list((tmp_path / "instantid").iterdir()) == []
-
-
-def test_the_token_goes_to_the_hub_only(
-    hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    fetch(a_file(), tmp_path, quiet)
-    assert hub.tokens == [""]
-
-
-def test_members_are_taken_out_of_one_archive(
-    hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("antelopev2/glintr100.onnx", b"recogniser")
-        archive.writestr("antelopev2/inswapper.onnx", b"stranger")
-    hub.content = packed.getvalue()
-    here = {"url": f"{downloads.HUB}/antelopev2.zip", "size": None, "sha256": None}
-    file = dataclasses.replace(catalogue()["antelopev2/glintr100"], **here)
-    path = fetch(file, tmp_path, quiet)
-    assert path.read_bytes() == b"recogniser"
-    absent = dataclasses.replace(file, name="scrfd_10g_bnkps.onnx", member="antelopev2/scrfd_10g_bnkps.onnx")
-    with pytest.raises(DownloadError, match="holds no sound antelopev2/scrfd"):
-        fetch(absent, tmp_path, quiet)
-    assert len(hub.asked) == 1
-    assert sorted(p.name for p in path.parent.iterdir()) == ["glintr100.onnx"]
-
-
-def test_a_mirror_replaces_the_hub_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIKENESS_MIRROR", "https://mirror.example/models/")
-    assert address(downloads.HUB + "/a/b.bin") == "https://mirror.example/models/a/b.bin"
-    assert address("https://github.com/a/b.zip") == "https://github.com/a/b.zip"
-
-
-def test_what_nobody_offers_is_said_when_the_rest_is_there(hub: type[_Hub], tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"FPIP\.bin can't be fetched.*\n.*r50\.pth can't be fetched"):
-        models.fetch_models(tmp_path, ["pva"], Progress())
-    assert (tmp_path / catalogue()["sd2/inpainting"].place).read_bytes() == CONTENT
 
 
 # ---- making the embedded recogniser
