@@ -44,6 +44,7 @@ class Server:
         extra_paths: Path | None = None,
         cpu: bool = True,
         one_thread: bool = False,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.base = base
         self.log_path = base / "server.log"
@@ -65,6 +66,17 @@ class Server:
             self._command += ["--models-directory", str(models)]
         if extra_paths is not None:
             self._command += ["--extra-model-paths-config", str(extra_paths)]
+        self._command += arguments
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the running process; None when there is none."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if running and self._process is not None else None
+
+    def interrupt(self) -> None:
+        """Stop the prompt that is being worked on."""
+        self._post("/interrupt", b"{}", "application/json")
 
     def __enter__(self) -> Server:
         self.start()

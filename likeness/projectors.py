@@ -40,6 +40,7 @@ class Resampler:
         missing = [key for key in wanted if key not in tensors]
         if missing or not depth:
             raise ValueError(f"no resampler: {', '.join(missing[:3]) or 'layers.0.0.to_q.weight'} is missing")
+        _check_shapes(tensors, _resampler_shapes(tensors, depth, dim_head), "no resampler")
         return cls(tensors, depth, dim_head)
 
     @property
@@ -72,6 +73,38 @@ class Resampler:
         q, k, v = (t.unflatten(-1, (-1, self.dim_head)).transpose(1, 2) for t in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v)
         return linear(self.tensors, f"{layer}.to_out", out.transpose(1, 2).flatten(2))
+
+
+def _resampler_shapes(tensors: Tensors, depth: int, dim_head: int) -> dict[str, tuple[int, ...]]:
+    """What its tensors must be, by those that say how large it is."""
+    embedding, dim = _size(tensors, "proj_in.weight", 1), _size(tensors, "proj_in.weight", 0)
+    width, tokens = _size(tensors, "proj_out.weight", 0), _size(tensors, "latents", 1)
+    shapes: dict[str, tuple[int, ...]] = {"latents": (1, tokens, dim), "proj_in.weight": (dim, embedding)}
+    shapes |= {"proj_in.bias": (dim,), "proj_out.weight": (width, dim)}
+    shapes |= dict.fromkeys(("proj_out.bias", "norm_out.weight", "norm_out.bias"), (width,))
+    for i in range(depth):
+        inner, wide = (_size(tensors, f"layers.{i}.{name}.weight", 0) for name in ("0.to_q", "1.1"))
+        inner += -inner % dim_head  # whole heads
+        linears = {"0.to_q": (inner, dim), "0.to_kv": (2 * inner, dim), "0.to_out": (dim, inner)}
+        linears |= {"1.1": (wide, dim), "1.3": (dim, wide)}
+        shapes |= {f"layers.{i}.{name}.weight": shape for name, shape in linears.items()}
+        for name in ("0.norm1", "0.norm2", "1.0"):
+            shapes |= dict.fromkeys((f"layers.{i}.{name}.weight", f"layers.{i}.{name}.bias"), (dim,))
+    return shapes
+
+
+def _size(tensors: Tensors, name: str, axis: int) -> int:
+    """A side of a tensor; 1 where it has no such axis, which the check of its shape then tells."""
+    shape = tensors[name].shape
+    return int(shape[axis]) if axis < len(shape) else 1
+
+
+def _check_shapes(tensors: Tensors, wanted: Mapping[str, tuple[int, ...]], what: str) -> None:
+    for name, shape in wanted.items():
+        found = tuple(tensors[name].shape)
+        if found != shape or 0 in shape:
+            sides = "x".join(map(str, shape))
+            raise ValueError(f"{what}: {name} is {list(found)}, which does not fit {sides} or is empty")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +162,13 @@ def _perceptron(tensors: Tensors, layers: tuple[str, ...], norm_name: str) -> Pe
     missing = [key for key in wanted if key not in tensors]
     if missing:
         raise ValueError(f"no projection: {', '.join(missing)} is missing")
-    rows, width = tensors[f"{layers[-1]}.weight"].shape[0], tensors[f"{norm_name}.weight"].shape[0]
+    width, inside = _size(tensors, f"{norm_name}.weight", 0), _size(tensors, f"{layers[0]}.weight", 1)
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys((f"{norm_name}.weight", f"{norm_name}.bias"), (width,))
+    rows = inside
+    for name in layers:
+        rows, inside = _size(tensors, f"{name}.weight", 0), rows
+        shapes |= {f"{name}.weight": (rows, inside), f"{name}.bias": (rows,)}
+    _check_shapes(tensors, shapes, "no projection")
     if rows % width:
         raise ValueError(f"no projection: {rows} outputs are not a whole number of tokens {width} wide")
     return Perceptron(tensors, layers, norm_name, rows // width)
@@ -161,10 +200,13 @@ class IdentityTransformer(nn.Sequential):
         absent = [key for key in ("0.weight", "q_tokens", first) if key not in tensors]
         if absent:
             raise ValueError(f"no identity transformer: {absent[0]} is missing")
-        width, embedding_width = tensors["0.weight"].shape
-        if width % cls.HEADS:
+        width, embedding_width = (_size(tensors, "0.weight", axis) for axis in (0, 1))
+        if width % cls.HEADS or not width:
             raise ValueError(f"no identity transformer: its width {width} is no multiple of {cls.HEADS}")
-        tokens, inner = tensors["q_tokens"].shape[0], tensors[first].shape[0]
+        tokens, inner = _size(tensors, "q_tokens", 0), _size(tensors, first, 0)
+        # Before anything is made in these sizes: an empty tensor can have a side of any length.
+        named = {"0.weight": (width, embedding_width), "q_tokens": (tokens, embedding_width)}
+        _check_shapes(tensors, {**named, first: (inner, width)}, "no identity transformer")
         # Weights made while the host infers could not be moved or trained outside of a node.
         with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad():
             network = cls(embedding_width, width, tokens, layers, inner)  # draws weights, replaced at once

@@ -20,7 +20,7 @@ from .sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers
 
 log = logging.getLogger(__name__)
 
-_LAYER = re.compile(r"(\d+)\.to_k_ip\.weight")
+_LAYER = re.compile(r"([1-9][0-9]{0,5})\.to_k_ip\.weight")
 _KEPT_PROJECTIONS = 4
 _FAMILIES = {768: "SD1.5", 1024: "SD2", 2048: "SDXL"}
 

@@ -75,7 +75,7 @@ def _encoder_tensors(content: Mapping[str, Any], name: str) -> dict[str, torch.T
     return {
         key[len(prefix) :]: value.to("cpu", torch.float32) if value.is_floating_point() else value
         for key, value in named.items()
-        if isinstance(value, torch.Tensor) and key.startswith((prefix + "encoder.", prefix + _HEAD))
+        if isinstance(value, torch.Tensor) and str(key).startswith((prefix + "encoder.", prefix + _HEAD))
     }
 
 

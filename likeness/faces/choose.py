@@ -34,7 +34,7 @@ ORDERS: dict[str, Callable[[Sequence[Face]], list[Face]]] = {
 SIMILAR, OVERLAP = "most similar", "largest mask overlap"
 BY = (*ORDERS, SIMILAR, OVERLAP)
 
-_PART = re.compile(r"\s*(-?\d+)(?:\s*-\s*(-?\d+))?\s*")
+_PART = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?\s*")  # Python reads no number of 5000 digits
 
 
 def select(faces: Faces, by: str = "largest", indices: str = "0") -> Faces:

@@ -81,12 +81,16 @@ def build_iresnet(tensors: Mapping[str, torch.Tensor], name: str) -> IResNet:
             f"{name} holds no ArcFace network in arcface_torch's layout: it has no "
             f"{absent[0] if absent else f'layer{1 + blocks.index(0)}'}. PVA needs ms1mv3_arcface_r50.pth."
         )
-    widths = [int(tensors[f"layer{n}.0.conv1.weight"].shape[0]) for n in range(1, 5)]
+    firsts = ["conv1.weight", *(f"layer{n}.0.conv1.weight" for n in range(1, 5)), "fc.weight"]
+    sides = dict.fromkeys(firsts, 4) | {"fc.weight": 2}
+    odd = [k for k in firsts if k not in tensors or tensors[k].ndim != sides[k] or not tensors[k].numel()]
+    if odd:
+        raise ValueError(f"{name} does not fit the face encoder (IResNet): its {odd[0]} is no such layer's.")
+    stem, *widths, width = (int(tensors[key].shape[0]) for key in firsts)
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad():
-        network = IResNet(
-            int(tensors["conv1.weight"].shape[0]), widths, blocks, int(tensors["fc.weight"].shape[0])
-        )
-        _check(network, tensors, name)
+        with torch.device("meta"):  # takes no memory: the sizes may be nonsense
+            _check(IResNet(stem, widths, blocks, width), tensors, name)
+        network = IResNet(stem, widths, blocks, width)
         network.load_state_dict(tensors, strict=False)  # but for counters all names are the same
         return network.eval().requires_grad_(False)
 
@@ -98,7 +102,6 @@ def _check(network: nn.Module, tensors: Mapping[str, torch.Tensor], name: str) -
         ("lacks", [k for k in wanted if k not in tensors]),
         ("holds unknown tensors:", [k for k in given if k not in wanted]),
         ("has other shapes for", [k for k in wanted if k in tensors and tensors[k].shape != wanted[k].shape]),
-        ("holds NaN or infinity in", [k for k in wanted if k in tensors and not tensors[k].isfinite().all()]),
     ):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
@@ -106,3 +109,9 @@ def _check(network: nn.Module, tensors: Mapping[str, torch.Tensor], name: str) -
                 f"{name} does not fit the face encoder (IResNet): it {problem} {', '.join(keys[:3])}{more}. "
                 "Fetch it again."
             )
+    broken = next((k for k in wanted if not tensors[k].isfinite().all()), None)
+    if broken:
+        raise ValueError(
+            f"{name} does not fit the face encoder (IResNet): it holds NaN or infinity in {broken}. Fetch it "
+            "again."
+        )

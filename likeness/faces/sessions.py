@@ -99,6 +99,7 @@ def open_session(path: Path, provider: str) -> Any:
         errors.NotImplemented,
         errors.RuntimeException,
         errors.Fail,
+        UnicodeDecodeError,  # its own message can quote the broken file
     ) as error:
         raise BrokenModel(
             f"{path} ({path.stat().st_size:,} bytes) can't be read as an ONNX model: the download is "

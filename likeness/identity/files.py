@@ -9,6 +9,7 @@ One person (likeness-identity/1): tensors `embeddings` [N, D] and maybe `weights
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from .pictures import KEY, from_text, to_text
 
 SINGLE, SEVERAL = FORMATS = ("likeness-identity/1", "likeness-identity/2")
 _LARGEST_HEADER = 16 << 20
+#: Bytes. 100 000 faces of one person take 200 MB; what is larger says so, but is no identity.
+_LARGEST_FILE = 1 << 28
 #: How a pickle and an archive of torch.save begin.
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
@@ -63,6 +66,12 @@ def load_people(path: str | Path) -> tuple[list[Person], list[torch.Tensor]]:
         if metadata.get("format") not in FORMATS:
             file.seek(0)
             raise ValueError(_no_identity_file(path.name, file.read(4), metadata.get("format")))
+        size = file.seek(0, os.SEEK_END)
+        if size > _LARGEST_FILE:
+            raise ValueError(
+                f"{path.name} is damaged: it has {size:,} bytes, an identity file at most {_LARGEST_FILE:,}. "
+                "Save the identity again."
+            )
         file.seek(0)
         content = file.read()
     try:

@@ -5,6 +5,7 @@ The host itself loads incomplete files without a word and leaves random numbers 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ _WHOLE = (
     "text_model.final_layer_norm.weight",
     "text_model.final_layer_norm.bias",
 )
+_ENCODER_LAYER = re.compile(r"text_model\.encoder\.layers\.(\d+)\.")
 
 
 def unet_files() -> list[str]:
@@ -103,8 +105,8 @@ def check_unet(content: Mapping[str, Any], name: str) -> int:
         ):
             raise ValueError(f"unet_file {name} is a ControlNet or an SDXL U-Net, not Arc2Face's (SD1.5).")
         _complete(host.diffusers_names(), content, f"unet_file {name}")
-    prompt = next((key for key in content if key.endswith("attn2.to_k.weight")), None)
-    if prompt is None:
+    prompt = next((key for key in content if key.endswith("attn2.to_k.weight")), "")
+    if not prompt or _sides(content[prompt]) != 2:
         raise ValueError(f"unet_file {name} has no attention to a prompt: it is not Arc2Face's U-Net.")
     return int(content[prompt].shape[-1])
 
@@ -113,18 +115,26 @@ def check_encoder(content: Mapping[str, Any], name: str) -> tuple[dict[str, int]
     """(sizes, precision) of a CLIP-L text encoder in HF's layout; ValueError for anything else."""
     if _TOKENS not in content:
         raise ValueError(f"encoder_file {name} is not Arc2Face's text encoder but {describe(content)}.")
-    numbers = {int(k.split(".")[3]) for k in content if k.startswith("text_model.encoder.layers.")}
-    layers = 1 + max(numbers, default=0)
+    # Counted, not the highest number: that can be anything.
+    layers = max(1, len({match[1] for match in map(_ENCODER_LAYER.match, content) if match}))
     parts = (f"text_model.encoder.layers.{n}.{part}" for n in range(layers) for part in _LAYER_PARTS)
     _complete((*_WHOLE, *parts), content, f"encoder_file {name}")
+    fc1 = content["text_model.encoder.layers.0.mlp.fc1.weight"]
+    if _sides(content[_TOKENS]) != 2 or _sides(fc1) != 2:
+        raise ValueError(f"encoder_file {name} is damaged: its tensors have other shapes than a CLIP's.")
     hidden = int(content[_TOKENS].shape[1])
     config = {
         "hidden_size": hidden,
         "num_hidden_layers": layers,
         "num_attention_heads": hidden // 64,
-        "intermediate_size": int(content["text_model.encoder.layers.0.mlp.fc1.weight"].shape[0]),
+        "intermediate_size": int(fc1.shape[0]),
     }
     return config, content[_TOKENS].dtype
+
+
+def _sides(value: Any) -> int:
+    """How many sides a tensor has; 0 for what is none."""
+    return value.ndim if isinstance(value, torch.Tensor) and value.numel() else 0
 
 
 def _complete(wanted: Iterable[str], content: Mapping[str, Any], file: str) -> None:

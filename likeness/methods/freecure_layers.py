@@ -12,7 +12,7 @@ from torch import nn
 from ..attention.sites import Site, attention_sites
 
 _RUN_ORDER = {"input": 0, "middle": 1, "output": 2}
-_PART = re.compile(r"(\d+)(?:-(\d+))?")
+_PART = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")  # Python reads no number of 5000 digits
 #: The last 20 of SDXL's 70 layers, the last 6 of SD1.x's 16: the authors' choice, as a share of all.
 _SDXL_SHARE, _SD1_SHARE = 20 / 70, 6 / 16
 

@@ -237,7 +237,7 @@ def _check_shapes(tensors: Tensors, base: Tensors, width: int, name: str) -> Non
         query = base.get(f"{match[1]}.{VISUAL[0]}") if match else None
         if match is None or query is None or match[7] not in (*VISUAL, *OWN):
             raise ValueError(f"{name} does not fit: it holds {key}, which PVA has no place for.")
-        hidden = query.shape[0]
+        hidden = query.shape[0] if query.ndim else 1
         inside = width if match[7].endswith(("_k.weight", "_v.weight")) else hidden
         wanted = (hidden,) if match[7].endswith("bias") else (hidden, inside)
         if tuple(value.shape) != wanted:

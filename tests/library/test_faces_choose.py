@@ -71,7 +71,14 @@ def test_places_count_in_each_picture() -> None:
 
 @pytest.mark.parametrize(
     ("indices", "part"),
-    [("0,x", "'x'"), ("1.5", "'1.5'"), ("0,,1", "''"), ("3-1", "backwards; write 1-3"), ("1 2", "'1 2'")],
+    [
+        ("0,x", "'x'"),
+        ("1.5", "'1.5'"),
+        ("0,,1", "''"),
+        ("3-1", "backwards; write 1-3"),
+        ("1 2", "'1 2'"),
+        ("9" * 5000, "indices: '9"),
+    ],
 )
 def test_text_that_names_no_place_is_refused_by_part(indices: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):

@@ -60,6 +60,15 @@ def test_a_newer_format_and_a_huge_foreign_file_are_told_without_reading_on(tmp_
         load_people(file)
 
 
+def test_a_huge_file_that_says_it_is_an_identity_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    save_people(FAMILY, file)
+    with file.open("r+b") as sparse:
+        sparse.truncate(100 << 30)
+    with pytest.raises(ValueError, match=r"x\.safetensors is damaged: it has 107,374,182,400 bytes"):
+        load_people(file)
+
+
 @pytest.mark.parametrize(
     "people", ["", "[]", "{}", "[1]", '["anna"]', '[{"recogniser": 3}]', "[" * 100_000, "not json"]
 )
