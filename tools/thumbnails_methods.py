@@ -101,9 +101,9 @@ def freecure(models: FaceModels, image: torch.Tensor, name: str, title: str, ste
     card.text((256, 34), title, 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 120, 126, 230), "who")
     for place, step in enumerate(steps):
-        left = 176 + place * 336 // len(steps)
-        card.arrow(left - 42, 175, 24)
-        card.panel(None, (left, 110, left + 280 // len(steps), 240), step)
+        left, right = 172 + place * 336 // len(steps), 132 + (place + 1) * 336 // len(steps)
+        card.arrow(left - 34, 175, 16)
+        card.panel(None, (left, 110, right, 240), step)
     card.save(name)
 
 
