@@ -69,7 +69,7 @@ def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) 
     if arguments.test:
         # --demo --fresh --test has made its fresh environment already
         fresh = arguments.fresh and not arguments.demo
-        return 0 if checks.run_checks(progress, chosen, fresh, arguments.k) else 1
+        return 0 if checks.run_checks(progress, chosen, fresh, arguments.k, arguments.browser) else 1
     return 0
 
 
@@ -102,6 +102,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--test", action="store_true", help="run every check and test")
     parser.add_argument(
         "-k", default="", metavar="EXPRESSION", help="with --test: only tests with names like this"
+    )
+    parser.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="with --test: without the tests that need a Chromium (root gets one on Debian by itself)",
     )
     parser.add_argument(
         "--models", metavar="NAMES", help="fetch the weights of these methods, comma between them"

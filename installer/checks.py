@@ -6,9 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from .browser import ensure_browser
 from .environment import Environment, ensure, ensure_photos
 from .folders import Folders
 from .models import EMBEDDED, fetch_models
@@ -18,57 +22,109 @@ from .paths import REPOSITORY, shared_models
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?)\b")
 
 
-def run_checks(progress: Progress, comfyui: Path | None, fresh: bool, expression: str) -> bool:
-    """Set up what is missing and run every stage; stops at the first that fails. True when all passed."""
+def run_checks(
+    progress: Progress, comfyui: Path | None, fresh: bool, expression: str, browser: bool = True
+) -> bool:
+    """Set up what is missing and run every stage; stops at the first that fails. True when all passed.
+
+    With an expression only tests run; no browser is installed for them. browser is False for
+    developers who have none: the tests in the page are left out, and the last lines say so.
+    """
     environment = ensure(progress, fresh)
+    if browser and not expression:
+        ensure_browser(progress)
     ensure_photos(environment.python, progress)
     fetch_models(Folders(shared_models()), [EMBEDDED], progress, environment.python)
-    tests = ["--override-ini=cache_dir=" + str(_scratch(environment))]
-    chosen = ["-k", expression] if expression else []
-    stages: list[tuple[str, list[str]]] = []
-    if not expression:
-        stages = [
-            ("style (ruff check)", ["ruff", "check", "."]),
-            ("layout (ruff format)", ["ruff", "format", "--check", "."]),
-            ("types (mypy)", ["mypy"]),
-        ]
-    stages += [
-        ("library tests", ["pytest", "-q", *tests, *chosen, "tests/library"]),
-        ("training tests", ["pytest", "-q", *tests, *chosen, "tests/training"]),
-        ("host and server tests", ["pytest", "-q", *tests, *chosen, "tests/host", "tests/server"]),
+    first, *lanes = _lanes(expression, browser, _scratch(environment))
+    passed = _run_lanes(first, lanes, environment, comfyui or environment.comfyui, progress)
+    if not browser:
+        progress.say("The browser tests were left out (--no-browser). CI runs them.")
+    return passed
+
+
+def _lanes(expression: str, browser: bool, scratch: Path) -> list[list[Stage]]:
+    """What goes on at the same time, each in the order of how fast it fails."""
+    pytest = ["pytest", "-q", f"--override-ini=cache_dir={scratch}"]
+    pytest += ["-k", expression] if expression else []
+    looks = [
+        Stage("style (ruff check)", ["ruff", "check", "."]),
+        Stage("layout (ruff format)", ["ruff", "format", "--check", "."]),
+        Stage("types (mypy)", ["mypy"]),
+        Stage("registry (comfy node validate)", ["installer.registry"]),
     ]
-    return _run_stages(stages, environment, comfyui or environment.comfyui, progress)
+    plain = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("library", "training", "host")]
+    booted = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("server", "browser")]
+    return [[] if expression else looks, plain, booted if browser else booted[:1]]
 
 
-def _run_stages(
-    stages: Sequence[tuple[str, list[str]]], environment: Environment, comfyui: Path, progress: Progress
-) -> bool:
-    passed = failed = 0
-    broken = ""
-    for name, command in stages:
-        progress.say(f"{name} ...")
-        status, output = _run(environment, comfyui, command)
-        counts = _counts(output) if command[0] == "pytest" else {}
-        passed += counts.get("passed", 0)
-        failed += counts.get("failed", 0)
-        nothing_chosen = command[0] == "pytest" and status == 5 and "-k" in command
+@dataclass(frozen=True)
+class Stage:
+    """A module of the environment's Python with its arguments."""
+
+    name: str
+    command: list[str]
+
+
+class _Runner:
+    """Runs stages and keeps count; when one has failed, no further one begins."""
+
+    def __init__(self, environment: Environment, comfyui: Path, progress: Progress) -> None:
+        self._environment, self._comfyui, self._progress = environment, comfyui, progress
+        self._lock = threading.Lock()
+        self.passed = self.failed = 0
+        self.broken: list[str] = []
+
+    def run(self, stages: Sequence[Stage], shown: bool) -> None:
+        """One after the other. shown: output as it comes, else all of a stage's when it ends."""
+        for stage in stages:
+            if self.broken:
+                return
+            self._progress.say(f"{stage.name} ...")
+            status, output = _run(self._environment, self._comfyui, stage.command, shown)
+            with self._lock:
+                if not shown:
+                    self._progress.say(f"{stage.name}:")
+                    sys.stdout.write(output)
+                    sys.stdout.flush()
+                self._note(stage, status, output)
+
+    def _note(self, stage: Stage, status: int, output: str) -> None:
+        tests = stage.command[0] == "pytest"
+        counts = _counts(output) if tests else {}
+        self.passed += counts.get("passed", 0)
+        self.failed += counts.get("failed", 0)
+        nothing_chosen = tests and status == 5 and "-k" in stage.command
         if status and not nothing_chosen:
-            broken = name
-            failed += not counts.get("failed", 0)
-            break
-    if not passed and not broken:
-        broken = "no test has a name like that"
-        failed += 1
-    if broken:
-        progress.say(f"Stopped at: {broken}")
+            self.broken.append(stage.name)
+            self.failed += not counts.get("failed", 0)
+
+
+def _run_lanes(
+    first: Sequence[Stage],
+    lanes: Sequence[Sequence[Stage]],
+    environment: Environment,
+    comfyui: Path,
+    progress: Progress,
+) -> bool:
+    """`first`, then the lanes side by side: one of them keeps a core busy, and most machines have two."""
+    runner = _Runner(environment, comfyui, progress)
+    runner.run(first, shown=True)
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for done in [pool.submit(runner.run, lane, number == 0) for number, lane in enumerate(lanes)]:
+            done.result()
+    if not runner.passed and not runner.broken:
+        runner.broken.append("no test has a name like that")
+        runner.failed += 1
+    if runner.broken:
+        progress.say(f"Stopped at: {', '.join(runner.broken)}")
     else:
         progress.say("All stages passed.")
-    print(f"{passed} passed, {failed} failed")
-    return not broken
+    print(f"{runner.passed} passed, {runner.failed} failed")
+    return not runner.broken
 
 
-def _run(environment: Environment, comfyui: Path, command: Sequence[str]) -> tuple[int, str]:
-    """Run a stage's module, its output shown as it comes; returns its status and output."""
+def _run(environment: Environment, comfyui: Path, command: Sequence[str], shown: bool) -> tuple[int, str]:
+    """Run a stage's module; returns its status and output."""
     settings = {"OMP_NUM_THREADS": "1", "LIKENESS_COMFYUI": str(comfyui), "PYTHONIOENCODING": "utf-8"}
     process = subprocess.Popen(
         [str(environment.python), "-m", *command],
@@ -81,8 +137,9 @@ def _run(environment: Environment, comfyui: Path, command: Sequence[str]) -> tup
     )
     lines = []
     for line in process.stdout or ():
-        sys.stdout.write(line)
-        sys.stdout.flush()
+        if shown:
+            sys.stdout.write(line)
+            sys.stdout.flush()
         lines.append(line)
     return process.wait(), "".join(lines)
 

@@ -97,7 +97,7 @@ class SavePVA(io.ComfyNode):
             display_name="Save PVA",
             category="Likeness/PVA",
             description="Writes PVA, or one person's layer of it, to models/pva under the next free number.",
-            search_aliases=["save pva", "export pva", "convert FPIP", "save person"],
+            search_aliases=["pva to safetensors", "export pva", "convert FPIP", "save person"],
             inputs=[
                 io.Custom(PVA).Input("pva", tooltip="What to save."),
                 io.String.Input(

@@ -17,7 +17,8 @@ NOTES = ("Note", "MarkdownNote")
 WRAPPED = "__value__"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A widget's value as the page has it."""
     return value[WRAPPED] if isinstance(value, dict) and WRAPPED in value else value
 
 
@@ -36,7 +37,7 @@ def to_ui(
     """The UI file of an API prompt. places holds [x, y] and [width, height] by node id. Raises KeyError."""
     links: list[list[Any]] = []
     written = {
-        int(i): _ui_node(int(i), entry, nodes[entry["class_type"]], places[i]) for i, entry in prompt.items()
+        int(i): ui_node(int(i), entry, nodes[entry["class_type"]], places[i]) for i, entry in prompt.items()
     }
     for order, i in enumerate(execution_order(prompt)):
         written[int(i)]["order"] = order
@@ -68,7 +69,7 @@ def to_ui(
     }
 
 
-def _ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> dict[str, Any]:
+def ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> dict[str, Any]:
     inputs: list[dict[str, Any]] = []
     for slot in _grown(node.slots, entry["inputs"]):
         socket: dict[str, Any] = {"name": slot.name, "type": slot.type, "link": None}
@@ -81,7 +82,7 @@ def _ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> di
     for widget in node.widgets:
         value = entry["inputs"][widget.name]
         # A linked widget keeps its place in the list; what stands there is not used.
-        values.append(None if is_link(value) else _plain(value))
+        values.append(None if is_link(value) else plain(value))
         if widget.extra is not None:
             values.append(widget.extra)
     return {
@@ -129,8 +130,9 @@ def _ui_note(number: int, note: dict[str, Any]) -> dict[str, Any]:
         "outputs": [],
         "properties": {},
         "widgets_values": [note["text"]],
-        "color": "#432",
-        "bgcolor": "#653",
+        # Dark: modern nodes write file names in blue.
+        "color": "#2a2c31",
+        "bgcolor": "#1d1e22",
     }
 
 

@@ -17,12 +17,20 @@ SIZES = {
     "CLIPTextEncode": (380, 170),
     "CheckpointLoaderSimple": (340, 110),
     "ControlNetLoader": (340, 70),
-    "LikenessLoadArc2Face": (400, 110),
+    "LikenessLoadArc2Face": (400, 140),
     "LikenessEditKeypoints": (420, 720),
+    "LikenessLoadIdentity": (300, 330),
+    "LikenessSaveIdentity": (300, 390),
     "PreviewAny": (340, 240),
     "BatchImagesNode": (220, 110),
 }
 WIDTH = 300
+#: Units for a list of several choices or a text of several lines.
+TALLER = {"LikenessParseFaces": 50, "LikenessPVAPrompt": 60}
+#: A row that the page's modern nodes have for the pack's name.
+BADGE = 26
+#: Units kept free below a node whose list of choices makes it higher than its size among modern nodes.
+BELOW = {"LikenessFreeCureSample": 120}
 
 
 def node_size(node: Node, class_type: str) -> tuple[int, int]:
@@ -33,7 +41,8 @@ def node_size(node: Node, class_type: str) -> tuple[int, int]:
     # A growing row shows two links and a free socket in our workflows.
     inputs = sum(3 if i.grows else 1 for i in node.inputs if not i.widget)
     sockets = max(inputs, len(node.outputs))
-    return WIDTH, 16 + ROW * sockets + WIDGET * (len(node.widgets) + extras)
+    height = 16 + ROW * sockets + WIDGET * (len(node.widgets) + extras) + TALLER.get(class_type, 0)
+    return WIDTH, height + (BADGE if class_type.startswith("Likeness") else 0)
 
 
 def arrange(
@@ -61,7 +70,7 @@ def arrange(
                 for i in column:
                     size = node_size(nodes[prompt[i]["class_type"]], prompt[i]["class_type"])
                     places[i] = ([left, top], list(size))
-                    top += size[1] + TITLE + GAP
+                    top += size[1] + TITLE + GAP + BELOW.get(prompt[i]["class_type"], 0)
                     width = max(width, size[0])
                 left += width + GAP
                 bottom = max(bottom, top - TITLE - GAP)

@@ -33,13 +33,18 @@ def read(path: Path) -> dict[str, Any]:
 
 def build(name: str) -> str:
     """The text of workflows/NAME.json."""
-    prompt, nodes, layout = read(api_files()[name]), node_sockets.load(), read(LAYOUTS)[name]
+    return json.dumps(ui_of(name, read(api_files()[name])), indent=1, ensure_ascii=False) + "\n"
+
+
+def ui_of(name: str, prompt: dict[str, Any]) -> dict[str, Any]:
+    """The UI file of a prompt with the nodes of the workflow `name`, laid out as that."""
+    nodes, layout = node_sockets.load(), read(LAYOUTS)[name]
     layout["note"]["text"] = "\n".join(layout["note"]["text"])
     places, groups, notes = arrange(prompt, nodes, layout)
     missing = set(prompt) - set(places)
     if missing:
         raise ValueError(f"{LAYOUTS.name} has no place for the nodes {sorted(missing, key=int)} of {name}.")
-    return json.dumps(to_ui(prompt, nodes, places, groups, notes, name), indent=1, ensure_ascii=False) + "\n"
+    return to_ui(prompt, nodes, places, groups, notes, name)
 
 
 def fetch_sockets(object_info: dict[str, Any]) -> dict[str, node_sockets.Node]:

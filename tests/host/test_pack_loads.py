@@ -79,12 +79,34 @@ def test_every_node_says_what_it_does(schemas: dict[str, Any]) -> None:
         assert schema.category.startswith("Likeness/"), node_id
 
 
-def test_every_input_has_a_tooltip_and_every_output_a_name(schemas: dict[str, Any]) -> None:
+def test_every_socket_and_widget_has_a_tooltip(schemas: dict[str, Any]) -> None:
+    """A sentence, not the name once more."""
     for node_id, schema in schemas.items():
-        for given in schema.inputs:
-            assert given.tooltip, f"{node_id}.{given.id}"
+        for slot in (*schema.inputs, *schema.outputs):
+            told = slot.tooltip or ""
+            assert len(told) > 8 and told[-1] in ".?", f"{node_id}.{slot.id}: {told}"
+            assert told.rstrip(".").lower() != slot.id.replace("_", " "), f"{node_id}.{slot.id}"
         for result in schema.outputs:
             assert result.display_name, f"{node_id}: output {result.id}"
+
+
+def test_every_node_is_found_under_other_words(schemas: dict[str, Any]) -> None:
+    for node_id, schema in schemas.items():
+        aliases = [alias.lower() for alias in schema.search_aliases]
+        assert len(set(aliases)) == len(aliases) >= 3, node_id
+        assert schema.display_name.lower() not in aliases, f"{node_id}: the page finds the name by itself"
+
+
+def test_every_category_is_a_room_of_several_nodes(schemas: dict[str, Any]) -> None:
+    rooms: dict[str, list[str]] = {}
+    for node_id, schema in schemas.items():
+        pack, room = schema.category.split("/")
+        assert pack == "Likeness" and room[0].isupper()
+        rooms.setdefault(room, []).append(node_id)
+    assert not [nodes for nodes in rooms.values() if len(nodes) < 2]
+    compatible = {node_id for node_id in schemas if node_id.startswith("LikenessCompat")}
+    assert set(rooms["Compatibility"]) == compatible
+    assert {node_id for node_id, schema in schemas.items() if schema.is_deprecated} == compatible
 
 
 def test_every_node_has_a_help_page(schemas: dict[str, Any]) -> None:

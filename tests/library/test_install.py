@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tarfile
 import time
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from installer import checks, comfyui, environment, paths, tiny
+from installer import browser, checks, comfyui, environment, paths, tiny
 from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY
 from likeness.weights import catalogue as catalogue_module
@@ -185,6 +186,66 @@ def test_an_archive_cannot_write_outside(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "bad.tar") as tar, pytest.raises((tarfile.TarError, SetupError)):
         comfyui.extract(tar, tmp_path / "inside")
     assert not (tmp_path / "outside").exists()
+
+
+# ---- the browser
+
+
+def test_the_whole_test_command_ends_in_the_browser_and_can_be_told_not_to(tmp_path: Path) -> None:
+    def names(expression: str, browser: bool) -> list[list[str]]:
+        return [[s.name for s in lane] for lane in checks._lanes(expression, browser, tmp_path)]
+
+    first, plain, booted = names("", True)
+    assert len(first) == 4 and plain == ["library tests", "training tests", "host tests"]
+    assert booted == ["server tests", "browser tests"] and names("", False) == [first, plain, booted[:-1]]
+    for stage in chain(*checks._lanes("parity", True, tmp_path)):
+        assert stage.command[-3:-1] == ["-k", "parity"]
+
+
+def test_stages_stop_at_a_failure_and_count_what_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment_here = environment.Environment(tmp_path)
+    monkeypatch.setattr(environment.Environment, "python", Path(sys.executable))
+    (tmp_path / "test_good.py").write_text("def test_a(): pass\ndef test_b(): pass\n", encoding="utf-8")
+    (tmp_path / "test_bad.py").write_text("def test_c(): assert 0\n", encoding="utf-8")
+
+    def stage(name: str, file: str) -> checks.Stage:
+        options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider"]
+        return checks.Stage(name, ["pytest", *options, str(tmp_path / file)])
+
+    good, bad, after = (
+        stage("good", "test_good.py"),
+        stage("bad", "test_bad.py"),
+        stage("after", "test_good.py"),
+    )
+    assert checks._run_lanes([], [[good, after]], environment_here, tmp_path, Progress())
+    assert capsys.readouterr().out.endswith("4 passed, 0 failed\n")
+    assert not checks._run_lanes([], [[good], [bad, after]], environment_here, tmp_path, Progress())
+    said = capsys.readouterr().out
+    assert "Stopped at: bad\n2 passed, 1 failed\n" in said and "assert 0" in said and "after" not in said
+    assert not checks._run_lanes([bad], [[good]], environment_here, tmp_path, Progress())
+    assert capsys.readouterr().out.endswith("0 passed, 1 failed\n")
+
+
+def test_a_machine_without_a_browser_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKENESS_CHROMIUM", str(REPOSITORY / "no such browser"))
+    assert browser.find_browser() is None
+    with pytest.raises(SetupError, match=r"(?s)Install one.*LIKENESS_CHROMIUM.*--no-browser"):
+        browser.ensure_browser(Progress())
+
+
+def test_a_browser_that_does_not_start_is_told_with_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\necho requires the snap >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("LIKENESS_CHROMIUM", str(program))
+    with pytest.raises(SetupError, match="requires the snap"):
+        browser.ensure_browser(Progress())
+    program.write_text("#!/bin/sh\necho Chromium 1.0\n")
+    assert browser.ensure_browser(Progress()) == str(program)
 
 
 # ---- the tiny stand-ins

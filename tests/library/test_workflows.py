@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,20 @@ def test_nothing_overlaps_and_links_run_left_to_right(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_note_says_what_to_load(name: str) -> None:
-    notes = [n for n in read(ui_file(name))["nodes"] if n["type"] in NOTES]
-    assert len(notes) == 1 and "Weights" in notes[0]["widgets_values"][0]
+    """Every picture to choose, by the node's title or what stands before its colon, and every file."""
+    (note,) = [n for n in read(ui_file(name))["nodes"] if n["type"] in NOTES]
+    (text,) = note["widgets_values"]
+    assert "**Weights**" in text
+    for node in read(api_files()[name]).values():
+        title = node["_meta"]["title"]
+        if node["class_type"] == "LoadImage":
+            assert {f"*{title}*", f"*{title.split(':')[0]}*"} & set(re.findall(r"\*[^*]+\*", text)), title
+            assert "people who agreed to it" in text
+        for value in node["inputs"].values():
+            if isinstance(value, str) and re.search(r"\.(safetensors|bin|pth?|onnx|ckpt)$", value):
+                assert value.split("/")[-1] in text, f"{title}: {value}"
+        pack = node["inputs"].get("pack", "embedded")
+        assert pack == "embedded" or f"`insightface/models/{pack}/`" in text, f"{title}: {pack}"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,31 +1,25 @@
 """Graphs made for two other packs open in the real page, which replaces their nodes by ours and runs them.
 
-Not part of `install.py --test`: it needs a Chromium. Run:
-python -m pytest tests/browser/check_old_workflows.py. Screenshots are left in demo/browser.
+Screenshots are left in demo/browser.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.browser import Browser
 from support.old_workflows import OLD_NODES, PEOPLE, old_files, old_ui, small_old
-from support.workflow_runs import png, upload_inputs
+from support.workflow_runs import png
 
+from installer.paths import REPOSITORY
 from installer.server import Server
+from tools.chromium import Page
 
-sys.path.insert(0, str(Path(__file__).parent))
-from check_templates import SETTINGS, SHOTS
-from chromium import Page
-
-READY = "!!(window.app && app.graph && app.extensionManager && window.LiteGraph)"
-KNOWN = "'LikenessCompatApplyInstantID' in LiteGraph.registered_node_types"
+SHOTS = REPOSITORY / "demo" / "browser"
 STATE = """(async () => JSON.stringify({
   unknown: app.graph.nodes.filter(n => !(n.type in LiteGraph.registered_node_types)).map(n => n.type),
   red: app.graph.nodes.filter(n => n.has_errors).map(n => n.type),
@@ -61,26 +55,13 @@ async def open_one(page: Page, name: str, graph: dict[str, Any]) -> dict[str, An
     return seen
 
 
-async def open_all(server: Server) -> dict[str, dict[str, Any]]:
-    graphs = {name: old_ui(name, server.object_info()) for name in old_files()}
-    async with Page(server.url, 1900, 1100) as page:
-        await page.wait_for(READY)
-        body = json.dumps(json.dumps(SETTINGS))
-        await page.run(f"fetch('/api/settings', {{method: 'POST', body: {body}}}).then(() => 1)")
-        await page.run("location.reload()")
-        await asyncio.sleep(3)
-        await page.wait_for(READY)
-        await page.wait_for(KNOWN)
-        return {name: await open_one(page, name, graph) for name, graph in graphs.items()}
-
-
 @pytest.fixture(scope="module")
-def opened(server: Server, photos: dict[str, np.ndarray]) -> Iterator[dict[str, dict[str, Any]]]:
-    upload_inputs(server, photos)
+def opened(server: Server, browser: Browser, photos: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     folder = server.base / "input" / PEOPLE
     folder.mkdir(exist_ok=True)
     (folder / "one.png").write_bytes(png(photos["astronaut"]))
-    yield asyncio.run(open_all(server))
+    graphs = {name: old_ui(name, server.object_info()) for name in old_files()}
+    return {name: browser.do(open_one(browser.page, name, graph)) for name, graph in graphs.items()}
 
 
 @pytest.mark.parametrize("name", sorted(old_files()))

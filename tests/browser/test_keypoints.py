@@ -1,6 +1,5 @@
 """The points of Edit Keypoints are dragged in the real page, with both kinds of nodes that it has.
 
-Not part of `install.py --test`: it needs a Chromium. Run: python -m pytest tests/browser/check_keypoints.py
 Screenshots are left in demo/browser.
 """
 
@@ -8,38 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from support.workflow_runs import png
+from support.browser import FOLDER
+from support.keypoints_widget import BUILD, LINK, TWICE, WHERE, WHOLE, Widget
 
-from installer import paths
+from installer.paths import REPOSITORY
 from installer.server import Server
+from tools.chromium import Page
 from tools.ui_workflow import WORKFLOWS, api_files, read
 
-sys.path.insert(0, str(Path(__file__).parent))
-from chromium import Page
-from keypoints_widget import BUILD, FOLDER, LINK, TWICE, WHERE, WHOLE, Widget
-
-SHOTS = Path(__file__).resolve().parents[2] / "demo" / "browser"
-
-
-@pytest.fixture(scope="module")
-def url(comfyui: Path, tmp_path_factory: pytest.TempPathFactory, photos: Any) -> Iterator[str]:
-    base = tmp_path_factory.mktemp("comfyui-page")
-    paths.link_folder(paths.REPOSITORY, base / "custom_nodes" / FOLDER)
-    with Server(sys.executable, comfyui, base, [FOLDER], one_thread=True) as server:
-        server.upload(png(photos["astronaut"]), "astronaut.png")
-        yield server.url
+SHOTS = REPOSITORY / "demo" / "browser"
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
-def test_points_are_dragged_and_kept(url: str, vue: bool) -> None:
-    asyncio.run(scenario(url, vue))
+def test_points_are_dragged_and_kept(server: Server, vue: bool) -> None:
+    asyncio.run(scenario(server.url, vue))
 
 
 async def scenario(url: str, vue: bool) -> None:
@@ -116,7 +100,7 @@ async def copying(widget: Widget) -> None:
         await widget.page.run("navigator.clipboard.writeText('old')")
         await widget.page.allow(*clipboard)
         await widget.click("Copy")
-        assert await widget.page.run("said()") == "Copied."
+        await widget.page.wait_for("said() === 'Copied.'", 10)
         assert await widget.page.run("navigator.clipboard.readText()") == await widget.text()
 
 
@@ -212,9 +196,9 @@ async def a_batch(widget: Widget, found: np.ndarray) -> None:
     await widget.click("Reset")
     await widget.page.run("performance.clearResourceTimings()")
     await widget.queue()
-    assert len(await widget.loaded()) == 1, "pictures that are not shown are loaded"
+    assert len(await widget.loaded(1)) == 1, "pictures that are not shown are loaded"
     await widget.click("Picture >")
-    assert len(await widget.loaded()) == 2
+    assert len(await widget.loaded(2)) == 2
     await widget.drag(found[2], found[2] + np.array([50, 0]))
     await widget.click("Add")
     await widget.click("Zoom")

@@ -8,16 +8,10 @@ import re
 from typing import Any
 
 import numpy as np
-from chromium import Page
 
-#: Odd, but without a space: of a folder with one this host serves no page file, whoever made the pack.
-FOLDER = "Any_name.1"
-READY = "!!(window.app && app.graph && app.extensionManager && window.LiteGraph)"
-SETTINGS = {
-    "Comfy.TutorialCompleted": True,
-    "Comfy.Workflow.ShowMissingModelsWarning": False,
-    "Comfy.Minimap.Visible": False,
-}
+from support.browser import FOLDER
+from tools.chromium import SETTINGS, Page
+
 #: Photo, faces, the node, its keypoints as a text: node ids 1 to 5. The node stands at the left.
 BUILD = """(async () => {
   app.graph.clear();
@@ -71,18 +65,12 @@ class Widget:
         self.page = page
 
     async def open(self, vue: bool) -> None:
-        await self.page.wait_for(READY)
-        body = json.dumps(json.dumps({**SETTINGS, "Comfy.VueNodes.Enabled": vue}))
-        await self.page.run(f"fetch('/api/settings', {{method: 'POST', body: {body}}}).then(() => 1)")
-        await self.reload()
+        await self.page.settle("LikenessEditKeypoints", {**SETTINGS, "Comfy.VueNodes.Enabled": vue})
         await self.page.run(BUILD % FOLDER)
         await asyncio.sleep(2)
 
     async def reload(self) -> None:
-        await self.page.run("location.reload()")
-        await asyncio.sleep(3)
-        await self.page.wait_for(READY)
-        await self.page.wait_for("'LikenessEditKeypoints' in LiteGraph.registered_node_types")
+        await self.page.reload("LikenessEditKeypoints")
 
     async def queue(self) -> Any:
         """Runs the graph; what Preview as Text shows."""
@@ -102,11 +90,14 @@ class Widget:
         await self.page.drag(tuple(await self.page.run(f"(b => [b.x + b.width / 2, b.y + 5])({box})")))
         await asyncio.sleep(0.3)
 
-    async def loaded(self) -> list[str]:
-        """The node's pictures that the page has asked for."""
+    async def loaded(self, at_least: int) -> list[str]:
+        """The node's pictures that the page has asked for, when there are so many, and a second later."""
+        names = "performance.getEntriesByType('resource').map((entry) => entry.name)"
+        pattern = r"filename=(likeness_keypoints\w+)"
+        found = f"new Set({names}.map((name) => name.match(/{pattern}/)?.[1]).filter(Boolean)).size"
+        await self.page.wait_for(f"{found} >= {at_least}", 20)
         await asyncio.sleep(1)
-        urls = await self.page.run("performance.getEntriesByType('resource').map((entry) => entry.name)")
-        return sorted(set(re.findall(r"filename=(likeness_keypoints\w+)", " ".join(urls))))
+        return sorted(set(re.findall(pattern, " ".join(await self.page.run(names)))))
 
     async def usable(self, name: str) -> bool:
         return not await self.page.run(f"button({json.dumps(name)}).disabled")

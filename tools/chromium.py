@@ -7,25 +7,45 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-KEY_CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+from installer.browser import MISSING, find_browser
 
-
-def find_chromium() -> str:
-    """The browser: LIKENESS_CHROMIUM, else the first of the usual names on the path."""
-    found = os.environ.get("LIKENESS_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        raise FileNotFoundError("No Chromium on the path. Install one, or name it in LIKENESS_CHROMIUM.")
-    return found
+KEY_CODES = {"Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+#: No window, no card, and nothing that speaks to the network by itself.
+OPTIONS = (
+    "--headless=new",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+#: What the browser says of a script that a page left behind when it was loaded anew.
+LEFT = "Inspected target navigated or closed"
+READY = "!!(window.app && app.graph && app.extensionManager && window.LiteGraph)"
+#: The page has opened the graph it begins with, which would else replace a test's.
+SETTLED = "!app.extensionManager.spinner && !!app.extensionManager.workflow.activeWorkflow"
+#: The first visit would open the template browser, and missing gigabytes a dialog, over the graph. Texts
+#: are drawn at every zoom. The tabs of all that was opened would fill the page.
+SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.Workflow.WorkflowTabsPosition": "Sidebar",
+    "Comfy.Minimap.Visible": False,
+    "Comfy.NodeSearchBoxImpl.FollowCursor": False,
+    "Comfy.VueNodes.Enabled": False,
+    "LiteGraph.Canvas.MinFontSizeForLOD": 0,
+}
 
 
 class Page:
@@ -38,11 +58,13 @@ class Page:
 
     async def __aenter__(self) -> Page:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        options = ["--headless=new", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-port=0"]
-        options += [f"--window-size={self._size}", f"--user-data-dir={self._profile.name}", "--no-first-run"]
+        options = [*OPTIONS, f"--window-size={self._size}", f"--user-data-dir={self._profile.name}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             options.append("--no-sandbox")  # Chromium refuses its sandbox to root, as in a container
-        command = [find_chromium(), *options, self._url]
+        program = find_browser()
+        if program is None:
+            raise FileNotFoundError(MISSING)
+        command = [program, *options, self._url]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._session = aiohttp.ClientSession(trust_env=False)
         self._socket = await self._session.ws_connect(await self._address(), max_msg_size=0)
@@ -95,8 +117,12 @@ class Page:
 
     async def wait_for(self, condition: str, seconds: float = 60) -> None:
         for _ in range(int(seconds * 5)):
-            if await self.run(condition):
-                return
+            try:
+                if await self.run(condition):
+                    return
+            except RuntimeError as error:
+                if LEFT not in str(error):
+                    raise
             await asyncio.sleep(0.2)
         raise TimeoutError(f"The page never came to: {condition}")
 
@@ -129,7 +155,33 @@ class Page:
         """Gives the page a permission by its name in the debugging protocol: "clipboardReadWrite"."""
         await self._call("Browser.grantPermissions", permissions=list(permissions))
 
-    async def screenshot(self, path: Path) -> None:
-        shot = await self._call("Page.captureScreenshot", format="png")
+    async def settle(self, known: str, settings: Mapping[str, Any]) -> None:
+        """The page with these of its settings, empty of what it showed; it knows the node `known`."""
+        await self.wait_for(READY)
+        body = json.dumps(json.dumps(dict(settings)))
+        await self.run(f"fetch('/api/settings', {{method: 'POST', body: {body}}}).then(() => 1)")
+        await self.reload(known)
+
+    async def reload(self, known: str) -> None:
+        await self.run("(window.leaving = true, location.reload())")
+        await self.wait_for(f"!window.leaving && {READY}")
+        await self.wait_for(f"{json.dumps(known)} in LiteGraph.registered_node_types")
+        await self.wait_for(SETTLED)
+
+    async def drawn(self) -> None:
+        """Waits until the page has drawn what was changed."""
+        await self.run(
+            "new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(1))))"
+        )
+
+    async def picture(self, clip: Mapping[str, float] | None = None) -> bytes:
+        """A PNG of the page, or of clip: x, y, width, height in page pixels, and scale."""
+        more = {"clip": dict(clip)} if clip else {}
+        shot = await self._call("Page.captureScreenshot", format="png", **more)
+        return base64.b64decode(shot["data"])
+
+    async def screenshot(self, path: Path) -> bytes:
+        shot = await self.picture()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        path.write_bytes(shot)
+        return shot
