@@ -32,6 +32,7 @@ from . import (
     regions,
     replacements,
     score,
+    score_expression,
     select,
 )
 
@@ -42,6 +43,7 @@ NODES: list[type[io.ComfyNode]] = [
     *identity.NODES,
     *algebra.NODES,
     *score.NODES,
+    *score_expression.NODES,
     *regions.NODES,
     *keypoints.NODES,
     *parsing.NODES,

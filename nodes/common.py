@@ -43,6 +43,18 @@ def end_input(what: str) -> io.Float.Input:
     )
 
 
+def seed_input(tooltip: str) -> io.Int.Input:
+    """A seed that stays as it is from run to run, unlike a sampler's."""
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=0xFFFFFFFFFFFFFFFF,
+        control_after_generate=False,
+        tooltip=tooltip,
+    )
+
+
 def mask_edge_inputs() -> list[io.Int.Input]:
     """grow and feather, in pixels."""
     return [

@@ -10,7 +10,7 @@ from ..likeness.methods.adapter_use import Use
 from ..likeness.methods.instantid_apply import Settings, apply
 from ..likeness.methods.instantid_files import fingerprint, list_files, load
 from ..likeness.values import IDENTITY, INSTANTID
-from .common import end_input, start_input, weight_input
+from .common import end_input, seed_input, start_input, weight_input
 
 InstantIDType = io.Custom(INSTANTID)
 IdentityType = io.Custom(IDENTITY)
@@ -106,14 +106,7 @@ class ApplyInstantID(io.ComfyNode):
                     tooltip="Noise in the identity of the negative prompt. 0 is the published method; "
                     "0.35 is common elsewhere.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=False,
-                    tooltip="Seed of the negative noise alone. Has no effect while that is 0.",
-                ),
+                seed_input("Seed of the negative noise alone. Has no effect while that is 0."),
                 io.Mask.Input(
                     "mask",
                     optional=True,

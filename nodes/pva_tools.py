@@ -9,6 +9,7 @@ from comfy_api.latest import io, ui
 from ..likeness import host
 from ..likeness.methods import pva_files, pva_mask
 from ..likeness.values import FACES, PVA
+from .common import seed_input
 
 
 class PVAMask(io.ComfyNode):
@@ -38,14 +39,7 @@ class PVAMask(io.ComfyNode):
                     tooltip="The authors' code swaps the two sides of each box. On: so does this; for "
                     "comparing with their figures.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=False,
-                    tooltip="Of the brush strokes, and of nothing else.",
-                ),
+                seed_input("Of the brush strokes, and of nothing else."),
                 io.Int.Input(
                     "feather",
                     default=16,

@@ -11,6 +11,7 @@ from ..likeness import host
 from ..likeness.methods import pva_files, pva_tune
 from ..likeness.methods.loss_curve import draw_curve
 from ..likeness.values import PVA, PVA_TOKENS
+from .common import seed_input
 
 
 class TunePVA(io.ComfyNode):
@@ -49,14 +50,7 @@ class TunePVA(io.ComfyNode):
                     tooltip="cross_all: all of cross-attention, as the authors' results; 177 MB in float16. "
                     "visual_only: what PVA added; 76 MB.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=False,
-                    tooltip="Of the order, the mirroring, the timesteps and the noise.",
-                ),
+                seed_input("Of the order, the mirroring, the timesteps and the noise."),
                 io.Float.Input(
                     "learning_rate",
                     default=2e-5,

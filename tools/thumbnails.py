@@ -12,6 +12,8 @@ import torch
 from installer.paths import shared_models
 from likeness.algebra.score import score_faces
 from likeness.algebra.score_sheet import draw_sheet
+from likeness.expressions.distance import RATIO_NAMES, ratios
+from likeness.expressions.score import score_expressions
 from likeness.faces.choose import select
 from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
@@ -20,7 +22,9 @@ from likeness.faces.edit_keypoints import edit_keypoints
 from likeness.faces.embed import identify
 from likeness.faces.keypoints import keypoint_images
 from likeness.faces.masks import face_masks
+from likeness.faces.mesh import landmarks
 from likeness.faces.models import FaceModels
+from likeness.faces.pixels import rgb8
 
 from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
@@ -138,6 +142,21 @@ def score(models: FaceModels, image: torch.Tensor) -> None:
     card.save("score_pictures")
 
 
+def expression(models: FaceModels, image: torch.Tensor) -> None:
+    """The mesh, the five proportions read off it, and how far the photo in a mirror is from itself."""
+    faces, card = detect(models, image), Card()
+    gap = score_expressions(models, image.flip(2), image).distance
+    mesh = landmarks(torch.from_numpy(rgb8(image, 0)), faces.faces[0][0])
+    card.text((256, 34), "how far are two expressions apart?", 24)
+    card.panel(around_face(mesh_picture(image, faces)), (24, 90, 224, 290))
+    for i, (name, value) in enumerate(zip(RATIO_NAMES, ratios(mesh).mean(dim=1).tolist(), strict=True)):
+        top = 92 + i * 40
+        card.text((370, top + 8), name, 15, DIM)
+        card.draw.rectangle((256, top + 20, 256 + 228 * value, top + 28), fill=(230, 97, 0))
+    card.text((256, 340), f"in a mirror: {gap:.3f} away; 0 is the same", 18)
+    card.save("score_expression")
+
+
 def exchange(models: FaceModels, image: torch.Tensor) -> None:
     faces, card = select(detect(models, image)), Card()
     card.text((256, 34), "faces to and from ComfyUI's nodes", 24)
@@ -158,7 +177,10 @@ def main() -> None:
         methods.arc2face_reference,
         methods.arc2face_pose,
     )
-    of_faces, instantid = (inspect, edit, exchange, reuse, score), (basic, pose, two_people, detailer)
+    of_faces, instantid = (
+        (inspect, edit, exchange, reuse, score, expression),
+        (basic, pose, two_people, detailer),
+    )
     for make in (*of_faces, *instantid, *arc2face, methods.freecure_any_adapter):
         make(models, image)
     three = ["without her", "hair, glasses", "repaired"]

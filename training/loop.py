@@ -52,7 +52,8 @@ class Lesson(nn.Module):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, and how often to save. pictures: of one process in one step."""
+    """How long, and how often to save. pictures: of one process in one step. warm_up: steps in which the
+    learning rates grow from nothing to theirs."""
 
     folder: Path
     steps: int
@@ -62,6 +63,7 @@ class Plan:
     keep: int = 3
     log_every: int = 10
     weight_decay: float = 0.01
+    warm_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,13 @@ def train(
     """
     effective = plan.pictures * accelerator.num_processes * lesson.parts
     optimiser = torch.optim.AdamW(lesson.groups(effective), weight_decay=plan.weight_decay)
+    rates = [group["lr"] for group in optimiser.param_groups]
     asked = {**settings, "seed": plan.seed, "effective batch": effective}
     start, state = _resume(lesson, plan, asked)
     network, optimiser = accelerator.prepare(lesson, optimiser)
     if state is not None:
         optimiser.load_state_dict(state)
-    run = _Run(lesson, network, optimiser, plan, accelerator, asked)
+    run = _Run(lesson, network, optimiser, plan, accelerator, asked, rates)
     tracked = Trackers(plan.folder, trackers, asked, start) if accelerator.is_main_process else None
     try:
         with Interrupts() as interrupts:
@@ -115,6 +118,13 @@ class _Run:
     plan: Plan
     accelerator: Any
     settings: Mapping[str, Any]
+    rates: Sequence[float]
+
+    def warm(self, step: int) -> None:
+        """Set the rates of a step, which a resumed run finds as they were at its last one."""
+        share = min(1.0, step / self.plan.warm_up) if self.plan.warm_up else 1.0
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = share * rate
 
     def save(self, step: int) -> None:
         if self.accelerator.is_main_process:
@@ -195,6 +205,7 @@ def _step(run: _Run, step: int, batch: Any, asked_to_stop: bool) -> tuple[dict[s
             "Look at the last pictures and curves, or use --precision fp32, and start again: it goes on "
             "from the last checkpoint."
         )
+    run.warm(step)
     run.optimiser.step()
     run.optimiser.zero_grad(set_to_none=True)
     return {"loss": means[0], "gradient": gradient}, means[1] > 0

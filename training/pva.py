@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> PVALesson:
     from .pva_export import export
     from .pva_samples import batches
 
-    accelerator = _accelerator(options)
+    accelerator = open_accelerator(options)
     learn, look = _samples(options, accelerator)
     lesson = _lesson(options)
     side, bytes_each = options.size // 8, 2 if accelerator.mixed_precision == "bf16" else 4
@@ -78,7 +78,8 @@ def run(options: argparse.Namespace) -> PVALesson:
     return lesson
 
 
-def _accelerator(options: argparse.Namespace) -> Any:
+def open_accelerator(options: argparse.Namespace) -> Any:
+    """accelerate's, for options precision and cpu; only the main process talks."""
     from datetime import timedelta
 
     import torch
@@ -164,7 +165,8 @@ def _watchers(
     options: argparse.Namespace, lesson: PVALesson, look: Samples | None, accelerator: Any
 ) -> list[Any]:
     from .loop import Every
-    from .pva_watch import draw_grid, held_out_loss
+    from .pva_watch import draw_grid
+    from .watch import held_out_loss
 
     if look is None:
         return []

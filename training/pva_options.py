@@ -59,16 +59,16 @@ def _learning(group: argparse._ArgumentGroup) -> None:
         default=1,
         help="1: visual attention, identity transformer and word; 2: the face encoder, too",
     )
-    add("--steps", type=_positive, default=50_000, help="changes of the weights (default: %(default)s)")
-    add("--batch", type=_positive, default=2, help="pictures of one process in a step (default: %(default)s)")
+    add("--steps", type=positive, default=50_000, help="changes of the weights (default: %(default)s)")
+    add("--batch", type=positive, default=2, help="pictures of one process in a step (default: %(default)s)")
     add(
         "--timesteps",
-        type=_positive,
+        type=positive,
         default=4,
         help="of each picture in a step, one out of each equal part; they take no more memory (default: "
         "%(default)s)",
     )
-    add("--size", type=_side, default=512, help="side of the pictures in pixels (default: %(default)s)")
+    add("--size", type=side, default=512, help="side of the pictures in pixels (default: %(default)s)")
     add("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     add("--rate", type=float, default=1.0, help="multiplies all learning rates (default: %(default)s)")
     add("--precision", choices=("fp32", "bf16"), help="default: bf16 with CUDA, fp32 without")
@@ -97,26 +97,28 @@ def _learning(group: argparse._ArgumentGroup) -> None:
 
 def _watching(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--save-every", type=_positive, default=1000, help="steps (default: %(default)s)")
-    add("--keep", type=_positive, default=3, help="checkpoints; older ones go (default: %(default)s)")
-    add("--log-every", type=_positive, default=10, help="steps between two lines (default: %(default)s)")
+    add("--save-every", type=positive, default=1000, help="steps (default: %(default)s)")
+    add("--keep", type=positive, default=3, help="checkpoints; older ones go (default: %(default)s)")
+    add("--log-every", type=positive, default=10, help="steps between two lines (default: %(default)s)")
     add("--log-to", choices=NAMES, nargs="*", default=[], help="further places for the curves")
     add("--validate-every", type=int, default=500, help="steps; 0 is never (default: %(default)s)")
-    add("--validation-batches", type=_positive, default=16, help="(default: %(default)s)")
+    add("--validation-batches", type=positive, default=16, help="(default: %(default)s)")
     add("--sample-every", type=int, default=1000, help="steps; 0 is never (default: %(default)s)")
-    add("--samples", type=_positive, default=4, help="pictures to draw (default: %(default)s)")
-    add("--sample-steps", type=_positive, default=25, help="of DDIM, eta 1 (default: %(default)s)")
+    add("--samples", type=positive, default=4, help="pictures to draw (default: %(default)s)")
+    add("--sample-steps", type=positive, default=25, help="of DDIM, eta 1 (default: %(default)s)")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not above 0")
     return value
 
 
-def _side(text: str) -> int:
-    value = _positive(text)
+def side(text: str) -> int:
+    """Pixels, a multiple of 64, for argparse."""
+    value = positive(text)
     if value % 64:
         raise argparse.ArgumentTypeError(f"{value} is no multiple of 64")
     return value

@@ -91,7 +91,7 @@ class Samples(Dataset[Batch]):
         return PLAIN if plain or not caption else f"{PLAIN}. {caption}"
 
 
-def batches(samples: Samples, first: int, last: int, workers: int) -> Iterator[Any]:
+def batches(samples: Dataset[Any], first: int, last: int, workers: int) -> Iterator[Any]:
     """Batches first .. last - 1 in order, read ahead by so many processes."""
     loader: Any = DataLoader(samples, batch_size=None, sampler=range(first, last), num_workers=workers)
     return iter(loader)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,7 @@ from .chance import generator
 from .grid import write_grid
 from .pva_lesson import Batch, PVALesson
 from .pva_samples import PLAIN, Samples
-
-_SEED = 2022
-
-
-@contextmanager
-def _looking(lesson: PVALesson) -> Iterator[None]:
-    """No gradients, no dropout; afterwards the lesson learns on."""
-    lesson.train(False)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        lesson.train(True)
-
-
-def held_out_loss(lesson: PVALesson, samples: Samples, count: int) -> float:
-    """The mean loss of the first `count` batches, with the same noise and timesteps every time."""
-    with _looking(lesson):
-        losses = []
-        for number in range(count):
-            prepared = lesson.prepare_batch(samples[number], generator("held out", _SEED, number))
-            losses += [float(lesson(prepared, part)) for part in range(lesson.parts)]
-    return sum(losses) / len(losses)
+from .watch import SEED, looking
 
 
 def draw(lesson: PVALesson, batch: Batch, steps: int, autocast: Any) -> Tensor:
@@ -45,10 +22,10 @@ def draw(lesson: PVALesson, batch: Batch, steps: int, autocast: Any) -> Tensor:
 
     scheduler = DDIMScheduler.from_config(lesson.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(steps)
-    source = generator("drawn", _SEED)
-    with _looking(lesson), autocast():
+    source = generator("drawn", SEED)
+    with looking(lesson), autocast():
         plain = batch._replace(texts=[PLAIN] * len(batch.texts))
-        prepared = lesson.prepare_batch(plain, generator("drawn", _SEED, "latents"))
+        prepared = lesson.prepare_batch(plain, generator("drawn", SEED, "latents"))
         context = lesson.context(prepared["ids"], prepared["people"])
         device, shape = prepared["clean"].device, prepared["clean"].shape
         x = torch.randn(shape, generator=source).to(device)

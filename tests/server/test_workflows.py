@@ -24,6 +24,7 @@ OTHERS = {
     "keypoints_edit",
     "pva_convert",
     "pva_tune",
+    "score_expression",
     "score_pictures",
 }
 GENERATING = sorted(set(api_files()) - OTHERS)
@@ -129,6 +130,24 @@ def test_score_pictures_saves_the_one_most_like_the_person(
     (picture,) = pictures(server, entry, node_of(prompt, "SaveImage"))
     assert picture.shape == photos["biden"].shape  # the first decides the size of the batch
     assert np.abs(picture.astype(float) - photos["biden"]).mean() > 20
+
+
+def test_score_expression_saves_the_nearest_that_is_still_the_person(
+    server: Server, inputs: None, photos: dict[str, np.ndarray]
+) -> None:
+    prompt = small(read(api_files()["score_expression"]))
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success"
+    (table,) = entry["outputs"][node_of(prompt, "PreviewAny")]["text"]
+    assert table.startswith("expression distance 0.")
+    assert "Measure: ratios" in table and "Judge: sface" in table
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[-3:]}
+    another, same, himself = (float(rows[str(place)][0]) for place in range(3))
+    assert same < min(another, himself)  # the photo that is the template, batched to another size
+    assert rows["1"][2] == "1" and float(rows["0"][1]) <= 0.4 <= float(rows["1"][1])
+    assert "below min_similarity 0.4" in table
+    (picture,) = pictures(server, entry, node_of(prompt, "SaveImage"))
+    assert picture.shape == photos["biden"].shape
 
 
 def test_second_run_of_the_same_graph_is_from_the_cache(server: Server, saved: dict[str, Any]) -> None:

@@ -1,0 +1,148 @@
+"""How well pictures keep an expression, beside how well they keep the person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..likeness import host
+from ..likeness.algebra.judge import OTHER
+from ..likeness.algebra.score import score_faces
+from ..likeness.expressions.score import NOBODY, score_expressions, write_table
+from ..likeness.faces.policy import ERROR, IF_NO_FACE
+from ..likeness.values import FACE_MODELS, FACES, IDENTITY
+from .common import recogniser_names
+
+
+class ScoreExpression(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessScoreExpression",
+            display_name="Score Expression",
+            category="Likeness/Expression",
+            description="Says how far the expression of each picture of a batch is from that of a template, "
+            "and how like the person it still is. Keeps the nearest.",
+            search_aliases=["expression distance", "blendshapes", "expression metrics", "emotion", "best of"],
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures to score, such as a batch that was drawn."),
+                io.Custom(FACE_MODELS).Input(
+                    "face_models", tooltip="Finds the faces and judges who they are."
+                ),
+                io.Image.Input(
+                    "template",
+                    optional=True,
+                    tooltip="The expression they should show: one picture for all, or one for each. The "
+                    "largest face counts.",
+                ),
+                io.Custom(FACES).Input(
+                    "template_faces",
+                    optional=True,
+                    tooltip="In the place of template: faces already chosen, one picture for all or one "
+                    "for each.",
+                ),
+                io.Custom(IDENTITY).Input(
+                    "identity",
+                    optional=True,
+                    tooltip="Who they should show. Without it only the expression is scored.",
+                ),
+                io.Image.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="One or more photos of the person, for a recogniser that did not make the "
+                    "identity.",
+                ),
+                io.Custom("FACE_DETECTION_MODEL").Input(
+                    "landmarker",
+                    optional=True,
+                    tooltip="From the host's Load Face Detection Model (MediaPipe): then 52 blendshapes are "
+                    "compared, as the papers do. Without it five proportions of the embedded mesh are.",
+                ),
+                io.Combo.Input(
+                    "recogniser",
+                    options=[OTHER, *recogniser_names()],
+                    default=OTHER,
+                    tooltip="Who judges the likeness. The identity's own recogniser flatters pictures made "
+                    "with that identity.",
+                ),
+                io.Int.Input(
+                    "keep",
+                    default=1,
+                    min=1,
+                    max=4096,
+                    tooltip="How many of the nearest pictures come out in best, the nearest first.",
+                ),
+                io.Float.Input(
+                    "min_similarity",
+                    default=NOBODY,
+                    min=-1.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Pictures less like the person than this come behind all others, however near "
+                    "their expression. -1 takes the expression alone.",
+                ),
+                io.Combo.Input(
+                    "if_no_face",
+                    options=list(IF_NO_FACE),
+                    default=ERROR,
+                    tooltip="Pictures without a face: stop with an error that names them, skip them (never "
+                    "kept), or pass them through (behind all others).",
+                ),
+            ],
+            outputs=[
+                io.Float.Output(
+                    "distance",
+                    display_name="distance",
+                    tooltip="Of the nearest picture: 0 is the same expression, -1 stands for no face at all.",
+                ),
+                io.Float.Output(
+                    "similarity",
+                    display_name="similarity",
+                    tooltip="How like the person that picture is (cosine); -1 without an identity.",
+                ),
+                io.String.Output(
+                    "table",
+                    display_name="table",
+                    tooltip="Which measure was used, who judged, and every picture.",
+                ),
+                io.Image.Output("best", display_name="best", tooltip="The nearest pictures, nearest first."),
+                io.String.Output(
+                    "indices",
+                    display_name="indices",
+                    tooltip="Their places in the batch, counted from 0: 3,0,2.",
+                ),
+                io.Boolean.Output("found", display_name="found", tooltip="True when any picture has a face."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Any,
+        face_models: Any,
+        template: Any = None,
+        template_faces: Any = None,
+        identity: Any = None,
+        reference: Any = None,
+        landmarker: Any = None,
+        recogniser: str = OTHER,
+        keep: int = 1,
+        min_similarity: float = NOBODY,
+        if_no_face: str = ERROR,
+    ) -> io.NodeOutput:
+        judged = None
+        if identity is not None:
+            judged = score_faces(face_models, image, identity, reference, recogniser, if_no_face=if_no_face)
+        wanted = template_faces if template_faces is not None else template
+        scores = score_expressions(
+            face_models, image, wanted, landmarker, judged, keep, min_similarity, if_no_face
+        )
+        table = write_table(scores, judged.judge.says if judged else "")
+        indices = ",".join(str(place) for place in scores.kept)
+        best = host.to_image(image[list(scores.kept)])
+        found = scores.best is not None
+        return io.NodeOutput(scores.distance, scores.similarity, table, best, indices, found)
+
+
+NODES: list[type[io.ComfyNode]] = [ScoreExpression]

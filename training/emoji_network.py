@@ -1,0 +1,151 @@
+"""Decoupled attention in diffusers' U-Net: words, who somebody is, and an expression, each its own softmax.
+
+out = A(Q, K_t, V_t) + s_id A(Q, K_id, V_id) + s_e A(Q, K_e, V_e). The tokens come one behind the other, so
+that the U-Net's own ways, gradient checkpointing among them, carry them to every layer.
+Spec: pva_freecure_emojidiff.md C.1 (4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_CROSS = ".attn2.processor"
+PARTS = ("to_k_ip", "to_v_ip")
+
+
+@dataclass(eq=False)
+class Shares:
+    """How many tokens at the end are whose, and how much each part weighs; one object for all layers."""
+
+    identity: int
+    expression: int
+    identity_weight: float = 1.0
+    expression_weight: float = 1.0
+
+
+class DecoupledAttention(nn.Module):
+    """The processor of one cross-attention layer. The expression's matrices begin as copies of the layer's
+    own; the identity's, if there are any, are given and stay as they are."""
+
+    def __init__(self, attention: Any, shares: Shares, identity: tuple[Tensor, Tensor] | None) -> None:
+        super().__init__()
+        self.shares = shares
+        for name in PARTS:
+            own = getattr(attention, name.removesuffix("_ip"))
+            made = nn.Linear(own.in_features, own.out_features, bias=False)
+            made.weight.data.copy_(own.weight.data)
+            self.add_module(name, made)
+        self.id_key: Tensor | None
+        self.id_value: Tensor | None
+        for name, given in zip(("id_key", "id_value"), identity or (None, None), strict=True):
+            kept = None if given is None else given.detach().clone().float()
+            self.register_buffer(name, kept, persistent=False)
+
+    def forward(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """hidden_states [n, queries, hidden]; encoder_hidden_states [n, all tokens, width]."""
+        if encoder_hidden_states is None or attention_mask is not None:
+            raise ValueError("Decoupled attention needs tokens to look at, and knows no attention mask.")
+        shares = self.shares
+        ends = [encoder_hidden_states.shape[1] - shares.identity - shares.expression, shares.identity]
+        text, person, expression = encoder_hidden_states.split([*ends, shares.expression], dim=1)
+        q = attn.to_q(hidden_states)
+        out = _attend(q, attn.to_k(text), attn.to_v(text), attn.heads)
+        key, value = self.id_key, self.id_value
+        if key is not None and value is not None and shares.identity and shares.identity_weight:
+            k, v = (F.linear(person, w.to(person.dtype)) for w in (key, value))
+            out = out + shares.identity_weight * _attend(q, k, v, attn.heads)
+        if shares.expression_weight:
+            k, v = (self.get_submodule(name)(expression) for name in PARTS)
+            out = out + shares.expression_weight * _attend(q, k, v, attn.heads)
+        for layer in attn.to_out:
+            out = layer(out)
+        return out / attn.rescale_output_factor
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k.to(q.dtype), v.to(q.dtype)))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def add_expression(unet: Any, shares: Shares, identity: Mapping[str, Tensor] | None = None) -> None:
+    """Gives every cross-attention layer decoupled attention; all else is as it was.
+
+    identity: a frozen adapter's `ip_adapter` tensors, `{n}.to_k_ip.weight`, n odd; its LoRAs
+    (`{n}.to_q_lora.down.weight`, ...), which IP-Adapter FaceID has, are added to the U-Net's weights. Layers
+    the adapter does not have look at no identity. Raises ValueError for one that does not fit.
+    """
+    processors = dict(unet.attn_processors)
+    given = dict(identity or {})
+    for number, name in enumerate(processors):
+        layer = unet.get_submodule(name.removesuffix(".processor"))
+        if name.endswith(_CROSS):
+            if layer.to_q.bias is not None or layer.group_norm is not None or layer.residual_connection:
+                raise ValueError(f"{name}: this is not a cross-attention layer of SD1.5 or SDXL.")
+            pair = tuple(given.pop(f"{number}.{part}.weight", None) for part in PARTS)
+            _check(layer, pair, number)
+            found = None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+            processors[name] = DecoupledAttention(layer, shares, found)
+        _merge(layer, given, number)
+    if given:
+        raise ValueError(f"The identity adapter was made for another base: {min(given)} has no layer here.")
+    if not any(isinstance(processor, DecoupledAttention) for processor in processors.values()):
+        raise ValueError("The base model's U-Net has no cross-attention.")
+    unet.set_attn_processor(processors)
+
+
+def _check(layer: Any, pair: tuple[Tensor | None, ...], number: int) -> None:
+    for tensor, own in zip(pair, (layer.to_k.weight, layer.to_v.weight), strict=True):
+        if tensor is not None and tensor.shape != own.shape:
+            raise ValueError(
+                f"The identity adapter was made for another base: its layer {number} is "
+                f"{list(tensor.shape)}, the base's {list(own.shape)}."
+            )
+
+
+def _merge(layer: Any, given: dict[str, Tensor], number: int) -> None:
+    """Adds a layer's LoRAs, which are taken out of `given`, to its weights."""
+    targets = {"to_q": layer.to_q, "to_k": layer.to_k, "to_v": layer.to_v, "to_out": layer.to_out[0]}
+    for name, target in targets.items():
+        down, up = (given.pop(f"{number}.{name}_lora.{part}.weight", None) for part in ("down", "up"))
+        if down is None or up is None:
+            continue
+        change = up.float() @ down.float()
+        if change.shape != target.weight.shape:
+            raise ValueError(
+                f"The identity adapter was made for another base: its LoRA {number}.{name} does not fit."
+            )
+        target.weight.data += change
+
+
+def expression_parameters(unet: Any) -> dict[str, nn.Parameter]:
+    """By the names of IP-Adapter files: `1.to_k_ip.weight`, `1.to_v_ip.weight`, `3....`, down, up, middle."""
+    return {
+        f"{number}.{part}.weight": processor.get_parameter(f"{part}.weight")
+        for number, processor in enumerate(unet.attn_processors.values())
+        if isinstance(processor, DecoupledAttention)
+        for part in PARTS
+    }
+
+
+@contextmanager
+def without_expression(shares: Shares) -> Iterator[None]:
+    """In this context the network looks at words and identity alone."""
+    kept = shares.expression_weight
+    shares.expression_weight = 0.0
+    try:
+        yield
+    finally:
+        shares.expression_weight = kept
