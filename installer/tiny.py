@@ -40,7 +40,7 @@ def ensure_tiny(python: str | Path, comfyui: Path) -> Path:
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     script = PACK.parent / "write_tiny.py"
     command = [str(python), str(script), str(comfyui), str(partial)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=PACK.parent)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", cwd=PACK.parent)
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
         raise RuntimeError(f"Writing the tiny checkpoints failed:\n{done.stderr[-3000:]}")

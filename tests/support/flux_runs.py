@@ -26,16 +26,16 @@ class Identity:
         self, q: Any, k: Any, v: torch.Tensor, extra_options: dict[str, Any], **others: Any
     ) -> dict[str, torch.Tensor]:
         start = extra_options["img_slice"][0]
-        face = torch.linspace(-1, 1, v.shape[-1])
+        face = torch.linspace(-1, 1, v.shape[-1]).to(v)
         return {"v": torch.cat([v[:, :, :start], v[:, :, start:] + face], dim=2)}
 
 
 class Room:
     """A MODEL, the same with an identity, a mask in a corner of the picture, and the node."""
 
-    def __init__(self, pack: Any) -> None:
+    def __init__(self, pack: Any, dtype: torch.dtype = torch.float32) -> None:
         self.pack = pack
-        self.base = flux_model()
+        self.base = flux_model(dtype)
         self.personalised = self.base.clone()
         self.personalised.set_model_attn1_patch(Identity())
         self.mask = torch.zeros(1, HEIGHT, WIDTH)
