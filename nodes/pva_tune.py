@@ -31,7 +31,7 @@ class TunePVA(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The SD2 inpainting checkpoint that PVA was made for."),
                 io.Clip.Input("clip", tooltip="Its text encoder."),
-                io.Vae.Input("vae", tooltip="Its VAE."),
+                io.Vae.Input("vae", tooltip="The VAE of the same checkpoint."),
                 io.Custom(PVA).Input("pva", tooltip="From Load PVA, without a person."),
                 io.Autogrow.Input(
                     "images", template=photos, tooltip="Photos of one person; five are usual, one will do."

@@ -20,7 +20,8 @@ from .sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers
 
 log = logging.getLogger(__name__)
 
-_LAYER = re.compile(r"([1-9][0-9]{0,5})\.to_k_ip\.weight")
+#: A layer by its number in a file.
+LAYER = re.compile(r"([1-9][0-9]{0,5})\.to_k_ip\.weight")
 _KEPT_PROJECTIONS = 4
 _FAMILIES = {768: "SD1.5", 1024: "SD2", 2048: "SDXL"}
 
@@ -54,7 +55,7 @@ class AdapterLayers:
 
         partial: layers may have been left out on purpose; of: how many there would be.
         """
-        numbers = sorted(int(match[1]) for match in map(_LAYER.fullmatch, layers) if match)
+        numbers = sorted(int(match[1]) for match in map(LAYER.fullmatch, layers) if match)
         if not numbers:
             raise ValueError(f"{name} has no attention layers (ip_adapter.*): it is not a complete adapter.")
         if partial and not all(number % 2 for number in numbers):

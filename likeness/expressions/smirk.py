@@ -58,7 +58,8 @@ def build_encoder(content: Mapping[str, Any], name: str) -> ExpressionEncoder:
     except ValueError as error:
         raise ValueError(f"{name} does not fit SMIRK's expression encoder: {error}. {_ADVICE}") from error
     _check_fit(encoder, tensors, name)
-    encoder.load_state_dict(tensors, strict=False)
+    numbers = {k: v for k, v in tensors.items() if not k.endswith(_COUNTER)}
+    encoder.load_state_dict(numbers, strict=False)  # but for counters all names are the same
     return encoder.eval().requires_grad_(False)
 
 

@@ -91,7 +91,8 @@ def build_iresnet(tensors: Mapping[str, torch.Tensor], name: str) -> IResNet:
         with torch.device("meta"):  # takes no memory: the sizes may be nonsense
             _check(IResNet(stem, widths, blocks, width), tensors, name)
         network = IResNet(stem, widths, blocks, width)
-        network.load_state_dict(tensors, strict=False)  # but for counters all names are the same
+        numbers = {k: v for k, v in tensors.items() if not k.endswith(_COUNTER)}
+        network.load_state_dict(numbers, strict=False)  # but for counters all names are the same
         return network.eval().requires_grad_(False)
 
 

@@ -16,6 +16,10 @@ from .policy import pictures
 
 log = logging.getLogger(__name__)
 
+#: An edge that fades over fewer pixels than this is sharp: its Gaussian gives a neighbour e^-200, and a still
+#: narrower one divides 0 by 0.
+_SHARP = 0.1
+
 #: How much of each pixel is covered, [h, w], when the shape is grown: of pixels with their centres at
 #: x [1, w] and y [h, 1].
 Cover = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
@@ -165,6 +169,8 @@ def soften(masks: torch.Tensor, feather: float) -> torch.Tensor:
     """
     from kornia.filters import gaussian_blur2d
 
+    if feather < _SHARP:
+        return masks.clone()
     radius = max(1, round(feather))
     soft = torch.zeros_like(masks)
     for mask, target in zip(masks, soft, strict=True):

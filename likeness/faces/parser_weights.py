@@ -30,7 +30,8 @@ def build_network(content: Mapping[str, Any], name: str) -> BiSeNet:
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad():
         network = BiSeNet()  # draws weights that are replaced at once; nobody's seed shall notice
         _check_fit(network, tensors, name)
-        network.load_state_dict(tensors, strict=False)  # but for counters all names are the same
+        numbers = {k: v for k, v in tensors.items() if not k.endswith(_COUNTER)}
+        network.load_state_dict(numbers, strict=False)  # but for counters all names are the same
         return network.eval().requires_grad_(False)
 
 

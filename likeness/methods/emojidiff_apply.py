@@ -28,7 +28,7 @@ _PARTS: Mapping[str, frozenset[str]] = {
 #: What negative prompts attend to.
 BLACK, NOTHING = NEGATIVES = ("no expression", "nothing")
 _ROLES: Mapping[str, frozenset[Role]] = {BLACK: BOTH, NOTHING: frozenset({"positive"})}
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")  # Python reads no number of 5000 digits
 _NEEDS = "An E-adapter needs a model of the family it was trained for"
 
 

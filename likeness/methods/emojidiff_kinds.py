@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..attention.adapter import LAYER
 from .adapter_files import describe
 
 EMOJIDIFF = "emojidiff-style/"
@@ -50,7 +51,7 @@ def _inputs(tensors: Tensors, *names: str) -> int | None:
 
 def layer_numbers(layers: Tensors) -> str:
     """What a file's metadata calls its layers: `1,3,5`, in ascending order."""
-    numbers = {int(key.split(".")[0]) for key in layers if key.endswith(".to_k_ip.weight")}
+    numbers = {int(match[1]) for key in layers if (match := LAYER.fullmatch(key))}
     return ",".join(str(number) for number in sorted(numbers))
 
 

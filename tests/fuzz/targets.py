@@ -187,6 +187,18 @@ def _expression(content: Mapping[str, Any]) -> object:
     return expression_tokens(parse(content, NAME), Expression(torch.zeros(1, 55)))
 
 
+def _emojidiff_content() -> Mapping[str, Any]:
+    from support import emojidiff
+
+    return {"image_proj": emojidiff.resampler(), "ip_adapter": emojidiff.layers(emojidiff.numbers())}
+
+
+def _emojidiff(content: Mapping[str, Any]) -> object:
+    from likeness.methods.emojidiff import parse
+
+    return parse(content, {}, NAME)
+
+
 def _pva_content() -> Mapping[str, Any]:
     from support import pva_files
 
@@ -292,6 +304,12 @@ def _layers(text: str) -> object:
     return layer_numbers(text, 16, "default, all_up")
 
 
+def _layer_list(text: str) -> object:
+    from likeness.methods.emojidiff_apply import chosen_layers
+
+    return chosen_layers("custom", text)
+
+
 def _mix(text: str) -> object:
     from likeness.algebra.mix import parse_weights
 
@@ -314,22 +332,37 @@ def _person_choice(text: str) -> object:
 _POINTS = json.dumps([{"face": 0, "points": [[202, 106], [250, 107], [226, 128], [207, 149], [246, 150]]}])
 _NEW_POINTS = _POINTS.replace('"face": 0', '"picture": 0')
 
+#: Sound contents of files, and the readers of such contents.
+CONTENTS: dict[str, tuple[Callable[[], Mapping[str, Any]], Callable[[Mapping[str, Any]], object]]] = {
+    "instantid": (_instantid_content, _instantid),
+    "expression": (_expression_content, _expression),
+    "emojidiff": (_emojidiff_content, _emojidiff),
+    "pva": (_pva_content, _pva),
+    "pva_person": (_person_content, _person),
+    "parser": (_parser_content, _parser),
+    "smirk": (_smirk_content, _smirk),
+    "arc2face_encoder": (_encoder_content, _encoder),
+    "arc2face_unet": (_unet_content, _unet),
+}
+
 TARGETS: dict[str, Target] = {
     "safetensors": Target(_from_file(_weights, ".safetensors"), _safetensors_seed, NAME, 400),
     "pickles": Target(_from_file(_weights, ".bin"), _pickle_seeds, NAME, 400),
     "identity": Target(_from_file(_identity, ".safetensors"), _identity_seeds, NAME, 400),
     "onnx": Target(_from_file(_onnx, ".onnx"), _onnx_seed, NAME, 300),
-    "instantid": Target(_from_content(_instantid_content, _instantid), _numbers, NAME, 300),
-    "expression": Target(_from_content(_expression_content, _expression), _numbers, NAME, 300),
-    "pva": Target(_from_content(_pva_content, _pva), _numbers, NAME, 150),
-    "pva_person": Target(_from_content(_person_content, _person), _numbers, NAME, 40),
-    "parser": Target(_from_content(_parser_content, _parser), _numbers, NAME, 10),
-    "smirk": Target(_from_content(_smirk_content, _smirk), _numbers, NAME, 8),
-    "arc2face_encoder": Target(_from_content(_encoder_content, _encoder), _numbers, NAME, 300),
-    "arc2face_unet": Target(_from_content(_unet_content, _unet), _numbers, NAME, 300),
+    "instantid": Target(_from_content(*CONTENTS["instantid"]), _numbers, NAME, 300),
+    "expression": Target(_from_content(*CONTENTS["expression"]), _numbers, NAME, 300),
+    "emojidiff": Target(_from_content(*CONTENTS["emojidiff"]), _numbers, NAME, 300),
+    "pva": Target(_from_content(*CONTENTS["pva"]), _numbers, NAME, 150),
+    "pva_person": Target(_from_content(*CONTENTS["pva_person"]), _numbers, NAME, 40),
+    "parser": Target(_from_content(*CONTENTS["parser"]), _numbers, NAME, 10),
+    "smirk": Target(_from_content(*CONTENTS["smirk"]), _numbers, NAME, 8),
+    "arc2face_encoder": Target(_from_content(*CONTENTS["arc2face_encoder"]), _numbers, NAME, 300),
+    "arc2face_unet": Target(_from_content(*CONTENTS["arc2face_unet"]), _numbers, NAME, 300),
     "keypoints": Target(_from_text(_keypoints), _texts(_POINTS, _NEW_POINTS, "[]"), "keypoints", 500),
     "indices": Target(_from_text(_indices), _texts("0", "0,2", "1-3", "-1", "all"), "indices", 500),
     "layers": Target(_from_text(_layers), _texts("12-15", "3, 5, 8-10"), "layers", 500),
+    "layer_list": Target(_from_text(_layer_list), _texts("13-23, 31", ""), "layer_list", 500),
     "weights": Target(_from_text(_mix), _texts("1, 0.5", "1e3,-2"), "weights", 500),
     "words": Target(_from_text(_words), _texts("left eye and her hair", "hats"), "words", 300),
     "person": Target(_from_text(_person_choice), _texts("anna", "0", ""), "person", 300),

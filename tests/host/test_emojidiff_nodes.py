@@ -143,6 +143,7 @@ def test_tokens_of_another_adapter_are_refused(pack: Any, model: Any) -> None:
     [
         ({"layers": "down"}, "layers must be one of"),
         ({"layers": "custom", "layer_list": "3-1"}, "layer_list: '3-1' is not understood"),
+        ({"layers": "custom", "layer_list": "9" * 5000}, "layer_list: '9+' is not understood"),
         ({"layers": "custom", "layer_list": "x"}, "layer_list: 'x' is not understood"),
         ({"negative": "both"}, "negative must be one of"),
         ({"start": 0.6, "end": 0.4}, r"start \(0.6\) is after end \(0.4\)"),

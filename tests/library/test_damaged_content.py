@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from support import instantid_files, pva_files
+from support import instantid_files, parser_files, pva_files, smirk_files
 
 from likeness.attention.adapter import AdapterLayers
 from likeness.expressions.smirk import build_encoder
 from likeness.faces.iresnet import build_iresnet
+from likeness.faces.parser_weights import build_network
 from likeness.methods.pva import parse_base
 from likeness.projectors import IdentityTransformer, Resampler, build
 from likeness.weights.read import tensors_under
@@ -58,6 +59,24 @@ def test_a_face_encoder_without_a_first_block_is_told() -> None:
     tensors["layer1.1.conv1.weight"] = tensors.pop("layer1.0.conv1.weight")
     with pytest.raises(ValueError, match=r"layer1\.0\.conv1\.weight"):
         build_iresnet(tensors, "x")
+
+
+@pytest.mark.parametrize(
+    ("make", "build_it"),
+    [
+        (pva_files.face_net, build_iresnet),
+        (parser_files.random, build_network),
+        (smirk_files.content, build_encoder),
+    ],
+)
+def test_counters_of_batch_norms_do_not_matter(
+    make: Callable[[], dict[str, Any]], build_it: Callable[[dict[str, Any], str], torch.nn.Module]
+) -> None:
+    """Nothing is computed from them: they may be lost, and may be misshapen."""
+    content = make()
+    counters = {key: torch.ones(3) for key in content if key.endswith("num_batches_tracked")}
+    assert counters
+    assert build_it({**content, **counters}, "x") is not None
 
 
 @pytest.mark.parametrize("number", ["01", "9" * 5000, "\u0661"])

@@ -98,6 +98,13 @@ def test_what_a_file_says_of_itself_is_checked(facts: dict[str, str], message: s
         parse(whole(), {**FACTS, **facts}, "x.safetensors")
 
 
+@pytest.mark.parametrize("key", ["one.to_k_ip.weight", "9" * 5000 + ".to_k_ip.weight", ".to_k_ip.weight"])
+def test_what_only_looks_like_a_layer_is_left_out(key: str) -> None:
+    content = {**whole(), f"ip_adapter.{key}": torch.zeros(2, 2)}
+    for facts in ({}, FACTS):
+        assert len(parse(content, facts, "x.safetensors").layers.pairs) == emojidiff.SD15_SITES
+
+
 def test_a_file_cut_short_is_told() -> None:
     content = {key: value for key, value in whole().items() if not key.startswith("ip_adapter.31.")}
     with pytest.raises(ValueError, match=r"is incomplete: it says that its layers are 1, 3, 5, 7"):

@@ -102,6 +102,13 @@ def test_a_batch_is_its_pictures_alone(region: str) -> None:
         assert torch.equal(alone[0], batch[index]), index
 
 
+def test_an_edge_too_narrow_to_see_is_sharp() -> None:
+    """A Gaussian of no width is 0 / 0."""
+    masks = (torch.rand(1, 9, 9, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    for feather in (0.05, 1e-30, 5e-324):
+        assert torch.equal(soften(masks, feather), masks)
+
+
 def test_softening_looks_at_the_filled_part_as_at_the_whole() -> None:
     from kornia.filters import gaussian_blur2d
 

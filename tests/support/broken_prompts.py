@@ -21,6 +21,7 @@ READERS: Mapping[str, tuple[str, str, str]] = {
     "LikenessLoadPVA": ("file", "pva", ".bin"),
     "LikenessLoadFaceParser": ("file", "face_parsing", ".pth"),
     "LikenessLoadExpressionAdapter": ("file", "ipadapter", ".bin"),
+    "LikenessLoadEAdapter": ("file", "emojidiff", ".bin"),
     "LikenessLoadIdentity": ("file", "identities", ".safetensors"),
 }
 
@@ -112,10 +113,17 @@ def numbers(prompts: Mapping[str, Prompt]) -> Iterator[Broken]:
         ("instantid", "EmptyLatentImage", "batch_size", 10**9),
         ("instantid", "KSampler", "steps", 10**9),
         ("freecure", "LikenessFreeCureSample", "strength", -(10**9)),
+        ("emojidiff", "LikenessExpressionTemplate", "size", 10**9),
+        ("emojidiff", "LikenessExpressionTemplate", "box_width", -5),
+        ("emojidiff", "LikenessApplyEAdapter", "weight", [1, 2, 3]),
+        ("emojidiff", "LikenessApplyEAdapter", "expression_tokens", ["7", 0]),
     ]
     for name, class_type, key, value in cases:
         prompt = changed(prompts[name], class_type, **{key: value})
         yield Broken(f"{class_type} {key} {str(value)[:20]}", prompt, rf"\b{key}\b|LikenessDetectFaces.*'99'")
+    for key, value in (("jaw_open", "wide"), ("component_1", 1e9), ("preset", "furious")):
+        edited = loading("LikenessEditExpression", **{key: value})
+        yield Broken(f"expression {key} {value}", edited, rf"\b{key}\b")
     without = copy.deepcopy(prompts["faces"])
     del without[node_of(without, "LikenessDetectFaces")]["inputs"]["face_models"]
     yield Broken("an input is missing", without, "face_models")
@@ -134,6 +142,8 @@ def texts(prompts: Mapping[str, Prompt]) -> Iterator[Broken]:
     for text in ("1-999999999", "9" * 5000, "some"):
         prompt = changed(prompts["freecure"], "LikenessFreeCureSample", layers=text)
         yield Broken(f"layers {text[:20]}", prompt, "layers")
+        prompt = changed(prompts["emojidiff"], "LikenessApplyEAdapter", layers="custom", layer_list=text)
+        yield Broken(f"layer_list {text[:20]}", prompt, "layer_list")
 
 
 def cancelled(prompts: Mapping[str, Prompt]) -> Iterator[Broken]:
