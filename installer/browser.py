@@ -64,7 +64,9 @@ def _ensure_it_runs(program: str) -> None:
     if sys.platform == "win32":
         return  # there the program does not know --version
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, encoding="utf-8", errors="replace", timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"{program} does not start: {error}. {MISSING}") from error
     if done.returncode:

@@ -81,7 +81,7 @@ class Page:
     async def _address(self) -> str:
         for _ in range(300):
             port = Path(self._profile.name) / "DevToolsActivePort"
-            if port.exists() and (match := re.match(r"\d+", port.read_text())):
+            if port.exists() and (match := re.match(r"\d+", port.read_text(encoding="utf-8"))):
                 async with self._session.get(f"http://127.0.0.1:{match[0]}/json/list") as answer:
                     for target in json.loads(await answer.text()):
                         if target["type"] == "page":

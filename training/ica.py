@@ -138,5 +138,5 @@ def image_loss(
 def _as_template(pictures: Tensor, subject: Subject, look: Observers) -> Tensor:
     """Pictures from -1 to 1 in the place and under the mask of their templates, 0 to 1."""
     size = subject.template.shape[-1]
-    maps = face_maps(subject.mesh, look.frame.to("cpu", torch.float64) * size - 0.5)
+    maps = face_maps(subject.mesh, look.frame * size - 0.5)
     return warp(pictures / 2 + 0.5, maps, size).clamp(0, 1) * filled(subject.template)

@@ -49,7 +49,9 @@ class Command:
         files = dict(zip(_PLACES, map(str, (source, target, unfinished)), strict=True))
         line = [_filled(word, files) for word in self.words]
         try:
-            done = subprocess.run(line, capture_output=True, text=True, timeout=self.timeout)
+            done = subprocess.run(
+                line, capture_output=True, encoding="utf-8", errors="replace", timeout=self.timeout
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             unfinished.unlink(missing_ok=True)
             raise SwapFailed(f"{line[0]}: {error}") from error

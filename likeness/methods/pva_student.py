@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,8 +21,8 @@ from .pva_prompt import encode_word
 PROMPT = "photo of a <new1> person"
 
 
-class _Student:
-    """Visual matrices that are projected anew at every pass; in JointAttention the place of VisualTokens."""
+class _LearningTokens:
+    """VisualTokens of a person who is projected anew at every pass, by matrices that learn."""
 
     def __init__(self, layers: list[tuple[nn.Parameter, ...]], sites: tuple[Site, ...]) -> None:
         self._layers, self._sites = layers, sites
@@ -67,7 +66,7 @@ class Student:
         self._own = self._learn_own(copy, device) if everything else {}
         parameters = list(self._visual.values())
         layers = [tuple(parameters[n : n + len(VISUAL)]) for n in range(0, len(parameters), len(VISUAL))]
-        self._tokens = _Student(layers, sites)
+        self._tokens = _LearningTokens(layers, sites)
         source = JointAttention(
             "Tune PVA", self._tokens, 1.0, Window(0.0, 1.0), frozenset({"positive"}), host.logits_dtype
         )
@@ -91,10 +90,6 @@ class Student:
     def attention(self) -> list[nn.Parameter]:
         """All tensors of cross-attention that learn."""
         return [*self._visual.values(), *self._own.values()]
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        yield self.word
-        yield from self.attention
 
     def prompt(self) -> torch.Tensor:
         """PROMPT with the word as it is now, encoded: [1, L, width]."""

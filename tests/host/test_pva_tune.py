@@ -95,7 +95,7 @@ def test_gradients_reach_every_tensor_that_learns_and_no_other(room: Any) -> Non
         noise = torch.randn(1, 4, SIDE // 8, SIDE // 8, generator=torch.Generator().manual_seed(0))
         loss = room.library.tune.noise_loss(pupil, predictor, material, slice(4, 5), noise, torch.tensor(700))
         loss.backward()
-        parameters = list(pupil.parameters())
+        parameters = [pupil.word, *pupil.attention]
         assert len(parameters) == 1 + 48 + 80
         assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in parameters)
         frozen = [*pupil.model.model.parameters(), *room.pva.base.transformer.parameters()]
