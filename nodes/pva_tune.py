@@ -140,6 +140,8 @@ class TunePVA(io.ComfyNode):
         save_memory: bool = True,
         save_as: str = "",
     ) -> io.NodeOutput:
+        if save_as.strip():
+            pva_files.check_name(save_as)  # before the steps, not after them
         plan = pva_tune.Plan(
             steps, timesteps, tensors, learning_rate, word_learning_rate, seed, precision, save_memory
         )

@@ -80,7 +80,9 @@ class AdapterLayers:
         return 2 * (self.places[index] if self.places else index) + 1
 
     def keys_values(self, tokens: torch.Tensor, numbers: tuple[int, ...]) -> KeysValues:
-        """K and V of tokens [2, T, D]; those of the last few tokens are kept in host memory."""
+        """K and V of tokens [R, T, D]; those of the last few pairs are kept in host memory."""
+        if len(tokens) > 2:  # a sequence of expressions: too much to keep for a run that may not come
+            return project(tokens, [self.pairs[number] for number in numbers])
         key = (tokens.numpy().tobytes(), numbers)
         if key not in self._projected:
             self._projected[key] = project(tokens, [self.pairs[number] for number in numbers])

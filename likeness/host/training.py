@@ -13,13 +13,15 @@ from typing import Any
 
 import comfy.model_management as model_management
 import torch
-from comfy.ldm.modules.attention import BasicTransformerBlock
+from comfy.ldm.modules.attention import BasicTransformerBlock, attention_pytorch
 from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from torch.utils.checkpoint import checkpoint
 
 Forward = Callable[..., Any]
+#: Steps of the schedule that the networks were trained on.
+TIMESTEPS = 1000
 #: How much of what sampling takes a step with gradients takes, with checkpoints and without: estimates.
 _MEMORY = {True: 4, False: 16}
 
@@ -104,6 +106,11 @@ def _twice(forward: Forward, *args: Any, **kwargs: Any) -> Any:
     return checkpoint(forward, *args, use_reentrant=False, **kwargs)
 
 
+def _with_gradient(chosen: Forward, *args: Any, **kwargs: Any) -> Any:
+    """PyTorch's own attention in the place of the chosen kernel."""
+    return attention_pytorch(*args, **kwargs)
+
+
 class NoisePredictor:
     """A MODEL's guess of the noise in latents, with gradients. By timestep of its training, 0 to 999."""
 
@@ -114,7 +121,15 @@ class NoisePredictor:
         self.load()
         self._options = create_model_options_clone(model.model_options)
         prepare_model_patcher(model, {}, self._options)
+        # Faster kernels that the user chose have no gradient, or one that is silently cut off.
+        self._options["transformer_options"]["optimized_attention_override"] = _with_gradient
         self._sampling = model.model.model_sampling
+        steps = len(self._sampling.sigmas)
+        if steps != TIMESTEPS:
+            raise ValueError(
+                f"model has a schedule of {steps} steps instead of {TIMESTEPS}: take out "
+                "the node that changed it (ModelSamplingDiscrete)."
+            )
         self.alphas_cumprod = (1 / (1 + self._sampling.sigmas.detach().to("cpu", torch.float32) ** 2)).clone()
 
     def load(self) -> None:

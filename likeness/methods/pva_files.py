@@ -96,6 +96,11 @@ def _published(path: Path, _: str) -> Any:
     return host.managed_network(build_iresnet(read_weights(str(path))[0], path.name))
 
 
+def check_name(filename_prefix: str) -> None:
+    """Raises ValueError for a prefix that `save` would refuse."""
+    numbered(host.model_folders(FOLDER)[0], filename_prefix, "file")
+
+
 def save(pva: PVA, filename_prefix: str, content: str = EVERYTHING, precision: str = "as it is") -> Path:
     """Write to models/pva under the next free number, and say where; flat, with the official names.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .. import host
+from ..attention.engine import SITES
 from ..values import Identity
 from . import pva_faces, pva_files
 from .adapter_use import Use
@@ -94,6 +95,11 @@ def tune(
             "PVA to none."
         )
     sites = match(model, pva)
+    if model.model_options["transformer_options"].get(SITES):
+        raise ValueError(
+            "model already carries a person or an expression, which the tuning would learn, too: connect the "
+            "checkpoint itself; LoRAs may lie between."
+        )
     check_clip(clip, pva)
     host.check_loader(model, "model")
     host.check_loader(clip.patcher, "clip")

@@ -313,6 +313,10 @@ def test_what_cannot_be_tuned(pack: Any, host: Any, room: Any, photos: Any, capl
     assert "tensors must be one of cross_all, visual_only" in of(tensors="all")
     assert "steps (0)" in of(steps=0)
     assert "word_learning_rate (-1.0) not below" in of(word_learning_rate=-1.0)
+    assert "filename_prefix '../x' leads out of" in of(save_as="../x")
+    tokens = pack.node("LikenessEncodePVA").execute(pva=room.pva, images=room.images)[0]
+    with_person = pack.node("LikenessApplyPVA").execute(model=room.model, pva=room.pva, pva_tokens=tokens)[0]
+    assert of(model=with_person).startswith("model already carries a person or an expression")
     made = room.model.clone()
     made.cached_patcher_init = None
     assert of(model=made).startswith("model can't be loaded a second time")
@@ -325,6 +329,26 @@ def test_a_picture_without_a_face_gets_the_box_of_another(room: Any, photos: Any
     boxes = room.library.material.face_holes(torch.cat([coffee, portrait]))
     assert torch.equal(boxes[0], boxes[1]) and 0.05 < float(boxes[0].mean()) < 0.5
     assert "no face in picture 0 (counted from 0); the box of another" in caplog.text
+
+
+def test_a_short_schedule_and_a_kernel_without_a_gradient(host: Any, room: Any) -> None:
+    """The schedule is told; the kernel is not used, as it would cut gradients off without a word."""
+    from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+
+    lcm = ModelSamplingDiscrete().patch(room.model, "lcm", False)[0]
+    without = room.model.clone()
+    options = without.model_options["transformer_options"]
+    options["optimized_attention_override"] = lambda f, *a, **k: f(*a, **k).detach()
+    plan, material = room.library.tune.Plan(steps=1), room.material
+    with room.library.host.learning():
+        text = said(
+            room.library.tune.learn, student=student(room, model=lcm), material=material.apart(), plan=plan
+        )
+        pupils = [student(room, model=without), student(room)]
+        for pupil in pupils:
+            room.library.tune.learn(pupil, material.apart(), plan)
+    assert text.startswith("model has a schedule of 50 steps instead of 1000")
+    assert same(*(pupil.person("test") for pupil in pupils))
 
 
 def test_a_loss_that_is_no_number_ends_it(room: Any) -> None:
