@@ -115,7 +115,9 @@ class NoisePredictor:
     """A MODEL's guess of the noise in latents, with gradients. By timestep of its training, 0 to 999."""
 
     def __init__(self, model: Any, shape: tuple[int, ...], saving: bool) -> None:
-        """shape: of the latents; saving: whether `save_memory` was called."""
+        """shape: of the latents; saving: whether `save_memory` was called. Raises ValueError for a schedule
+        of another length than that of training.
+        """
         self._model, self.device = model, model.load_device
         self._memory = model.memory_required([1, *shape[1:]]) * _MEMORY[saving]
         self.load()

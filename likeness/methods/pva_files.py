@@ -97,7 +97,7 @@ def _published(path: Path, _: str) -> Any:
 
 
 def check_name(filename_prefix: str) -> None:
-    """Raises ValueError for a prefix that `save` would refuse."""
+    """Raises ValueError for a prefix that `save` would refuse; makes its folder, as `save` does."""
     numbered(host.model_folders(FOLDER)[0], filename_prefix, "file")
 
 
