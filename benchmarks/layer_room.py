@@ -50,7 +50,7 @@ def open_room(options: argparse.Namespace) -> Room:
     from likeness.expressions.templates import How as Cut
     from likeness.expressions.templates import make_templates
     from likeness.faces.models import FaceModels
-    from likeness.methods.emojidiff import encode, parse
+    from likeness.methods.emojidiff.adapter import encode, parse
     from likeness.weights.read import read_weights
 
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(options.checkpoint)

@@ -49,8 +49,8 @@ def _layers(room: Room) -> list[tuple[int, str]]:
 
 
 def _with(room: Room, how: How, layers: str, numbers: str, seed: int) -> Any:
-    from likeness.methods.adapter_use import Use
-    from likeness.methods.emojidiff_apply import apply
+    from likeness.attention.use import Use
+    from likeness.methods.emojidiff.apply import apply
 
     model = apply(room.model, room.adapter, room.tokens, Use(how.weight), layers, numbers)
     return _draw(room, model, how, seed)

@@ -9,9 +9,10 @@ import torch
 from benchmarks import network
 from benchmarks.run import ratios
 from likeness import host
-from likeness.methods import freecure, instantid_apply
-from likeness.methods.adapter_use import Use
-from likeness.methods.freecure_sample import Attributes, Run, sample
+from likeness.attention.use import Use
+from likeness.methods.freecure import repair
+from likeness.methods.freecure.sample import Attributes, Run, sample
+from likeness.methods.instantid import apply as instantid_apply
 
 STEPS, LATENT = 2, 64
 
@@ -21,7 +22,7 @@ def rows() -> list[tuple[str, str]]:
     from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
     room = network.room()
-    prompts = freecure.Prompts(room.prompt, room.prompt)
+    prompts = repair.Prompts(room.prompt, room.prompt)
     model, _, _ = instantid_apply.apply(
         room.model, room.adapter, room.identity, room.prompt, room.prompt, instantid_apply.Settings(Use(0.8))
     )
@@ -32,12 +33,12 @@ def rows() -> list[tuple[str, str]]:
     mask[:, : LATENT * 2] = 1  # hair: a quarter of the picture
 
     def plain() -> Any:
-        guider = host.CFGGuider(model)
+        guider = host.sampling.CFGGuider(model)
         guider.set_conds(room.prompt, room.prompt)
         guider.set_cfg(5.0)
-        return host.run_guider(guider, run.noise, run.sampler, sigmas, latent, lambda *_: None)
+        return host.sampling.run_guider(guider, run.noise, run.sampler, sigmas, latent, lambda *_: None)
 
     def repaired() -> Any:
-        return sample(model, room.model, prompts, freecure.Repair(), run, Attributes(mask=mask))
+        return sample(model, room.model, prompts, repair.Repair(), run, Attributes(mask=mask))
 
     return [("FreeCure, attributes repaired, over one plain drawing", ratios(7, plain, repaired)[0])]

@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from benchmarks import network
 from benchmarks.run import best_of, ratios
 from likeness import host
-from likeness.attention.add import AddedAttention
+from likeness.attention.adds import AddedAttention
 from likeness.attention.engine import inject
 from likeness.attention.keys_values import KeysValues, project
 from likeness.attention.sites import SDXL_KEYS
 from likeness.attention.sources import Window
-from likeness.methods import instantid, instantid_apply
-from likeness.methods.adapter_use import Use
+from likeness.attention.use import Use
+from likeness.methods.instantid import adapter as instantid
+from likeness.methods.instantid import apply as instantid_apply
 
 LATENT = 64
 
@@ -47,7 +48,7 @@ def _step_ratios(room: SimpleNamespace) -> list[str]:
     ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
     tokens = instantid.identity_tokens(room.adapter, room.identity)
     source = _ProjectedAnew(tokens, room.adapter.layers.pairs)
-    anew = inject(room.model, room.sites, source, host.base_attention)
+    anew = inject(room.model, room.sites, source, host.attention.base_attention)
     size = LATENT * 8
     hint = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(2))
     controlled = _applied(room, instantid_apply.Settings(Use(0.8)), room.control(), hint)
@@ -86,7 +87,7 @@ class _ProjectedAnew(AddedAttention):
 
     def __init__(self, tokens: torch.Tensor, pairs: Any) -> None:
         kept = project(tokens, pairs)
-        super().__init__(kept, 0.8, Window(0.0, 1.0), None, host.narrow_attention)
+        super().__init__(kept, 0.8, Window(0.0, 1.0), None, host.attention.narrow_attention)
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "pairs", pairs)
 

@@ -9,9 +9,6 @@ from ..likeness.weights import page
 from . import (
     algebra,
     arc2face,
-    compat_arc2face,
-    compat_arc2face_generate,
-    compat_instantid,
     crops,
     emojidiff,
     expression,
@@ -30,11 +27,12 @@ from . import (
     pva_tools,
     pva_tune,
     regions,
-    replacements,
     score,
     score_expression,
     select,
 )
+from .compat import NODES as COMPAT_NODES
+from .compat import replacements
 
 NODES: list[type[io.ComfyNode]] = [
     *faces.NODES,
@@ -60,16 +58,14 @@ NODES: list[type[io.ComfyNode]] = [
     *pva_tune.NODES,
     *freecure_sample.NODES,
     *freecure_expression.NODES,
-    *compat_instantid.NODES,
-    *compat_arc2face.NODES,
-    *compat_arc2face_generate.NODES,
+    *COMPAT_NODES,
 ]
 
 
 class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
-        host.register_model_folders()
-        host.show_text(page.PATH, page.text)
+        host.files.register_model_folders()
+        host.pages.show_text(page.PATH, page.text)
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

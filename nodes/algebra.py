@@ -98,7 +98,7 @@ class CompareIdentities(io.ComfyNode):
     @classmethod
     def execute(cls, identity_a: Any, identity_b: Any) -> io.NodeOutput:
         similarity, pairs, report = compare_identities(identity_a, identity_b)
-        return io.NodeOutput(similarity, report, host.to_image(draw_pairs(pairs)))
+        return io.NodeOutput(similarity, report, host.running.to_image(draw_pairs(pairs)))
 
 
 class SampleIdentities(io.ComfyNode):

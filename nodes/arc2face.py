@@ -7,8 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.methods import arc2face, arc2face_files, reference
-from ..likeness.methods.adapter_use import Use
+from ..likeness.attention import Use
+from ..likeness.methods import arc2face
 from ..likeness.values import IDENTITY
 from .common import end_input, start_input, weight_input
 
@@ -30,12 +30,12 @@ class LoadArc2Face(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "unet_file",
-                    options=arc2face_files.unet_files(),
+                    options=arc2face.unet_files(),
                     tooltip="Arc2Face's U-Net in models/diffusion_models.",
                 ),
                 io.Combo.Input(
                     "encoder_file",
-                    options=arc2face_files.encoder_files(),
+                    options=arc2face.encoder_files(),
                     tooltip="Arc2Face's own text encoder in models/text_encoders. SD1.5's does not do.",
                 ),
             ],
@@ -52,11 +52,11 @@ class LoadArc2Face(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, unet_file: str | None, encoder_file: str | None) -> str:
-        return arc2face_files.fingerprint(unet_file, encoder_file)
+        return arc2face.fingerprint(unet_file, encoder_file)
 
     @classmethod
     def execute(cls, unet_file: str, encoder_file: str) -> io.NodeOutput:
-        return io.NodeOutput(*arc2face_files.load(unet_file, encoder_file))
+        return io.NodeOutput(*arc2face.load(unet_file, encoder_file))
 
 
 class EncodeArc2Face(io.ComfyNode):
@@ -122,7 +122,7 @@ class ApplyReference(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "lora",
-                    options=[NO_LORA, *host.list_models("loras")],
+                    options=[NO_LORA, *host.files.list_models("loras")],
                     default=NO_LORA,
                     optional=True,
                     tooltip="The reference adapter's LoRA in models/loras: pytorch_lora_weights.safetensors.",
@@ -149,7 +149,7 @@ class ApplyReference(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, lora: str | None = None, **inputs: Any) -> str:
-        return reference.fingerprint(lora)
+        return arc2face.reference.fingerprint(lora)
 
     @classmethod
     def execute(
@@ -166,7 +166,7 @@ class ApplyReference(io.ComfyNode):
     ) -> io.NodeOutput:
         file = None if lora == NO_LORA else lora
         use = Use(weight, start, end)
-        return io.NodeOutput(reference.apply(model, vae, image, positive, use, file, lora_strength))
+        return io.NodeOutput(arc2face.reference.apply(model, vae, image, positive, use, file, lora_strength))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadArc2Face, EncodeArc2Face, ApplyReference]

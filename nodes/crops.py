@@ -93,7 +93,7 @@ class CropFaces(io.ComfyNode):
         faces = apply_policy(faces, if_no_face, advice)
         crops, inside = crop_faces(faces, size, margin, align)
         masks = crop_masks(inside, margin, align)
-        return io.NodeOutput(host.to_image(crops.images), host.to_image(masks), crops, inside)
+        return io.NodeOutput(host.running.to_image(crops.images), host.running.to_image(masks), crops, inside)
 
 
 class PasteFaces(io.ComfyNode):
@@ -162,7 +162,9 @@ class PasteFaces(io.ComfyNode):
         colour_match: str = NONE,
         mask: Any = None,
     ) -> io.NodeOutput:
-        return io.NodeOutput(host.to_image(paste_faces(image, crops, crops_info, seam, colour_match, mask)))
+        return io.NodeOutput(
+            host.running.to_image(paste_faces(image, crops, crops_info, seam, colour_match, mask))
+        )
 
 
 NODES: list[type[io.ComfyNode]] = [CropFaces, PasteFaces]

@@ -6,10 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.methods import emojidiff_apply, emojidiff_files
-from ..likeness.methods.adapter_use import Use
-from ..likeness.methods.emojidiff import encode
-from ..likeness.methods.emojidiff_blend import blend
+from ..likeness.attention import Use
+from ..likeness.methods import emojidiff
 from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
 from .common import end_input, start_input, weight_input
 
@@ -32,7 +30,7 @@ class LoadEAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=emojidiff_files.list_files(),
+                    options=emojidiff.list_files(),
                     tooltip="A file of models/emojidiff or models/ipadapter.",
                 )
             ],
@@ -45,7 +43,7 @@ class LoadEAdapter(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> str:
-        return emojidiff_files.fingerprint(file)
+        return emojidiff.fingerprint(file)
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool:
@@ -54,7 +52,7 @@ class LoadEAdapter(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(emojidiff_files.load(file))
+        return io.NodeOutput(emojidiff.load(file))
 
 
 class EncodeExpression(io.ComfyNode):
@@ -102,7 +100,7 @@ class EncodeExpression(io.ComfyNode):
     def execute(
         cls, eadapter: Any, clip_vision: Any = None, template: Any = None, expression: Any = None
     ) -> io.NodeOutput:
-        return io.NodeOutput(encode(eadapter, clip_vision, template, expression))
+        return io.NodeOutput(emojidiff.encode(eadapter, clip_vision, template, expression))
 
 
 class BlendExpressions(io.ComfyNode):
@@ -149,7 +147,7 @@ class BlendExpressions(io.ComfyNode):
     def execute(
         cls, expression_a: Any, expression_b: Any, amount: float = 0.5, steps: int = 1
     ) -> io.NodeOutput:
-        return io.NodeOutput(blend(expression_a, expression_b, amount, steps))
+        return io.NodeOutput(emojidiff.blend(expression_a, expression_b, amount, steps))
 
 
 class ApplyEAdapter(io.ComfyNode):
@@ -181,8 +179,8 @@ class ApplyEAdapter(io.ComfyNode):
                 end_input("expression"),
                 io.Combo.Input(
                     "layers",
-                    options=list(emojidiff_apply.LAYERS),
-                    default=emojidiff_apply.ALL,
+                    options=list(emojidiff.LAYERS),
+                    default=emojidiff.ALL,
                     tooltip="Which cross-attention layers see the expression. Fewer take over less of the "
                     "template's style. custom: those of layer_list.",
                 ),
@@ -193,8 +191,8 @@ class ApplyEAdapter(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "negative",
-                    options=list(emojidiff_apply.NEGATIVES),
-                    default=emojidiff_apply.BLACK,
+                    options=list(emojidiff.NEGATIVES),
+                    default=emojidiff.BLACK,
                     tooltip="What negative prompts look at. no expression: an empty (black) template. "
                     "nothing: they stay as they are.",
                 ),
@@ -218,13 +216,13 @@ class ApplyEAdapter(io.ComfyNode):
         weight: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
-        layers: str = emojidiff_apply.ALL,
+        layers: str = emojidiff.ALL,
         layer_list: str = "",
-        negative: str = emojidiff_apply.BLACK,
+        negative: str = emojidiff.BLACK,
         mask: Any = None,
     ) -> io.NodeOutput:
         use = Use(weight, start, end, mask)
-        changed = emojidiff_apply.apply(model, eadapter, expression_tokens, use, layers, layer_list, negative)
+        changed = emojidiff.apply(model, eadapter, expression_tokens, use, layers, layer_list, negative)
         return io.NodeOutput(changed)
 
 

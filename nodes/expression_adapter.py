@@ -6,9 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.methods import expression
-from ..likeness.methods.adapter_use import Use
-from ..likeness.methods.expression import apply
+from ..likeness.attention import Use
+from ..likeness.methods.arc2face import expression as adapter
 from ..likeness.values import EXPRESSION, EXPRESSION_ADAPTER
 from .common import end_input, start_input, weight_input
 
@@ -27,7 +26,7 @@ class LoadExpressionAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=expression.list_files(),
+                    options=adapter.list_files(),
                     tooltip="A file of models/ipadapter: the published exp_adapter.bin.",
                 )
             ],
@@ -45,11 +44,11 @@ class LoadExpressionAdapter(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> str:
-        return expression.fingerprint(file)
+        return adapter.fingerprint(file)
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(expression.load(file))
+        return io.NodeOutput(adapter.load(file))
 
 
 class ApplyExpression(io.ComfyNode):
@@ -91,7 +90,7 @@ class ApplyExpression(io.ComfyNode):
         mask: Any = None,
     ) -> io.NodeOutput:
         use = Use(weight, start, end, mask)
-        return io.NodeOutput(apply(model, expression_adapter, expression, use))
+        return io.NodeOutput(adapter.apply(model, expression_adapter, expression, use))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadExpressionAdapter, ApplyExpression]

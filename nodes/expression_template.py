@@ -105,8 +105,10 @@ class ExpressionTemplate(io.ComfyNode):
     ) -> io.NodeOutput:
         how = How(size, align, mask_outside, (box_x, box_y, box_width, box_height), if_no_face)
         made = make_templates(image, faces, how)
-        template = host.to_image(made.images) if len(made.images) else host.blocked(_NONE_LEFT)
-        return io.NodeOutput(template, host.to_image(made.preview), made.ok)
+        template = (
+            host.running.to_image(made.images) if len(made.images) else host.running.blocked(_NONE_LEFT)
+        )
+        return io.NodeOutput(template, host.running.to_image(made.preview), made.ok)
 
 
 NODES: list[type[io.ComfyNode]] = [ExpressionTemplate]

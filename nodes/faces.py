@@ -147,7 +147,7 @@ class DrawFaces(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Any, faces: Any) -> io.NodeOutput:
-        return io.NodeOutput(host.to_image(draw_faces(image, faces)))
+        return io.NodeOutput(host.running.to_image(draw_faces(image, faces)))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadFaceModels, DetectFaces, DrawFaces]

@@ -7,8 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.methods.freecure_expression import expression_steps, repair_expression
-from ..likeness.methods.inversion import LARGEST_GAMMA, LEAST_GAMMA
+from ..likeness.methods.freecure import LARGEST_GAMMA, LEAST_GAMMA, expression_steps, repair_expression
 
 
 class FreeCureExpression(io.ComfyNode):
@@ -138,7 +137,7 @@ class FreeCureExpression(io.ComfyNode):
         refinements: int = 0,
         measure: bool = False,
     ) -> io.NodeOutput:
-        progress = host.StagedProgress(model, sum(expression_steps(model, sigmas, gamma, measure)))
+        progress = host.running.StagedProgress(model, sum(expression_steps(model, sigmas, gamma, measure)))
         made = repair_expression(
             model,
             latent,

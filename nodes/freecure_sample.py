@@ -10,8 +10,6 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
-from ..likeness.methods.freecure_sample import Attributes, Expression, Run, sample
-from ..likeness.methods.inversion import LARGEST_GAMMA, LEAST_GAMMA
 from .freecure import branch_inputs, repair_inputs
 
 ATTRIBUTES, WITH_EXPRESSION = "attributes", "attributes + expression"
@@ -92,8 +90,8 @@ class FreeCureSample(io.ComfyNode):
                 io.Float.Input(
                     "gamma",
                     default=0.5,
-                    min=LEAST_GAMMA,
-                    max=LARGEST_GAMMA,
+                    min=freecure.LEAST_GAMMA,
+                    max=freecure.LARGEST_GAMMA,
                     step=0.01,
                     tooltip="Expression repair: how far back to noise. More changes more.",
                 ),
@@ -170,19 +168,19 @@ class FreeCureSample(io.ComfyNode):
         wanted = wanted_classes(classes, words, word_matching, True) if mask is None else ()
         expression = None
         if repair == WITH_EXPRESSION:
-            expression = Expression(template, target, gamma, inversion_cfg)
-        result = sample(
+            expression = freecure.Expression(template, target, gamma, inversion_cfg)
+        result = freecure.sample(
             personalised,
             foundation,
             prompts,
             settings,
-            Run(noise, sampler, sigmas, latent_image, cfg),
-            Attributes(mask, vae, face_parser, wanted),
+            freecure.Run(noise, sampler, sigmas, latent_image, cfg),
+            freecure.Attributes(mask, vae, face_parser, wanted),
             expression,
             compare,
         )
-        plain = host.blocked(NOT_COMPARED) if result.personalised is None else result.personalised
-        mask = host.to_image(result.mask)
+        plain = host.running.blocked(NOT_COMPARED) if result.personalised is None else result.personalised
+        mask = host.running.to_image(result.mask)
         return io.NodeOutput(result.latent, plain, result.foundation, mask, result.report)
 
 

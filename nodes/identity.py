@@ -130,7 +130,9 @@ class LoadIdentity(io.ComfyNode):
             search_aliases=["load face", "load embedding", "import face", "face model", "face library"],
             inputs=[
                 io.Combo.Input(
-                    "file", options=host.list_models("identities"), tooltip="A file of models/identities."
+                    "file",
+                    options=host.files.list_models("identities"),
+                    tooltip="A file of models/identities.",
                 ),
                 io.String.Input(
                     "person",

@@ -6,9 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.methods.adapter_use import Use
-from ..likeness.methods.instantid_apply import Settings, apply
-from ..likeness.methods.instantid_files import fingerprint, list_files, load
+from ..likeness.attention import Use
+from ..likeness.methods import instantid as method
 from ..likeness.values import IDENTITY, INSTANTID
 from .common import end_input, seed_input, start_input, weight_input
 
@@ -28,7 +27,7 @@ class LoadInstantID(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=list_files(),
+                    options=method.list_files(),
                     tooltip="A file of models/instantid: the published ip-adapter.bin or a .safetensors.",
                 )
             ],
@@ -41,7 +40,7 @@ class LoadInstantID(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> str:
-        return fingerprint(file)
+        return method.fingerprint(file)
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool:
@@ -50,7 +49,7 @@ class LoadInstantID(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(load(file))
+        return io.NodeOutput(method.load(file))
 
 
 class ApplyInstantID(io.ComfyNode):
@@ -151,9 +150,9 @@ class ApplyInstantID(io.ComfyNode):
         empty_identity: bool = False,
     ) -> io.NodeOutput:
         use = Use(weight, start, end, mask)
-        settings = Settings(use, controlnet_strength, negative_noise, seed, empty_identity)
+        settings = method.Settings(use, controlnet_strength, negative_noise, seed, empty_identity)
         return io.NodeOutput(
-            *apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
+            *method.apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
         )
 
 

@@ -136,9 +136,11 @@ class ParseFaces(io.ComfyNode):
         feather: int = 0,
     ) -> io.NodeOutput:
         wanted = wanted_classes(classes, words, word_matching)
-        images, parsed = parse(face_parser.ready(), image, faces, host.progress)
+        images, parsed = parse(face_parser.ready(), image, faces, host.running.progress)
         mask = class_masks(parsed, wanted, grow, feather)
-        return io.NodeOutput(host.to_image(mask), host.to_image(draw_parsed(images, parsed, wanted)))
+        return io.NodeOutput(
+            host.running.to_image(mask), host.running.to_image(draw_parsed(images, parsed, wanted))
+        )
 
 
 NODES: list[type[io.ComfyNode]] = [LoadFaceParser, ParseFaces]

@@ -7,9 +7,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.methods import pva_apply, pva_faces, pva_files, pva_prompt
-from ..likeness.methods.adapter_use import Use
-from ..likeness.methods.pva import PLACEHOLDER, identity_tokens
+from ..likeness.attention import Use
+from ..likeness.methods import pva as method
+from ..likeness.methods.pva import PLACEHOLDER
 from ..likeness.values import IDENTITY, PVA, PVA_TOKENS
 from .common import end_input, start_input
 
@@ -32,12 +32,12 @@ class LoadPVA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=pva_files.list_files(),
+                    options=method.list_files(),
                     tooltip="A base file in models/pva: the official FPIP.bin, or a .safetensors of it.",
                 ),
                 io.Combo.Input(
                     "person_file",
-                    options=[NOBODY, *pva_files.list_persons()],
+                    options=[NOBODY, *method.list_persons()],
                     default=NOBODY,
                     optional=True,
                     tooltip="A layer tuned on one person, over the base file it was tuned from.",
@@ -48,7 +48,7 @@ class LoadPVA(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None, person_file: str | None = NOBODY) -> str:
-        return pva_files.fingerprint(file, None if person_file == NOBODY else person_file)
+        return method.fingerprint(file, None if person_file == NOBODY else person_file)
 
     @classmethod
     def validate_inputs(cls, file: str | None, person_file: str | None = NOBODY) -> bool:
@@ -57,7 +57,7 @@ class LoadPVA(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str, person_file: str = NOBODY) -> io.NodeOutput:
-        return io.NodeOutput(pva_files.load(file, None if person_file == NOBODY else person_file))
+        return io.NodeOutput(method.load(file, None if person_file == NOBODY else person_file))
 
 
 class EncodePVA(io.ComfyNode):
@@ -106,10 +106,10 @@ class EncodePVA(io.ComfyNode):
     @classmethod
     def execute(cls, pva: Any, identity: Any = None, images: Any = None, align: bool = True) -> io.NodeOutput:
         if identity is None:
-            identity = pva_faces.identify(partial(pva_files.encode_faces, pva), images, align)
+            identity = method.identify(partial(method.encode_faces, pva), images, align)
         elif images is not None and len(images):
             raise ValueError("identity and images are both connected: connect one of them.")
-        return io.NodeOutput(identity_tokens(pva, identity), identity)
+        return io.NodeOutput(method.identity_tokens(pva, identity), identity)
 
 
 class PVAPrompt(io.ComfyNode):
@@ -143,7 +143,7 @@ class PVAPrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip: Any, pva: Any, text: str) -> io.NodeOutput:
-        return io.NodeOutput(pva_prompt.encode(clip, pva, text))
+        return io.NodeOutput(method.encode_prompt(clip, pva, text))
 
 
 class ApplyPVA(io.ComfyNode):
@@ -175,7 +175,7 @@ class ApplyPVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "apply_to",
-                    options=list(pva_apply.APPLY_TO),
+                    options=list(method.APPLY_TO),
                     default="positive",
                     tooltip="Which prompts look at the person. positive: for filling in. both: for changing "
                     "the person by the prompt, with cfg about 15.",
@@ -198,7 +198,7 @@ class ApplyPVA(io.ComfyNode):
         end: float = 1.0,
     ) -> io.NodeOutput:
         use = Use(strength, start, end)
-        return io.NodeOutput(pva_apply.apply(model, pva, pva_tokens, use, apply_to))
+        return io.NodeOutput(method.apply(model, pva, pva_tokens, use, apply_to))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadPVA, EncodePVA, PVAPrompt, ApplyPVA]

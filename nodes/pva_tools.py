@@ -1,4 +1,4 @@
-"""PVA: the holes it fills, and saving its files."""
+"""PVA: the holes it fills, and saving its method."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness import host
-from ..likeness.methods import pva_files, pva_mask
+from ..likeness.faces import holes
+from ..likeness.methods import pva as method
 from ..likeness.values import FACES, PVA
 from .common import seed_input
 
@@ -28,8 +29,8 @@ class PVAMask(io.ComfyNode):
                 io.Image.Input("image", tooltip="The picture to fill, at the size it will be drawn."),
                 io.Combo.Input(
                     "region",
-                    options=list(pva_mask.REGIONS),
-                    default=pva_mask.WHOLE_FACE,
+                    options=list(holes.REGIONS),
+                    default=holes.WHOLE_FACE,
                     tooltip="Boxes around parts of the face as PVA was trained with, brush strokes at "
                     "random, or only the mask that is connected.",
                 ),
@@ -72,15 +73,15 @@ class PVAMask(io.ComfyNode):
     def execute(
         cls,
         image: Any,
-        region: str = pva_mask.WHOLE_FACE,
+        region: str = holes.WHOLE_FACE,
         official_box_quirk: bool = False,
         seed: int = 0,
         feather: int = 16,
         faces: Any = None,
         mask: Any = None,
     ) -> io.NodeOutput:
-        hole = pva_mask.holes(image, region, official_box_quirk, seed, faces, mask)
-        return io.NodeOutput(host.to_image(hole), host.to_image(pva_mask.blend(hole, feather)))
+        hole = holes.holes(image, region, official_box_quirk, seed, faces, mask)
+        return io.NodeOutput(host.running.to_image(hole), host.running.to_image(holes.blend(hole, feather)))
 
 
 class SavePVA(io.ComfyNode):
@@ -101,14 +102,14 @@ class SavePVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "content",
-                    options=list(pva_files.CONTENTS),
-                    default=pva_files.EVERYTHING,
+                    options=list(method.CONTENTS),
+                    default=method.EVERYTHING,
                     tooltip="everything: a whole file, with the person's layer in it if there is one. "
                     "person: that layer alone, for person_file of Load PVA.",
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=list(pva_files.PRECISIONS),
+                    options=list(method.PRECISIONS),
                     default="as it is",
                     tooltip="float16 halves a file of float32.",
                 ),
@@ -122,10 +123,10 @@ class SavePVA(io.ComfyNode):
         cls,
         pva: Any,
         filename_prefix: str = "pva",
-        content: str = pva_files.EVERYTHING,
+        content: str = method.EVERYTHING,
         precision: str = "as it is",
     ) -> io.NodeOutput:
-        path = pva_files.save(pva, filename_prefix, content, precision)
+        path = method.save(pva, filename_prefix, content, precision)
         return io.NodeOutput(ui=ui.PreviewText(f"Saved {path}"))
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.methods import pva_files, pva_tune
-from ..likeness.methods.loss_curve import draw_curve
+from ..likeness.methods import pva as method
 from ..likeness.values import PVA, PVA_TOKENS
 from .common import seed_input
 
@@ -45,8 +44,8 @@ class TunePVA(io.ComfyNode):
                 io.Int.Input("steps", default=40, min=1, max=1000, tooltip="40 is the published method."),
                 io.Combo.Input(
                     "tensors",
-                    options=list(pva_tune.SETS),
-                    default=pva_tune.CROSS_ALL,
+                    options=list(method.SETS),
+                    default=method.CROSS_ALL,
                     tooltip="cross_all: all of cross-attention, as the authors' results; 177 MB in float16. "
                     "visual_only: what PVA added; 76 MB.",
                 ),
@@ -81,8 +80,8 @@ class TunePVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=list(pva_tune.PRECISIONS),
-                    default=pva_tune.AUTO,
+                    options=list(method.COMPUTE_PRECISIONS),
+                    default=method.AUTO,
                     advanced=True,
                     tooltip="What the network computes in; what learns is float32 always. auto: bfloat16 "
                     "where the graphics card has it.",
@@ -131,29 +130,29 @@ class TunePVA(io.ComfyNode):
         images: Any = None,
         align: bool = True,
         steps: int = 40,
-        tensors: str = pva_tune.CROSS_ALL,
+        tensors: str = method.CROSS_ALL,
         seed: int = 0,
         learning_rate: float = 2e-5,
         word_learning_rate: float = 1e-3,
         timesteps: int = 2,
-        precision: str = pva_tune.AUTO,
+        precision: str = method.AUTO,
         save_memory: bool = True,
         save_as: str = "",
     ) -> io.NodeOutput:
         if save_as.strip():
-            pva_files.check_name(save_as)  # before the steps, not after them
-        plan = pva_tune.Plan(
+            method.check_name(save_as)  # before the steps, not after them
+        plan = method.Plan(
             steps, timesteps, tensors, learning_rate, word_learning_rate, seed, precision, save_memory
         )
-        progress = host.PictureProgress(steps)
+        progress = host.running.PictureProgress(steps)
 
         def report(losses: Sequence[float]) -> None:
-            progress.step(draw_curve(losses, steps)[0])
+            progress.step(method.draw_curve(losses, steps)[0])
 
-        tuned = pva_tune.tune(model, clip, vae, pva, images, align, plan, report)
+        tuned = method.tune(model, clip, vae, pva, images, align, plan, report)
         if save_as.strip():
-            pva_files.save(tuned.pva, save_as, pva_files.PERSON, "float16")
-        curve = host.to_image(draw_curve(tuned.losses, steps))
+            method.save(tuned.pva, save_as, method.PERSON, "float16")
+        curve = host.running.to_image(method.draw_curve(tuned.losses, steps))
         return io.NodeOutput(tuned.model, tuned.pva, tuned.tokens, curve)
 
 

@@ -70,7 +70,7 @@ class FaceKeypoints(io.ComfyNode):
     def execute(
         cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
     ) -> io.NodeOutput:
-        return io.NodeOutput(host.to_image(keypoint_images(faces, width, height, fit, points)))
+        return io.NodeOutput(host.running.to_image(keypoint_images(faces, width, height, fit, points)))
 
 
 class FaceMask(io.ComfyNode):
@@ -105,7 +105,7 @@ class FaceMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, faces: Any, region: str = "box", grow: int = 0, feather: int = 0) -> io.NodeOutput:
-        return io.NodeOutput(host.to_image(face_masks(faces, region, grow, feather)))
+        return io.NodeOutput(host.running.to_image(face_masks(faces, region, grow, feather)))
 
 
 NODES: list[type[io.ComfyNode]] = [FaceKeypoints, FaceMask]

@@ -108,9 +108,9 @@ class ScoreFaces(io.ComfyNode):
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
         scores = score_faces(face_models, image, identity, reference, recogniser, keep, face, if_no_face)
-        best = host.to_image(image[list(scores.kept)])
+        best = host.running.to_image(image[list(scores.kept)])
         indices = ",".join(str(place) for place in scores.kept)
-        sheet = host.to_image(draw_sheet(scores))
+        sheet = host.running.to_image(draw_sheet(scores))
         table = write_table(scores)
         return io.NodeOutput(scores.similarity, table, best, sheet, indices, scores.found.count > 0)
 

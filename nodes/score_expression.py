@@ -140,7 +140,7 @@ class ScoreExpression(io.ComfyNode):
         )
         table = write_table(scores, judged.judge.says if judged else "")
         indices = ",".join(str(place) for place in scores.kept)
-        best = host.to_image(image[list(scores.kept)])
+        best = host.running.to_image(image[list(scores.kept)])
         found = scores.best is not None
         return io.NodeOutput(scores.distance, scores.similarity, table, best, indices, found)
 

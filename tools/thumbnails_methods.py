@@ -9,8 +9,8 @@ from likeness.faces.detect import detect
 from likeness.faces.draw import draw_faces
 from likeness.faces.embed import identify
 from likeness.faces.ffhq import align_ffhq
+from likeness.faces.holes import holes
 from likeness.faces.models import FaceModels
-from likeness.methods.pva_mask import holes
 
 from .thumbnail_card import DIM, Card, around_face, ball, cells, mesh_picture
 

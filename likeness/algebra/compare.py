@@ -11,7 +11,7 @@ from ..values import Identity, recogniser_text
 from .people import of_one_recogniser
 
 #: Recogniser -> cosines at which two pictures show the same person, and different people. Measured on the
-#: photos of our tests (tests/library/test_faces_embed.py); nothing is claimed of other recognisers.
+#: photos of our tests (tests/library/faces/test_embed.py); nothing is claimed of other recognisers.
 BARS: dict[str, tuple[float, float]] = {"sface": (0.6, 0.4)}
 _LARGEST_TABLE = 400
 

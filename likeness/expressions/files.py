@@ -20,7 +20,7 @@ def list_files() -> list[str]:
 
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the node again."""
-    return host.fingerprint(FOLDER, file)
+    return host.files.fingerprint(FOLDER, file)
 
 
 def load(file: str) -> ExpressionEncoder:

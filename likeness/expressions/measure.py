@@ -21,7 +21,7 @@ from .distance import BLENDSHAPES, RATIOS, blendshape_distance, ratio_distance, 
 #: What the landmarker sees of a face: an upright square, half a face wider at each side.
 _CROP, _MARGIN, _SURE = 512, 0.5, 0.5
 #: Distances of one photo changed (mirrored, turned, small, dark), and of a smile from a closed mouth;
-#: measured on the photos of our tests (tests/library/test_expression_distance.py).
+#: measured on the photos of our tests (tests/library/expressions/test_expression_distance.py).
 RATIO_BARS = (0.05, 0.11)
 
 

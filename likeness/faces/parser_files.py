@@ -36,7 +36,7 @@ class FaceParser:
 
         Pictures come from the CPU, and classes go there.
         """
-        network, device = host.run_network(self.patcher, _WORKING_MEMORY)
+        network, device = host.loading.run_network(self.patcher, _WORKING_MEMORY)
         return lambda pictures: label(network, pictures.to(device)).cpu()
 
     def __repr__(self) -> str:
@@ -49,7 +49,7 @@ def list_files() -> list[str]:
 
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the node again."""
-    return host.fingerprint(FOLDER, file)
+    return host.files.fingerprint(FOLDER, file)
 
 
 def load(file: str) -> FaceParser:
@@ -62,4 +62,4 @@ def open_parser(path: Path) -> FaceParser:
     """The parser in a file, read anew. Raises ValueError."""
     content: Mapping[str, Any]
     content, _ = read_weights(str(path))
-    return FaceParser(host.managed_network(build_network(content, path.name)), path.name)
+    return FaceParser(host.loading.managed_network(build_network(content, path.name)), path.name)

@@ -1,129 +1,19 @@
-"""The host: the only rooms of the library that import ComfyUI."""
+"""The host: the only rooms of the library that import ComfyUI. Used by room, such as `host.files`.
 
-from .attention import base_attention, logits_dtype, narrow_attention, with_key_bias
-from .files import (
-    MODEL_FOLDERS,
-    find_model,
-    fingerprint,
-    identities_directory,
-    input_directory,
-    list_models,
-    load_tensors,
-    model_folders,
-    models_directory,
-    next_number,
-    output_directory,
-    register_model_folders,
-)
-from .flux import is_flux, joint_attention, rotate
-from .loading import (
-    add_lora,
-    diffusers_names,
-    load_diffusion_model,
-    load_text_encoder,
-    load_vae,
-    managed_network,
-    plain_network,
-    run_network,
-    set_weights,
-)
-from .pages import show_text
-from .prompts import has_node, on_prompt
-from .running import PictureProgress, StagedProgress, blocked, progress, to_image
-from .sampling import (
-    KSAMPLER,
-    LATENT_SHAPE_FACTS,
-    BrownianTreeNoiseSampler,
-    CFGGuider,
-    ControlBase,
-    branch_options,
-    calc_cond_batch,
-    decode,
-    default_noise_sampler,
-    latent_encoder,
-    latent_samples,
-    noise_between,
-    noise_level,
-    prepare_mask,
-    process_conds,
-    run_guider,
-    run_sampler,
-    sample,
-    sampler_object,
-    sampling_function,
-)
-from .training import (
-    NoisePredictor,
-    check_loader,
-    learning,
-    save_memory,
-    trainable_clip,
-    trainable_model,
-    training_dtype,
-)
+A room is imported when it is first asked for: so whatever calls no host can be imported without one.
+"""
 
-__all__ = [
-    "KSAMPLER",
-    "LATENT_SHAPE_FACTS",
-    "MODEL_FOLDERS",
-    "BrownianTreeNoiseSampler",
-    "CFGGuider",
-    "ControlBase",
-    "NoisePredictor",
-    "PictureProgress",
-    "StagedProgress",
-    "add_lora",
-    "base_attention",
-    "blocked",
-    "branch_options",
-    "calc_cond_batch",
-    "check_loader",
-    "decode",
-    "default_noise_sampler",
-    "diffusers_names",
-    "find_model",
-    "fingerprint",
-    "has_node",
-    "identities_directory",
-    "input_directory",
-    "is_flux",
-    "joint_attention",
-    "latent_encoder",
-    "latent_samples",
-    "learning",
-    "list_models",
-    "load_diffusion_model",
-    "load_tensors",
-    "load_text_encoder",
-    "load_vae",
-    "logits_dtype",
-    "managed_network",
-    "model_folders",
-    "models_directory",
-    "narrow_attention",
-    "next_number",
-    "noise_between",
-    "noise_level",
-    "on_prompt",
-    "output_directory",
-    "plain_network",
-    "prepare_mask",
-    "process_conds",
-    "progress",
-    "register_model_folders",
-    "rotate",
-    "run_guider",
-    "run_network",
-    "run_sampler",
-    "sample",
-    "sampler_object",
-    "sampling_function",
-    "save_memory",
-    "set_weights",
-    "show_text",
-    "to_image",
-    "trainable_clip",
-    "trainable_model",
-    "training_dtype",
-    "with_key_bias",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import attention, files, flux, loading, pages, prompts, running, sampling, training
+else:
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f".{name}", __name__)
+
+
+__all__ = ["attention", "files", "flux", "loading", "pages", "prompts", "running", "sampling", "training"]

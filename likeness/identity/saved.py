@@ -22,7 +22,7 @@ def save_numbered(
     """
     from .. import host
 
-    path = numbered(host.identities_directory(), filename_prefix, "identity")
+    path = numbered(host.files.identities_directory(), filename_prefix, "identity")
     save_people(people, path, pictures)
     return path
 
@@ -34,11 +34,11 @@ def load_named(name: str, person: str = "", recogniser: str = ANY) -> tuple[Iden
     """
     from .. import host
 
-    path = host.find_model("identities", name) if name else None
+    path = host.files.find_model("identities", name) if name else None
     if path is None:
         raise FileNotFoundError(
-            f"There is no identity file {name!r} in {'; '.join(host.model_folders('identities'))}. Make one "
-            "with Save Identity, or choose another and refresh the list with R."
+            f"There is no identity file {name!r} in {'; '.join(host.files.model_folders('identities'))}. "
+            "Make one with Save Identity, or choose another and refresh the list with R."
         )
     people, pictures = load_people(path)
     place = choose_person(people, person, recogniser, Path(path).name)
@@ -49,4 +49,4 @@ def fingerprint(name: str | None) -> str:
     """Changes when the file does, so that the host reads it again."""
     from .. import host
 
-    return host.fingerprint("identities", name)
+    return host.files.fingerprint("identities", name)

@@ -15,19 +15,19 @@ def list_files(folder: str, key: str) -> list[str]:
     So a node can always be queued, and a run explains what is missing.
     """
     published = catalogue()[key]
-    return host.list_models(folder) or [
+    return host.files.list_models(folder) or [
         "/".join(part for part in (published.subpath, published.name) if part)
     ]
 
 
 def find_chosen(folder: str, file: str, key: str) -> str:
     """Full path of the chosen file. Raises MissingModel, which tells where to get the published one."""
-    path = host.find_model(folder, file)
+    path = host.files.find_model(folder, file)
     if path is not None:
         return path
     published = catalogue()[key]
-    explained = explain_missing(published, [Path(folder) for folder in host.model_folders(folder)])
+    explained = explain_missing(published, [Path(folder) for folder in host.files.model_folders(folder)])
     if Path(file).name == published.name:
         raise MissingModel(explained)
-    there = ", ".join(host.list_models(folder)) or "none"
+    there = ", ".join(host.files.list_models(folder)) or "none"
     raise MissingModel(f"{file} is not in models/{folder} (there: {there}). The published file: {explained}")

@@ -42,7 +42,7 @@ def search_places(file: ModelFile, folders: Sequence[str | Path] | None = None) 
     if folders is None:
         from .. import host
 
-        folders = host.model_folders(file.folder)
+        folders = host.files.model_folders(file.folder)
     places: list[Path] = []
     for folder in folders:
         places += _inside(Path(folder), file.subpath)

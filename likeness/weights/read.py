@@ -42,7 +42,7 @@ def read_weights(path: str) -> tuple[Mapping[str, Any], dict[str, str]]:
     name, size = os.path.basename(path), os.path.getsize(path)
     try:
         check_container(path)
-        content, metadata = host.load_tensors(path)
+        content, metadata = host.files.load_tensors(path)
         if isinstance(content, Mapping):
             check_tensors(content)
     except pickle.UnpicklingError as error:

@@ -22,7 +22,7 @@ def numbered(directory: str, filename_prefix: str, what: str) -> Path:
         raise ValueError(f"filename_prefix is empty: give the {what} a name, such as anna or family/anna.")
     if Path(filename_prefix).is_absolute() or ".." in parts or ":" in filename_prefix:
         raise ValueError(f"filename_prefix {filename_prefix!r} leads out of {directory}.")
-    folder, name, number = host.next_number(directory, filename_prefix)
+    folder, name, number = host.files.next_number(directory, filename_prefix)
     return Path(folder) / f"{name}_{number:05}_.safetensors"
 
 

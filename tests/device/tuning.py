@@ -26,7 +26,7 @@ class Tuning:
         self._host = host
         names = ("tune", "material", "student", "apply")
         self._tune, self._material, self._student, self._apply = (
-            host.module(f"likeness.methods.pva_{name}") for name in names
+            host.module(f"likeness.methods.pva.{name}") for name in names
         )
         with torch.inference_mode():
             load = host.nodes.CheckpointLoaderSimple().load_checkpoint
@@ -38,7 +38,7 @@ class Tuning:
         plan = self._tune.Plan(steps=1, timesteps=1, precision="float32")
         sites = self._apply.match(self._model, self._pva)
         wide: set[str] = set()
-        with self._host.module("likeness.host").learning():
+        with self._host.module("likeness.host.training").learning():
             student = self._student.Student(self._model, self._clip, self._pva, sites, True, plan.dtype)
             if watched:
                 with NoFloat64(student.model.model.diffusion_model) as watch:

@@ -167,7 +167,7 @@ def _instantid_content() -> Mapping[str, Any]:
 
 
 def _instantid(content: Mapping[str, Any]) -> object:
-    from likeness.methods.instantid import identity_tokens, parse
+    from likeness.methods.instantid.adapter import identity_tokens, parse
     from likeness.values import Identity
 
     adapter = parse(content, {}, NAME)
@@ -181,7 +181,7 @@ def _expression_content() -> Mapping[str, Any]:
 
 
 def _expression(content: Mapping[str, Any]) -> object:
-    from likeness.methods.expression import expression_tokens, parse
+    from likeness.methods.arc2face.expression import expression_tokens, parse
     from likeness.values import Expression
 
     return expression_tokens(parse(content, NAME), Expression(torch.zeros(1, 55)))
@@ -194,7 +194,7 @@ def _emojidiff_content() -> Mapping[str, Any]:
 
 
 def _emojidiff(content: Mapping[str, Any]) -> object:
-    from likeness.methods.emojidiff import parse
+    from likeness.methods.emojidiff.adapter import parse
 
     return parse(content, {}, NAME)
 
@@ -208,7 +208,7 @@ def _pva_content() -> Mapping[str, Any]:
 
 
 def _pva(content: Mapping[str, Any]) -> object:
-    from likeness.methods.pva import PVA, identity_tokens, parse_base
+    from likeness.methods.pva.content import PVA, identity_tokens, parse_base
     from likeness.values import Identity
 
     pva = PVA(parse_base(content, NAME))
@@ -217,7 +217,7 @@ def _pva(content: Mapping[str, Any]) -> object:
 
 
 def _person(content: Mapping[str, Any]) -> object:
-    from likeness.methods.pva import PVA, parse_base, parse_person
+    from likeness.methods.pva.content import PVA, parse_base, parse_person
 
     base = parse_base(_pva_content(), "base")
     pva = PVA(base, parse_person(content, NAME, base))
@@ -260,7 +260,7 @@ def _encoder_content() -> Mapping[str, Any]:
 
 
 def _encoder(content: Mapping[str, Any]) -> object:
-    from likeness.methods.arc2face_files import check_encoder
+    from likeness.methods.arc2face.files import check_encoder
 
     return check_encoder(content, NAME)
 
@@ -270,7 +270,7 @@ def _unet_content() -> Mapping[str, Any]:
 
 
 def _unet(content: Mapping[str, Any]) -> object:
-    from likeness.methods.arc2face_files import check_unet
+    from likeness.methods.arc2face.files import check_unet
 
     return check_unet(content, NAME)
 
@@ -299,13 +299,13 @@ def _indices(text: str) -> object:
 
 
 def _layers(text: str) -> object:
-    from likeness.methods.freecure_layers import layer_numbers
+    from likeness.methods.freecure.layers import layer_numbers
 
     return layer_numbers(text, 16, "default, all_up")
 
 
 def _layer_list(text: str) -> object:
-    from likeness.methods.emojidiff_apply import chosen_layers
+    from likeness.methods.emojidiff.apply import chosen_layers
 
     return chosen_layers("custom", text)
 

@@ -53,7 +53,7 @@ def expression(pack: Any, dtype: torch.dtype) -> Method:
     golden = Golden("arc2face")
     model, width = golden.model("SD15", dtype), golden.meta["unet_config"]["context_dim"]
     content = {"image_proj": emojidiff.flame(width), "ip_adapter": _layers(pack, model, width)}
-    given = {"expression_adapter": pack.module("likeness.methods.expression").parse(content, "tiny")}
+    given = {"expression_adapter": pack.module("likeness.methods.arc2face.expression").parse(content, "tiny")}
     given["expression"] = pack.module("likeness.values").Expression(golden["in.expression"])
     return _on_sd15(pack, golden, model, "LikenessApplyExpression", given)
 
@@ -69,7 +69,7 @@ def e_adapter(pack: Any, dtype: torch.dtype) -> Method:
     """EmojiDiff."""
     golden = Golden("arc2face")
     model, width = golden.model("SD15", dtype), golden.meta["unet_config"]["context_dim"]
-    module = pack.module("likeness.methods.emojidiff")
+    module = pack.module("likeness.methods.emojidiff.adapter")
     content = emojidiff.flat(emojidiff.resampler(width), _layers(pack, model, width))
     adapter = module.parse(content, {}, "tiny")
     tokens = adapter.projector(fill("features", (2, 17, emojidiff.VISION)) * 4)
@@ -84,7 +84,7 @@ def pva(pack: Any, dtype: torch.dtype) -> Method:
     golden = Golden("pva")
     model = golden.model("SD20", dtype, attn_precision=torch.float32)  # as the host makes a real SD2
     hidden = [site.hidden for site in _sites(pack, model)]
-    module = pack.module("likeness.methods.pva")
+    module = pack.module("likeness.methods.pva.content")
     base = module.parse_base(pva_files.base(hidden, golden.meta["unet_config"]["context_dim"]), "tiny")
     whole = module.PVA(base)
     vectors = pack.module("likeness.values").Identity(golden["in.reference_embeddings"][0][:2], "ms1mv3_r50")
@@ -202,7 +202,7 @@ def _instantid_adapter(pack: Any, golden: Golden, model: Any) -> tuple[Any, Any]
     width = golden.meta["unet_config"]["context_dim"]
     hidden = (site.hidden for site in _sites(pack, model))
     content = instantid_files.adapter(hidden, width, golden.meta["resampler"])
-    adapter = pack.module("likeness.methods.instantid").parse(content, {}, "tiny")
+    adapter = pack.module("likeness.methods.instantid.adapter").parse(content, {}, "tiny")
     return adapter, pack.module("likeness.values").Identity(golden["in.face_embedding"], "glintr100")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from likeness.adapters.projectors import IdentityTransformer
 from likeness.faces.iresnet import IResNet
-from likeness.projectors import IdentityTransformer
 
 from .fill import fill, fill_state
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from likeness.methods.pva_mask import BOXES
+from likeness.faces.holes import BOXES
 
 from . import pva_files
 from .fill import fill_state

@@ -9,8 +9,8 @@ import pytest
 import torch
 from support import pva_training as tiny
 
-from training.pva import main
-from training.pva_lesson import PVALesson
+from training.pva.lesson import PVALesson
+from training.pva.trainer import main
 
 
 @pytest.fixture(scope="session")

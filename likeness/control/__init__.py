@@ -1,0 +1,1 @@
+"""ControlNets that see a face."""

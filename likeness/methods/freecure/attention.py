@@ -1,0 +1,218 @@
+"""Foundation-aware self-attention: the personalised picture looks at the foundation's tokens.
+
+Both branches go through the same layer at the same step. The foundation's layer notes its keys and
+values; the personalised one attends to its own and, where the attribute mask says so, to those.
+Spec: pva_freecure_emojidiff.md B.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ...attention.calls import Role
+from ...attention.lengthens import part_of
+from ...attention.sources import Attention, Place, Window
+from .mask import AttributeMask, Chosen
+
+Mode = Literal["code", "paper", "paper_masked"]
+MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
+
+#: (host options, bias [1 or rows, 1, 1, keys]) -> options that make the base attention add the bias.
+WithBias = Callable[[Mapping[str, Any], Tensor], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Looking:
+    """What is looked at, how and when.
+
+    mode code: the masked tokens with `strength` added to their logits; paper_masked: the masked
+    tokens with their logits times `strength`; paper: all tokens, logits times strength times mask.
+    Positive rows look in full, negative rows to 1 - style_fidelity. layers: how many of them look.
+    """
+
+    mask: AttributeMask
+    mode: Mode
+    strength: float
+    style_fidelity: float
+    window: Window
+    layers: int = 1
+
+    def share(self, role: Role) -> float:
+        return 1.0 if role == "positive" else 1.0 - self.style_fidelity
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """The foundation's part in one layer, for one role: K and V, and bias or None.
+
+    K and V are [rows, m, hidden] in a U-Net and [rows, heads, m, size], rotated, in Flux.
+    """
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor | None
+
+    @property
+    def bytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in (self.keys, self.values))
+
+
+class Enough(Exception):
+    """Raised inside a network whose further layers nobody needs: every token that was asked for is kept."""
+
+
+class FoundationTokens:
+    """Keys and values of one step. Emptied when the step is over, however it ends.
+
+    stop_at: (layer number, role) of what is asked for last; a Recorder that has it raises Enough.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, Role], Tokens] = {}
+        self.stop_at: frozenset[tuple[int, Role]] = frozenset()
+        self.most_bytes = 0
+
+    @property
+    def enough(self) -> bool:
+        return bool(self.stop_at) and self.stop_at <= self._kept.keys()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def bytes(self) -> int:
+        return sum(tokens.bytes for tokens in self._kept.values())
+
+    def has(self, index: int, role: Role) -> bool:
+        """Whether this step's tokens are there. Those of its first pass count: nodes such as PAG and SAG
+        send other ones through the network afterwards."""
+        return (index, role) in self._kept
+
+    def keep(self, index: int, role: Role, tokens: Tokens) -> None:
+        self._kept[index, role] = tokens
+
+    def of(self, index: int, role: Role) -> Tokens:
+        """Raises RuntimeError when the foundation has not been through this layer in this step."""
+        if (index, role) not in self._kept:
+            raise RuntimeError(
+                f"FreeCure: the foundation's {role} prompt has not been through layer {index} at this step: "
+                "another node replaces the sampling code or leaves out layers that it finds unchanged. Take "
+                "that node out."
+            )
+        return self._kept[index, role]
+
+    def clear(self) -> None:
+        self.most_bytes = max(self.most_bytes, self.bytes)
+        self.stop_at = frozenset()
+        self._kept.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class Recorder:
+    """In the foundation's layers: changes nothing, notes what the personalised branch may look at."""
+
+    tokens: FoundationTokens
+    looking: Looking
+
+    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
+        looking, call = self.looking, place.call
+        if looking.window.holds(call):
+            rows = len(k) // len(call.roles)
+            for chunk, role in enumerate(call.roles):
+                if looking.share(role) > 0 and not self.tokens.has(place.index, role):
+                    part = slice(chunk * rows, (chunk + 1) * rows)
+                    self.tokens.keep(place.index, role, _tokens(looking, k[part], v[part], place))
+            if self.tokens.enough:
+                raise Enough
+        return inner(q, k, v, place.options)
+
+    def cleanup(self) -> None:
+        self.tokens.clear()
+        self.looking.mask.cleanup()
+
+
+def _tokens(looking: Looking, k: Tensor, v: Tensor, place: Place) -> Tokens:
+    chosen = _chosen(looking.mask, k, place)
+    if looking.mode == "paper":
+        # A logit is linear in its key, so scaling keys is scaling logits; masked-out ones become 0.
+        scale = chosen.mask.to(k.dtype).unsqueeze(-1) * looking.strength
+        return Tokens(k * scale, v.clone(), None)
+    keys, values = chosen.gather(k), chosen.gather(v)
+    if looking.mode == "paper_masked":
+        keys = keys * looking.strength
+    return Tokens(keys, values, bias_of(looking, chosen, keys))
+
+
+def bias_of(looking: Looking, chosen: Chosen, like: Tensor) -> Tensor | None:
+    """What is added to the logits of the gathered tokens: [1 or rows, 1, 1, m]."""
+    added = looking.strength if looking.mode == "code" else 0.0
+    if added == 0 and chosen.there is None:
+        return None
+    rows, most = chosen.numbers.shape
+    bias = like.new_full((rows, 1, 1, most), added)
+    if chosen.there is not None:
+        bias.masked_fill_(~chosen.there[:, None, None], -torch.inf)
+    return bias
+
+
+def _chosen(mask: AttributeMask, k: Tensor, place: Place) -> Chosen:
+    options, call = place.options, place.call
+    grid = (int(options["activations_shape"][-2]), int(options["activations_shape"][-1]))
+    if grid[0] * grid[1] != k.shape[1]:
+        raise ValueError(
+            f"FreeCure: a layer works on {k.shape[1]} tokens of a {grid[1]}x{grid[0]} grid, because another "
+            "node merges or tiles tokens. Take that node out of both models."
+        )
+    height, width = (int(side) for side in options["original_shape"][-2:])
+    return mask.choose(call.latent or (height, width), grid, len(k), k)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundationAware:
+    """In the personalised branch's layers: own tokens and the foundation's, in one softmax."""
+
+    tokens: FoundationTokens
+    looking: Looking
+    with_bias: WithBias
+
+    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
+        roles = place.call.roles
+        shares = [self.looking.share(role) for role in roles]
+        if not any(shares) or not self.looking.window.holds(place.call):
+            return inner(q, k, v, place.options)
+        if len(roles) == 1:
+            return self._extended([q, k, v], inner, place, roles[0])
+        out = torch.empty_like(q).unflatten(0, (len(roles), -1))
+        chunked = [x.unflatten(0, (len(roles), -1)) for x in (q, k, v)]
+        for chunk, (role, share) in enumerate(zip(roles, shares, strict=True)):
+            part = part_of(place, place.call, [chunk])
+            own = [x[chunk] for x in chunked]
+            out[chunk] = (
+                self._extended(own, inner, part, role)
+                if share
+                else inner(own[0], own[1], own[2], part.options)
+            )
+        return out.flatten(0, 1)
+
+    def _extended(self, own: Sequence[Tensor], inner: Attention, place: Place, role: Role) -> Tensor:
+        q, k, v = own
+        tokens = self.tokens.of(place.index, role)
+        if tokens.keys.shape[1] == 0:
+            return inner(q, k, v, place.options)
+        options = place.options
+        if tokens.bias is not None:
+            zeros = tokens.bias.new_zeros((*tokens.bias.shape[:-1], k.shape[1]))
+            options = self.with_bias(options, torch.cat([zeros, tokens.bias], dim=-1))
+        keys, values = torch.cat([k, tokens.keys], dim=1), torch.cat([v, tokens.values], dim=1)
+        out = inner(q, keys, values, options)
+        share = self.looking.share(role)
+        return out if share == 1 else torch.lerp(inner(q, k, v, place.options), out, share)
+
+    def cleanup(self) -> None:
+        self.tokens.clear()
+        self.looking.mask.cleanup()

@@ -1,0 +1,220 @@
+"""FreeCure from start to end: foundation, attribute mask, repair, expression. Spec: B.3."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ... import host
+from ...attention.masks import PIXELS_PER_LATENT
+from ...faces.label_masks import class_masks, freecure_mask
+from ...faces.parsing import parse_pictures
+from . import repair as freecure
+from .checks import check_deterministic, check_sampler
+from .expression import RepairedExpression, expression_steps, has_control, repair_expression, without_control
+from .mask import AttributeMask
+from .repair import Prompts, Repair
+
+log = logging.getLogger(__name__)
+
+#: LATENT of the host: a dict with `samples` [B, C, h, w], and `noise_mask`.
+Latent = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How all stages are sampled: the host's NOISE, SAMPLER, SIGMAS and LATENT, and cfg."""
+
+    noise: Any
+    sampler: Any
+    sigmas: Tensor
+    latent: Latent
+    cfg: float
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Where attributes come from: a mask [B, H, W], or classes of a face parser in the decoded picture.
+
+    parser is the host-managed network of LikenessLoadFaceParser, classes are its numbers.
+    """
+
+    mask: Tensor | None = None
+    vae: Any = None
+    parser: Any = None
+    classes: Sequence[int] = ()
+
+    def check(self) -> None:
+        """Raises ValueError when there is neither a mask nor all that makes one."""
+        if self.mask is not None:
+            return
+        missing = [name for name, value in (("vae", self.vae), ("face_parser", self.parser)) if value is None]
+        if missing:
+            raise ValueError(
+                f"{' and '.join(missing)} not connected: FreeCure finds the attributes in the foundation's "
+                "picture with both. Or connect a mask."
+            )
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the expression repair goes back and forth with; see repair_expression.
+
+    target None: the text of the foundation's prompt. Raises ValueError without a template.
+    """
+
+    template: Any
+    target: Any = None
+    gamma: float = 0.5
+    inversion_cfg: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.template is None:
+            raise ValueError(
+                "template is not connected: the expression repair needs a prompt without any attribute, "
+                "such as 'a man'. Or set repair to attributes."
+            )
+
+
+@dataclass(frozen=True)
+class Result:
+    """LATENTs and the attribute mask [B, H, W]; personalised is None unless it was asked for.
+
+    report: how much of the picture the attributes are, and what the expression repair says of itself.
+    """
+
+    latent: Latent
+    personalised: Latent | None
+    foundation: Latent
+    mask: Tensor
+    report: str
+
+
+def sample(
+    personalised: Any,
+    foundation: Any,
+    prompts: Prompts,
+    repair: Repair,
+    run: Run,
+    attributes: Attributes,
+    expression: Expression | None = None,
+    compare: bool = False,
+) -> Result:
+    """Sample the foundation, find its attributes, sample the personalised picture with them.
+
+    The foundation's way is kept, so that the second run goes it again with one row a step, not two.
+    compare: sample the personalised picture as it is, too. expression: repair it afterwards.
+    Raises ValueError, naming the input, for what does not fit.
+    """
+    attributes.check()
+    check_sampler(run.sampler)
+    if expression is not None:
+        check_deterministic(run.sampler)
+    _check(personalised, foundation, prompts, repair, run, attributes)
+    progress = host.running.StagedProgress(
+        personalised, _steps(foundation, run, attributes, expression, compare)
+    )
+    steps = len(run.sigmas) - 1
+
+    alone = freecure.foundation_guider(foundation, prompts, run.cfg)
+    found = _drawn(alone, run, progress.stage(steps))
+    mask, looked_at = _masks(attributes, found, progress.step)
+    report = f"Attributes were taken from {float((mask > 0.5).float().mean()):.1%} of the picture."
+    guider = freecure.guider(
+        personalised, foundation, prompts, run.cfg, repair, looked_at, trajectory=alone.trajectory
+    )
+    refined = _drawn(guider, run, progress.stage(steps))
+    plain = None
+    if compare:
+        shown = progress.stage(steps)
+        # Without anything to repair it is drawn already.
+        repaired = guider.looking is not None
+        plain = _drawn(_plain(personalised, prompts, run.cfg), run, shown) if repaired else refined
+    if expression is not None:
+        made = _expressed(foundation, refined, prompts, run, expression, progress.stage)
+        refined, report = made.latent, f"{report} {made.report()}"
+    log.info("FreeCure: %s", report)
+    return Result(refined, plain, found, mask, report)
+
+
+def _check(
+    personalised: Any, foundation: Any, prompts: Prompts, repair: Repair, run: Run, attributes: Attributes
+) -> None:
+    """Whatever is wrong with models, prompts, layers or the mask is said before the first step."""
+    rows = len(run.latent["samples"])
+    height, width = (int(side) for side in run.latent["samples"].shape[-2:])
+    if attributes.mask is not None:
+        AttributeMask(attributes.mask).check((height, width), rows)
+    everywhere = torch.ones(rows, 1, 1)
+    freecure.guider(personalised, foundation, prompts, run.cfg, repair, everywhere)
+
+
+def _steps(
+    foundation: Any, run: Run, attributes: Attributes, expression: Expression | None, compare: bool
+) -> int:
+    """All that the progress bar counts: sampling steps, decoding, and each parsed picture."""
+    if len(run.sigmas) < 2:
+        raise ValueError("sigmas holds no step: there is nothing to draw. Give Basic Scheduler steps.")
+    drawings = (3 if compare else 2) * (len(run.sigmas) - 1)
+    looking = 0 if attributes.mask is not None else 1 + len(run.latent["samples"])
+    later = 0 if expression is None else sum(expression_steps(foundation, run.sigmas, expression.gamma))
+    return drawings + looking + later
+
+
+def _drawn(guider: Any, run: Run, callback: Callable[..., None]) -> Latent:
+    return host.sampling.run_guider(guider, run.noise, run.sampler, run.sigmas, run.latent, callback)
+
+
+def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
+    guider = host.sampling.CFGGuider(personalised)
+    guider.set_conds(prompts.positive, prompts.negative)
+    guider.set_cfg(cfg)
+    return guider
+
+
+def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor | None]:
+    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it.
+
+    None for the latter when nothing was found: in mode paper even an empty mask would change the picture.
+    """
+    if attributes.mask is not None:
+        return attributes.mask, None if AttributeMask(attributes.mask).empty else attributes.mask
+    images = host.sampling.decode(attributes.vae, found)
+    step()
+    parsed = parse_pictures(attributes.parser.ready(), images, lambda total: step)
+    mask = class_masks(parsed, attributes.classes)
+    height, width = (max(1, side // PIXELS_PER_LATENT) for side in mask.shape[-2:])
+    smaller = freecure_mask(mask, (height, width))
+    return mask, smaller if bool(smaller.any()) else None
+
+
+def _expressed(
+    foundation: Any,
+    latent: Latent,
+    prompts: Prompts,
+    run: Run,
+    expression: Expression,
+    stage: Callable[[int], Callable[..., None]],
+) -> RepairedExpression:
+    positive, negative = prompts.of_foundation()
+    target = expression.target
+    if target is None:
+        target = positive if has_control(expression.template) else without_control(positive)
+    return repair_expression(
+        foundation,
+        latent,
+        expression.template,
+        target,
+        negative,
+        run.sampler,
+        run.sigmas,
+        gamma=expression.gamma,
+        cfg=run.cfg,
+        inversion_cfg=expression.inversion_cfg,
+        stage=stage,
+    )

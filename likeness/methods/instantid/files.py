@@ -1,0 +1,35 @@
+"""InstantID's adapter files: which there are, and loading one once per process."""
+
+from __future__ import annotations
+
+import os
+from weakref import WeakValueDictionary
+
+from ... import host
+from ...weights.chosen import find_chosen
+from ...weights.chosen import list_files as list_chosen
+from ...weights.read import read_weights
+from .adapter import InstantID, parse
+
+FOLDER, PUBLISHED = "instantid", "instantid/ip-adapter"
+
+#: Loaded adapters by path, size and time of change: shared while any workflow holds them.
+_loaded: WeakValueDictionary[str, InstantID] = WeakValueDictionary()
+
+
+def list_files() -> list[str]:
+    return list_chosen(FOLDER, PUBLISHED)
+
+
+def fingerprint(file: str | None) -> str:
+    """Changes when the file does, so that the host runs the loader again."""
+    return host.files.fingerprint(FOLDER, file)
+
+
+def load(file: str) -> InstantID:
+    """The adapter in models/instantid/`file`. Raises MissingModel, or ValueError for another file."""
+    path, key = find_chosen(FOLDER, file, PUBLISHED), fingerprint(file)
+    adapter = _loaded.get(key)
+    if adapter is None:
+        adapter = _loaded[key] = parse(*read_weights(path), name=os.path.basename(path))
+    return adapter

@@ -1,0 +1,125 @@
+"""PVA's files: which there are, loading each once per process, saving.
+
+Spec: pva_freecure_emojidiff.md A.1, A.3.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import torch
+
+from ... import host
+from ...faces.iresnet import build_iresnet
+from ...faces.sessions import once
+from ...weights.chosen import find_chosen
+from ...weights.chosen import list_files as list_chosen
+from ...weights.find import find_file
+from ...weights.read import read_weights
+from ...weights.write import numbered, write_tensors
+from .content import FACE_NET, PVA, TRANSFORMER, UNET, WORD, Base, file_facts, parse_base, parse_person
+
+FOLDER, PUBLISHED, FACE_ENCODER = "pva", "pva/weights", "pva/face_encoder"
+EVERYTHING, PERSON = CONTENTS = ("everything", "person")
+PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}
+
+#: Bytes that one face takes in the encoder beside its weights: five times its largest features.
+_WORKING_MEMORY = 16 << 20
+_BATCH = 16
+
+#: Loaded base files by path, size and time of change: shared by all persons' layers over them.
+_loaded: WeakValueDictionary[str, Base] = WeakValueDictionary()
+#: The tuned face encoders of base files, in the host's care.
+_tuned: WeakKeyDictionary[Base, Any] = WeakKeyDictionary()
+
+
+def list_files() -> list[str]:
+    return list_chosen(FOLDER, PUBLISHED)
+
+
+def list_persons() -> list[str]:
+    """Every file that may hold a person's layer."""
+    return host.files.list_models(FOLDER)
+
+
+def fingerprint(file: str | None, person_file: str | None = None) -> str:
+    """Changes when one of the files does, so that the host runs the loader again."""
+    return host.files.fingerprint(FOLDER, file, person_file)
+
+
+def load(file: str, person_file: str | None = None) -> PVA:
+    """A file of models/pva, and a person's layer over it. Raises MissingModel, or ValueError."""
+    path, key = find_chosen(FOLDER, file, PUBLISHED), host.files.fingerprint(FOLDER, file)
+    base = _loaded.get(key)
+    if base is None:
+        base = _loaded[key] = parse_base(read_weights(path)[0], os.path.basename(path))
+    if person_file is None:
+        return PVA(base)
+    layer = find_chosen(FOLDER, person_file, PUBLISHED)
+    return PVA(base, parse_person(read_weights(layer)[0], os.path.basename(layer), base))
+
+
+def encode_faces(pva: PVA, faces: torch.Tensor) -> torch.Tensor:
+    """Faces [n, 3, 112, 112], RGB from -1 to 1 -> raw vectors [n, 512], both on the CPU.
+
+    By the face encoder of the PVA file if it was tuned, else by the published one, which the host moves to
+    where it runs. Raises MissingModel.
+    """
+    network, device = host.loading.run_network(_encoder(pva.base), min(len(faces), _BATCH) * _WORKING_MEMORY)
+    with torch.no_grad():
+        return torch.cat([network(part.to(device)).cpu() for part in faces.split(_BATCH)])
+
+
+def _encoder(base: Base) -> Any:
+    if base.face_net is None:
+        return once("face_encoder", find_file(FACE_ENCODER), "host", _published)
+    if base not in _tuned:
+        _tuned[base] = host.loading.managed_network(base.face_net)
+    return _tuned[base]
+
+
+def _published(path: Path, _: str) -> Any:
+    return host.loading.managed_network(build_iresnet(read_weights(str(path))[0], path.name))
+
+
+def check_name(filename_prefix: str) -> None:
+    """Raises ValueError for a prefix that `save` would refuse; makes its folder, as `save` does."""
+    numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
+
+
+def save(pva: PVA, filename_prefix: str, content: str = EVERYTHING, precision: str = "as it is") -> Path:
+    """Write to models/pva under the next free number, and say where; flat, with the official names.
+
+    everything: a base file with the person's layer in it, if there is one; person: that layer alone. Raises
+    ValueError for a bad prefix, or a person that is not there.
+    """
+    if content not in CONTENTS or precision not in PRECISIONS:
+        raise ValueError(
+            f"content must be one of {', '.join(CONTENTS)}, and precision one of {', '.join(PRECISIONS)}."
+        )
+    path = numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
+    dtype, tensors = PRECISIONS[precision], {}
+    for key, value in _flat(pva, content).items():
+        tensors[key] = value.to("cpu", dtype if value.is_floating_point() else None).clone()
+    write_tensors(tensors, file_facts(pva.token_width), path)
+    return path
+
+
+def _flat(pva: PVA, content: str) -> dict[str, torch.Tensor]:
+    if content == PERSON:
+        if pva.person is None:
+            raise ValueError("pva holds no person's layer: choose a person_file, or content everything.")
+        return {WORD: pva.word, **_under(UNET, pva.person.unet)}
+    flat = {WORD: pva.word, **_under(UNET, pva.unet)}
+    flat |= _under(TRANSFORMER, pva.base.transformer.state_dict())
+    if pva.base.face_net is not None:
+        flat |= _under(f"{FACE_NET}.facenet", pva.base.face_net.state_dict())
+    return flat
+
+
+def _under(part: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{part}.{key}": value for key, value in tensors.items()}

@@ -1,0 +1,142 @@
+"""Nodes that stand in for the loaders and the extractor of ComfyUI-Arc2Face. See replacements.py.
+
+Inputs, their order, defaults and outputs are the old nodes'; new graphs are better made of our own nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ...likeness import host
+from ...likeness.methods.arc2face import ENCODERS, UNETS, compat, grid
+from ...likeness.values import IDENTITY
+from ..common import compat_schema
+
+
+class CompatArc2FaceExtractor(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return compat_schema(
+            "LikenessCompatArc2FaceExtractor",
+            "Arc2Face Face Extractor (Old Graphs)",
+            "One identity out of all the faces of all pictures.",
+            inputs=[
+                io.Image.Input("images", tooltip="Photos; every face in them counts."),
+                io.Combo.Input(
+                    "average_method",
+                    options=list(compat.AVERAGES),
+                    tooltip="How the faces become one: number by number. average suits one person.",
+                ),
+                io.Int.Input(
+                    "n_outliers",
+                    default=0,
+                    min=0,
+                    max=10,
+                    tooltip="Leave out so many faces, those least like the others.",
+                ),
+            ],
+            outputs=[
+                io.Custom(IDENTITY).Output(
+                    "FACE_EMBEDDING", display_name="FACE_EMBEDDING", tooltip="Who the faces show together."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images: Any, average_method: str = "average", n_outliers: int = 0) -> io.NodeOutput:
+        return io.NodeOutput(compat.extract(images, average_method, n_outliers))
+
+
+class CompatArc2FaceUNet(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return compat_schema(
+            "LikenessCompatArc2FaceUNet",
+            "Arc2Face UNet Loader (Old Graphs)",
+            "Loads Arc2Face's U-Net as an ordinary model.",
+            inputs=[
+                io.String.Input(
+                    "model_path",
+                    default="diffusion_pytorch_model.safetensors",
+                    tooltip="A file in models/arc2face_checkpoints or models/diffusion_models/arc2face.",
+                )
+            ],
+            outputs=[io.Model.Output("ARC2FACE_UNET", display_name="ARC2FACE_UNET", tooltip="The model.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, model_path: str | None) -> str:
+        return compat.fingerprint(UNETS, model_path)
+
+    @classmethod
+    def execute(cls, model_path: str) -> io.NodeOutput:
+        return io.NodeOutput(compat.load_unet(model_path))
+
+
+class CompatArc2FaceEncoder(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return compat_schema(
+            "LikenessCompatArc2FaceEncoder",
+            "Arc2Face Encoder Loader (Old Graphs)",
+            "Loads Arc2Face's text encoder as an ordinary clip.",
+            inputs=[
+                io.String.Input(
+                    "encoder_path",
+                    default="encoder",
+                    tooltip="A folder in models/arc2face_checkpoints, or a file in models/text_encoders.",
+                )
+            ],
+            outputs=[
+                io.Clip.Output("ARC2FACE_ENCODER", display_name="ARC2FACE_ENCODER", tooltip="The clip.")
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, encoder_path: str | None) -> str:
+        return compat.fingerprint(ENCODERS, encoder_path)
+
+    @classmethod
+    def execute(cls, encoder_path: str) -> io.NodeOutput:
+        return io.NodeOutput(compat.load_encoder(encoder_path))
+
+
+class CompatArc2FaceGrid(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return compat_schema(
+            "LikenessCompatArc2FaceGrid",
+            "Arc2Face Image Grid Generator (Old Graphs)",
+            "Puts the photos of a folder side by side into one picture.",
+            inputs=[
+                io.String.Input(
+                    "directory",
+                    default="",
+                    tooltip="A folder with photos: its name in the input folder, or its full path in "
+                    "the input or output folder.",
+                ),
+                io.Int.Input("max_images", default=16, min=1, max=64, tooltip="So many at most, by name."),
+                io.Int.Input(
+                    "max_size", default=768, min=64, max=2048, step=64, tooltip="Side of a cell in pixels."
+                ),
+            ],
+            outputs=[io.Image.Output("IMAGE", display_name="IMAGE", tooltip="One picture of all.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, directory: str | None, **_: Any) -> str:
+        return grid.fingerprint(directory)
+
+    @classmethod
+    def execute(cls, directory: str, max_images: int = 16, max_size: int = 768) -> io.NodeOutput:
+        return io.NodeOutput(host.running.to_image(grid.photo_grid(directory, max_images, max_size)))
+
+
+NODES: list[type[io.ComfyNode]] = [
+    CompatArc2FaceExtractor,
+    CompatArc2FaceUNet,
+    CompatArc2FaceEncoder,
+    CompatArc2FaceGrid,
+]

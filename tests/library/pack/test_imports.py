@@ -1,0 +1,174 @@
+"""The arrows of the house: which room may import which. Lazy imports inside functions count too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from installer.paths import REPOSITORY
+
+HOST_MODULES = {
+    "comfy",
+    "comfy_api",
+    "comfy_execution",
+    "comfy_extras",
+    "folder_paths",
+    "latent_preview",
+    "nodes",
+    "server",
+    "execution",
+}
+_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure")
+_BELOW_METHODS = {"sampling", "control", "adapters", "attention", "identity", "faces", "weights", "host"}
+#: Room -> the rooms it may import. A room not named here may import nothing of ours but values.
+ARROWS: dict[str, set[str]] = {
+    "nodes": {
+        *(f"methods.{name}" for name in _METHODS),
+        "algebra",
+        "expressions",
+        "attention",
+        "identity",
+        "faces",
+        "weights",
+        "host",
+    },
+    # No method imports another.
+    **{f"methods.{name}": _BELOW_METHODS for name in _METHODS},
+    "algebra": {"identity", "faces", "weights"},  # pictures are scored there
+    "expressions": {"faces", "weights", "host"},
+    "sampling": {"host"},
+    "control": {"adapters", "attention", "host"},
+    "adapters": {"attention", "weights", "host"},
+    "attention": {"weights", "host"},
+    "identity": {"weights", "host"},
+    "faces": {"identity", "weights", "host"},  # describing faces makes identities; never the other way
+    "weights": {"host"},
+    "host": set(),
+    # Trainers: what they share is in the root; none imports another's.
+    "training": set(),
+    "training.pva": {"training"},
+    "training.emojidiff": {"training"},
+}
+LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy", "timm"}
+FREE = {"values"}  # what travels on wires is everybody's
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def knows_the_host(path: Path) -> bool:
+    return name_of(path).startswith("likeness/host/")
+
+
+def imports(path: Path) -> Iterator[tuple[list[str], int, bool]]:
+    """(dotted path, relative level, inside a function) of each import; relative ones from the repository."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lazy = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    package = list(path.relative_to(REPOSITORY).parts[:-1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split("."), 0, id(node) in lazy
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            stem = start + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                yield [*stem, alias.name], node.level, id(node) in lazy
+
+
+def room(parts: list[str]) -> str | None:
+    """The room an import leads to: `nodes`, a part of likeness/, a method, a trainer; None: not ours."""
+    if parts[0] == "nodes":
+        return "nodes"
+    if parts[0] == "training":
+        of_one = len(parts) > 1 and (REPOSITORY / "training" / parts[1]).is_dir()
+        return ".".join(parts[:2]) if of_one else "training"
+    if parts[0] != "likeness":
+        return None
+    if len(parts) < 2:
+        return "likeness"
+    return ".".join(parts[1:3]) if parts[1] == "methods" and len(parts) > 2 else parts[1]
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness", "training"), ids=name_of)
+def test_imports_follow_the_arrows(path: Path) -> None:
+    parts = list(path.relative_to(REPOSITORY).with_suffix("").parts)
+    here = room(parts[:-1] if parts[-1] == "__init__" else parts)
+    for target, level, _ in imports(path):
+        there = room(target) if level else None
+        if there is None or there == here or there in FREE or here == "likeness":
+            continue
+        assert there in ARROWS.get(here or "", set()), f"{here} must not import {there} ({'.'.join(target)})"
+
+
+@pytest.mark.parametrize("path", sources("nodes"), ids=name_of)
+def test_nodes_know_methods_by_their_public_names(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        if level and parts[:2] == ["likeness", "methods"]:
+            assert len(parts) <= 4, f"{'.'.join(parts)}: what it shows is in the __init__ of likeness.methods"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_our_own_modules_are_imported_relatively(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in ("likeness", "nodes") or knows_the_host(path), (
+            f"{'.'.join(parts)}: the host loads the pack under any folder name"
+        )
+
+
+@pytest.mark.parametrize("path", sources("likeness"), ids=name_of)
+def test_only_one_room_knows_the_host(path: Path) -> None:
+    if knows_the_host(path):
+        return
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in HOST_MODULES, f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("nodes"), ids=name_of)
+def test_nodes_import_of_the_host_its_node_api_only(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert level or parts[0] not in HOST_MODULES - {"comfy_api"}, f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
+    for parts, level, lazy in imports(path):
+        assert level or lazy or parts[0] not in LAZY, f"imports {parts[0]} at the top"
+
+
+@pytest.mark.parametrize("path", sources("training"), ids=name_of)
+def test_training_uses_the_library_but_never_nodes_or_the_host(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert parts[0] not in HOST_MODULES, f"imports {'.'.join(parts)}"
+        assert parts[:2] != ["likeness", "host"] and parts[:4] != ["likeness", "methods", "pva", "files"]
+        assert level == 0 or parts[0] == "training", f"{'.'.join(parts)}: only its own modules relatively"
+
+
+@pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
+def test_the_pack_does_not_need_training(path: Path) -> None:
+    for parts, _, _ in imports(path):
+        assert parts[0] != "training", f"imports {'.'.join(parts)}"
+
+
+def test_the_checks_see_lazy_and_relative_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.REPOSITORY", tmp_path)
+    source = tmp_path / "likeness" / "faces" / "x.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("from ..methods import a\ndef f():\n    import comfy.utils\n")
+    assert list(imports(source)) == [
+        (["likeness", "methods", "a"], 2, False),
+        (["comfy", "utils"], 0, True),
+    ]
