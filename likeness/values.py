@@ -25,6 +25,9 @@ EXPRESSION_TOKENS = "LIKENESS_EXPRESSION_TOKENS"
 PVA = "LIKENESS_PVA"
 PVA_TOKENS = "LIKENESS_PVA_TOKENS"
 
+#: The host's CONDITIONING: a list of [tensor, dict].
+Conditioning = list[Any]
+
 #: Recognition networks, by the name that identities carry. Their vectors are not interchangeable.
 RECOGNISERS: dict[str, str] = {
     "glintr100": "antelopev2's glintr100.onnx (InstantID)",

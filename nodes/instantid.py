@@ -150,9 +150,9 @@ class ApplyInstantID(io.ComfyNode):
         empty_identity: bool = False,
     ) -> io.NodeOutput:
         use = Use(weight, start, end, mask)
-        settings = method.Settings(use, controlnet_strength, negative_noise, seed, empty_identity)
+        strengths = method.Strengths(use, controlnet_strength, negative_noise, seed, empty_identity)
         return io.NodeOutput(
-            *method.apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
+            *method.apply(model, instantid, identity, positive, negative, strengths, control_net, keypoints)
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import comfy.hooks
 import comfy.model_management as model_management
 import comfy.sample
 import comfy.utils
@@ -35,6 +36,8 @@ __all__ = [
     "calc_cond_batch",
     "decode",
     "default_noise_sampler",
+    "fitted",
+    "hooks_for",
     "latent_encoder",
     "latent_samples",
     "noise_between",
@@ -140,6 +143,23 @@ def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.d
     options["transformer_options"]["sample_sigmas"] = sigmas
     cast_to_load_options(options, device=device, dtype=model.model_dtype())
     return options
+
+
+def hooks_for(wrappers: Mapping[str, Callable[..., Any]], others: Sequence[Any] = ()) -> Any:
+    """Hooks of a ControlNet: wrappers by the host's kind, run wherever its prompt is sampled; and others."""
+    named = {kind: {"likeness_control": [wrapper]} for kind, wrapper in wrappers.items()}
+    own = comfy.hooks.HookGroup()
+    hook = comfy.hooks.TransformerOptionsHook(transformers_dict={"wrappers": named})
+    hook.hook_ref = "likeness_control"  # all of them are one: the host registers it once
+    own.add(hook)
+    return comfy.hooks.HookGroup.combine_all_hooks([own, *others])
+
+
+def fitted(hint: torch.Tensor, latent: tuple[int, int], algorithm: str) -> torch.Tensor:
+    """A ControlNet's picture [B, C, H, W] as the host brings it to the size of a latent (height, width)."""
+    height, width = (side * 8 for side in latent)
+    fitting: torch.Tensor = comfy.utils.common_upscale(hint, width, height, algorithm, "center")
+    return fitting
 
 
 def latent_samples(model: Any, latent: dict[str, Any]) -> torch.Tensor:

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from ...attention.calls import ROLE
-from ...values import Identity, recogniser_text
+from ...values import Conditioning, Identity, recogniser_text
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +18,6 @@ RECOGNISER = "arc2face"
 PROMPT = "photo of a id person"
 #: What the host's tokeniser makes of "id".
 ID_TOKEN = 1014
-
-Conditioning = list[Any]
 
 
 def encode(
@@ -45,8 +42,8 @@ def encode(
     conds, pooled = (torch.cat(part) for part in zip(*prompts, strict=True))
     nothing, nothing_pooled = _encode(clip, clip.tokenize(negative))
     return (
-        [[conds, {"pooled_output": pooled, ROLE: "positive"}]],
-        [[nothing, {"pooled_output": nothing_pooled, ROLE: "negative"}]],
+        [[conds, {"pooled_output": pooled}]],
+        [[nothing, {"pooled_output": nothing_pooled}]],
     )
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from ... import host
+from ...adapters import kind_of
 from ...attention.engine import inject
 from ...attention.lengthens import Bank, BankAttention
 from ...attention.sites import SiteKey, attention_sites
-from ...attention.use import Use, kind_of
+from ...attention.use import Use
 from ...weights.chosen import find_chosen
 from ...weights.read import read_weights
 
@@ -50,9 +51,7 @@ def apply(
     if lora_file:
         model = _with_lora(model, lora_file, lora_strength)
     sites = attention_sites(model.model.diffusion_model, "attn1")
-    keys = tuple(site.key for site in sites)
-    source = BankAttention(bank, keys, use.weight, use.window)
-    return inject(model, sites, source, host.attention.base_attention, "attn1")
+    return inject(model, sites, BankAttention(bank, use.weight, use.window), "attn1")
 
 
 def _check(model: Any, image: torch.Tensor, positive: list[Any]) -> None:

@@ -1,6 +1,6 @@
 """EmojiDiff-style E-adapters: the expression of a picture. Spec: pva_freecure_emojidiff.md part C."""
 
-from .adapter import EAdapter, ExpressionTokens, encode, parse
+from .adapter import encode, parse
 from .apply import ALL, BLACK, LAYERS, NEGATIVES, apply
 from .blend import blend
 from .files import fingerprint, list_files, load
@@ -10,8 +10,6 @@ __all__ = [
     "BLACK",
     "LAYERS",
     "NEGATIVES",
-    "EAdapter",
-    "ExpressionTokens",
     "apply",
     "blend",
     "encode",

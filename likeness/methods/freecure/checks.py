@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from ...adapters import kind_of
 from ...attention.sites import Site
-from ...attention.use import kind_of
 
 #: They take a noise_sampler as their ancestral relatives do, and never add what it draws.
 _ADD_NOTHING = frozenset({"sample_res_multistep", "sample_res_multistep_cfg_pp"})
@@ -105,7 +105,7 @@ def check_slots(name: str, model: Any, sites: Sequence[Site]) -> None:
     slots = model.model_options["transformer_options"].get("patches_replace", {}).get("attn1", {})
     for site in sites:
         occupant = slots.get(site.key, slots.get(site.key[:2]))
-        if hasattr(occupant, "injections"):
+        if hasattr(occupant, "sources"):
             occupant = occupant.base or slots.get(site.key[:2])
         if occupant is not None:
             kind = type(occupant).__module__

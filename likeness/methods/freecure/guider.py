@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...attention.calls import Role
+from ...attention.views import Role
 from ...host.sampling import (
     CFGGuider,
     branch_options,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ... import host
+from ...adapters import kind_of
 from ...attention.engine import inject
 from ...attention.flux import joint_blocks
-from ...attention.use import Use, kind_of
+from ...attention.sites import numbered
+from ...attention.use import Use
 from .attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
 from .checks import carries_identity, check_conditioning, check_experimental, check_models, check_slots
 from .flux import look_in_flux
@@ -132,11 +134,10 @@ def _look_in_unet(
         several = mask is not None and mask.ndim == 3 and len(mask) > 1
         if repair.mode == "code" or (repair.mode == "paper_masked" and several):
             check_slots("personalised", personalised, chosen)
-        aware = FoundationAware(tokens, looking, host.attention.with_key_bias)
-        personalised = inject(personalised, chosen, aware, host.attention.base_attention, "attn1")
-        foundation = inject(
-            foundation, chosen, Recorder(tokens, looking), host.attention.base_attention, "attn1"
-        )
+        numbers = numbered(chosen)
+        aware, recorder = FoundationAware(tokens, looking, numbers), Recorder(tokens, looking, numbers)
+        personalised = inject(personalised, chosen, aware, "attn1")
+        foundation = inject(foundation, chosen, recorder, "attn1")
     return personalised, foundation, looking
 
 

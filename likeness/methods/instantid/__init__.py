@@ -1,13 +1,12 @@
 """InstantID (SDXL): a person from one photo. Spec: instantid_arc2face.md part 1."""
 
 from . import compat
-from .adapter import InstantID, identity_tokens, parse
-from .apply import Settings, apply
+from .adapter import identity_tokens, parse
+from .apply import Strengths, apply
 from .files import fingerprint, list_files, load
 
 __all__ = [
-    "InstantID",
-    "Settings",
+    "Strengths",
     "apply",
     "compat",
     "fingerprint",

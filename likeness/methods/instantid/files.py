@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from ... import host
+from ...adapters import Adapter
 from ...weights.chosen import find_chosen
 from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights
-from .adapter import InstantID, parse
+from .adapter import parse
 
 FOLDER, PUBLISHED = "instantid", "instantid/ip-adapter"
 
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
-_loaded: WeakValueDictionary[str, InstantID] = WeakValueDictionary()
+_loaded: WeakValueDictionary[str, Adapter] = WeakValueDictionary()
 
 
 def list_files() -> list[str]:
@@ -26,10 +28,10 @@ def fingerprint(file: str | None) -> str:
     return host.files.fingerprint(FOLDER, file)
 
 
-def load(file: str) -> InstantID:
+def load(file: str) -> Adapter:
     """The adapter in models/instantid/`file`. Raises MissingModel, or ValueError for another file."""
     path, key = find_chosen(FOLDER, file, PUBLISHED), fingerprint(file)
     adapter = _loaded.get(key)
     if adapter is None:
-        adapter = _loaded[key] = parse(*read_weights(path), name=os.path.basename(path))
+        adapter = _loaded[key] = replace(parse(*read_weights(path), name=os.path.basename(path)), file=key)
     return adapter

@@ -1,7 +1,7 @@
 """PVA (SD2 inpainting): a person into a hole. Spec: pva_freecure_emojidiff.md part A."""
 
 from .apply import APPLY_TO, apply
-from .content import PLACEHOLDER, PVA, PVATokens, identity_tokens
+from .content import PLACEHOLDER, PVA, identity_tokens
 from .encode import identify
 from .files import (
     CONTENTS,
@@ -32,7 +32,6 @@ __all__ = [
     "PRECISIONS",
     "PVA",
     "SETS",
-    "PVATokens",
     "Plan",
     "apply",
     "check_name",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -56,7 +57,8 @@ def load(file: str, person_file: str | None = None) -> PVA:
     path, key = find_chosen(FOLDER, file, PUBLISHED), host.files.fingerprint(FOLDER, file)
     base = _loaded.get(key)
     if base is None:
-        base = _loaded[key] = parse_base(read_weights(path)[0], os.path.basename(path))
+        parsed = parse_base(read_weights(path)[0], os.path.basename(path))
+        base = _loaded[key] = replace(parsed, file=key)
     if person_file is None:
         return PVA(base)
     layer = find_chosen(FOLDER, person_file, PUBLISHED)

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from ... import host
-from ...attention.engine import SITES
+from ...adapters import Tokens
 from ...attention.use import Use
+from ...attention.wrappers import SITES
 from ...faces.references import Images, references
 from ...sampling.noised import noised
 from ...values import Identity
 from . import files
 from .apply import apply, match
-from .content import PVA, RECOGNISER, PVATokens, identity_tokens
+from .content import PVA, RECOGNISER, identity_tokens
 from .learning import lessons, strata
 from .material import Material, prepare, row
 from .prompt import check_clip
@@ -71,7 +72,7 @@ class Tuned:
 
     model: Any
     pva: PVA
-    tokens: PVATokens
+    tokens: Tokens
     losses: tuple[float, ...]
 
 

@@ -232,9 +232,6 @@ def test_the_order_and_batching_of_rows_do_not_matter(
 
             def batch(args: dict[str, Any]) -> Any:
                 conds = list(reversed(args["conds"]))
-                for side, entries in zip(("negative", "positive"), conds, strict=True):
-                    for entry in entries:
-                        entry["likeness_role"] = side
                 call = comfy.samplers.calc_cond_batch
                 out = call(args["model"], conds, args["input"], args["sigma"], args["model_options"])
                 return list(reversed(out))
@@ -346,7 +343,7 @@ def test_the_foundation_never_sees_the_identity_and_the_identity_stays(room: Any
 
         def count(n: torch.Tensor, context: Any, value: Any, options: Any) -> Any:
             slots = options["likeness_call"].slots.get("attn2", {}) if "likeness_call" in options else {}
-            calls[branch] += any(hasattr(patch, "injections") for patch in slots.values())
+            calls[branch] += any(hasattr(patch, "sources") for patch in slots.values())
             return n, context, value
 
         model.set_model_attn2_patch(count)

@@ -255,7 +255,9 @@ def test_the_node_leaves_everything_as_it_was(pack: Any, room: Any, base: Any) -
         module.weight_function for module in parts[0].modules() if hasattr(module, "weight_function")
     )
     assert not pack.module("likeness.host.training").model_management.in_training
-    assert len(model.patches) == 80 and tokens.tokens.shape == (1, 10, 64) and curve.shape == (1, 320, 512, 3)
+    assert (
+        len(model.patches) == 80 and tokens.somebody.shape == (1, 10, 64) and curve.shape == (1, 320, 512, 3)
+    )
     (file,) = (base / "models" / "pva" / "people").glob("test_*_.safetensors")
     load = pack.node("LikenessLoadPVA").execute
     again = load(file="tiny_pva.safetensors", person_file=f"people/{file.name}")[0]
