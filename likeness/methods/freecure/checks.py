@@ -116,18 +116,12 @@ def check_slots(name: str, model: Any, sites: Sequence[Site]) -> None:
 
 
 def check_sampler(sampler: Any) -> None:
-    """Raises ValueError for samplers whose steps depend on the whole batch, or that draw unpaired noise."""
+    """Raises ValueError for samplers whose steps depend on the picture."""
     function = getattr(sampler, "sampler_function", None)
-    options = getattr(sampler, "extra_options", {})
     if "adaptive" in getattr(function, "__name__", type(sampler).__name__).lower():
         raise ValueError(
-            "sampler: dpm_adaptive chooses its steps by looking at both pictures at once, so that they "
-            "would change each other. Use dpmpp_2m or euler instead."
-        )
-    if options.get("s_churn", 0) > 0:
-        raise ValueError(
-            "sampler: s_churn draws other noise for the two pictures. Set s_churn to 0, or use an ancestral "
-            "sampler."
+            "sampler: dpm_adaptive chooses its steps by looking at the picture, so that the two pictures "
+            "would take different ones. Use dpmpp_2m or euler instead."
         )
 
 

@@ -167,7 +167,9 @@ def _steps(
 
 
 def _drawn(guider: Any, run: Run, callback: Callable[..., None]) -> Latent:
-    return host.sampling.run_guider(guider, run.noise, run.sampler, run.sigmas, run.latent, callback)
+    # Each drawing as if it were the first one, also where a sampler draws without a seed.
+    with host.sampling.random_draws_put_back(guider.model_patcher.load_device):
+        return host.sampling.run_guider(guider, run.noise, run.sampler, run.sigmas, run.latent, callback)
 
 
 def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
