@@ -12,6 +12,7 @@ from ... import host
 from ...attention.engine import inject
 from ...attention.flux import joint_blocks
 from ...attention.use import Use, kind_of
+from ...values import Conditioning
 from .attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
 from .checks import carries_identity, check_conditioning, check_experimental, check_models, check_slots
 from .flux import look_in_flux
@@ -24,9 +25,6 @@ if TYPE_CHECKING:  # they are guiders of the host; all that needs none can be im
     from .guiding import FreeCureGuider
 
 log = logging.getLogger(__name__)
-
-#: CONDITIONING of the host: a list of [tensor, dict].
-Conditioning = list[Any]
 
 
 @dataclass(frozen=True)
