@@ -25,8 +25,10 @@ EXPRESSION_TOKENS = "LIKENESS_EXPRESSION_TOKENS"
 PVA = "LIKENESS_PVA"
 PVA_TOKENS = "LIKENESS_PVA_TOKENS"
 
-#: The host's CONDITIONING: a list of [tensor, dict].
+#: CONDITIONING of the host: prompts, each a list of its tensor and a dict of facts about it.
 Conditioning = list[Any]
+#: LATENT of the host: a dict with `samples` [B, C, h, w] and, when there, `noise_mask`.
+Latent = dict[str, Any]
 
 #: Recognition networks, by the name that identities carry. Their vectors are not interchangeable.
 RECOGNISERS: dict[str, str] = {

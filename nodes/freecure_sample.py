@@ -168,7 +168,7 @@ class FreeCureSample(io.ComfyNode):
         wanted = wanted_classes(classes, words, word_matching, True) if mask is None else ()
         expression = None
         if repair == WITH_EXPRESSION:
-            expression = freecure.Expression(template, target, gamma, inversion_cfg)
+            expression = freecure.ExpressionRepair(template, target, gamma, inversion_cfg)
         result = freecure.sample(
             personalised,
             foundation,

@@ -4,14 +4,14 @@ from ...sampling.inversion import LARGEST_GAMMA, LEAST_GAMMA
 from .attention import MODES, Mode
 from .expression import expression_steps, repair_expression
 from .repair import Prompts, Repair, guider
-from .sample import Attributes, Expression, Run, sample
+from .sample import Attributes, ExpressionRepair, Run, sample
 
 __all__ = [
     "LARGEST_GAMMA",
     "LEAST_GAMMA",
     "MODES",
     "Attributes",
-    "Expression",
+    "ExpressionRepair",
     "Mode",
     "Prompts",
     "Repair",

@@ -156,13 +156,6 @@ def test_adaptive_samplers_are_refused(room: Any) -> None:
         run(room.guide(), room.noise, "dpm_adaptive")
 
 
-def test_churn_is_refused(room: Any) -> None:
-    import comfy.samplers
-
-    with pytest.raises(ValueError, match="Set s_churn to 0"):
-        run(room.guide(), room.noise, comfy.samplers.ksampler("euler", {"s_churn": 1.0}))
-
-
 # Other patches in self-attention
 
 
