@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.detect import detect
 from ..likeness.faces.draw import draw_faces
-from ..likeness.faces.models import FaceModels, default_pack
+from ..likeness.faces.models import FaceModels, default_pack, fingerprint
 from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
 from ..likeness.faces.sessions import provider_choices
 from ..likeness.values import FACE_MODELS, FACES
@@ -72,6 +72,10 @@ class LoadFaceModels(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, pack: str | None = None, **inputs: Any) -> str:
+        return fingerprint(pack)
 
     @classmethod
     def validate_inputs(cls, provider: str | None) -> bool:
