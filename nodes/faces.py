@@ -56,7 +56,8 @@ class LoadFaceModels(io.ComfyNode):
                     default=default_pack(),
                     tooltip="antelopev2: what InstantID and Arc2Face were trained with, for non-commercial "
                     "research only. embedded: comes with this pack, free to use; finds, compares and masks "
-                    "faces, but its identities fit no published adapter.",
+                    "faces, but its identities fit no published adapter. auraface: a larger recogniser, "
+                    "free to use, too.",
                 ),
                 io.Combo.Input(
                     "provider",
