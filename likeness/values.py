@@ -36,6 +36,7 @@ RECOGNISERS: dict[str, str] = {
     "arc2face": "Arc2Face's arcface.onnx",
     "ms1mv3_r50": "ms1mv3 R50 (PVA)",
     "sface": "the embedded SFace",
+    "auraface": "AuraFace-v1's glintr100.onnx",
 }
 
 

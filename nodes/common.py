@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..likeness.values import RECOGNISERS
 
-_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50")
+_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface")
 
 
 def recogniser_names() -> list[str]:

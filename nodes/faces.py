@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.detect import detect
 from ..likeness.faces.draw import draw_faces
-from ..likeness.faces.models import FaceModels, default_pack
+from ..likeness.faces.models import FaceModels, default_pack, fingerprint
 from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
 from ..likeness.faces.sessions import provider_choices
 from ..likeness.values import FACE_MODELS, FACES
@@ -56,7 +56,8 @@ class LoadFaceModels(io.ComfyNode):
                     default=default_pack(),
                     tooltip="antelopev2: what InstantID and Arc2Face were trained with, for non-commercial "
                     "research only. embedded: comes with this pack, free to use; finds, compares and masks "
-                    "faces, but its identities fit no published adapter.",
+                    "faces, but its identities fit no published adapter. auraface: a larger recogniser, "
+                    "free to use, too.",
                 ),
                 io.Combo.Input(
                     "provider",
@@ -72,6 +73,10 @@ class LoadFaceModels(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, pack: str | None = None, **inputs: Any) -> str:
+        return fingerprint(pack)
 
     @classmethod
     def validate_inputs(cls, provider: str | None) -> bool:

@@ -104,6 +104,10 @@ class EncodePVA(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return method.encoder_fingerprint()
+
+    @classmethod
     def execute(cls, pva: Any, identity: Any = None, images: Any = None, align: bool = True) -> io.NodeOutput:
         if identity is None:
             identity = method.identify(partial(method.encode_faces, pva), images, align)

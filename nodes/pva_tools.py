@@ -8,6 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..likeness import host
 from ..likeness.faces import holes
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.methods import pva as method
 from ..likeness.values import FACES, PVA
 from .common import seed_input
@@ -68,6 +69,10 @@ class PVAMask(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(

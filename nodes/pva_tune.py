@@ -121,6 +121,10 @@ class TunePVA(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return method.encoder_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         model: Any,
@@ -140,7 +144,7 @@ class TunePVA(io.ComfyNode):
         save_as: str = "",
     ) -> io.NodeOutput:
         if save_as.strip():
-            method.check_name(save_as)  # before the steps, not after them
+            method.check_name(save_as, "save_as")  # before the steps, not after them
         plan = method.Plan(
             steps, timesteps, tensors, learning_rate, word_learning_rate, seed, precision, save_memory
         )
@@ -151,7 +155,7 @@ class TunePVA(io.ComfyNode):
 
         tuned = method.tune(model, clip, vae, pva, images, align, plan, report)
         if save_as.strip():
-            method.save(tuned.pva, save_as, method.PERSON, "float16")
+            method.save(tuned.pva, save_as, method.PERSON, "float16", "save_as")
         curve = host.running.to_image(method.draw_curve(tuned.losses, steps))
         return io.NodeOutput(tuned.model, tuned.pva, tuned.tokens, curve)
 

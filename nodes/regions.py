@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.keypoints import FITS, POINTS, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
+from ..likeness.faces.models import bundled_fingerprint
 from .common import mask_edge_inputs
 from .faces import FacesType
 
@@ -102,6 +103,10 @@ class FaceMask(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(cls, faces: Any, region: str = "box", grow: int = 0, feather: int = 0) -> io.NodeOutput:

@@ -10,6 +10,7 @@ from ..likeness import host
 from ..likeness.algebra.judge import OTHER
 from ..likeness.algebra.score import score_faces
 from ..likeness.expressions.score import NOBODY, score_expressions, write_table
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
 from .common import recogniser_names
@@ -115,6 +116,10 @@ class ScoreExpression(io.ComfyNode):
                 io.Boolean.Output("found", display_name="found", tooltip="True when any picture has a face."),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(

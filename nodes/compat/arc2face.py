@@ -45,6 +45,10 @@ class CompatArc2FaceExtractor(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return compat.faces_fingerprint()
+
+    @classmethod
     def execute(cls, images: Any, average_method: str = "average", n_outliers: int = 0) -> io.NodeOutput:
         return io.NodeOutput(compat.extract(images, average_method, n_outliers))
 

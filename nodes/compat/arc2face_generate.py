@@ -77,6 +77,10 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return "" if "vae" in inputs else generate.vae_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         face_embedding: Any,
@@ -126,6 +130,10 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
             ],
             outputs=_picture(),
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return "" if "vae" in inputs else generate.vae_fingerprint()
 
     @classmethod
     def execute(

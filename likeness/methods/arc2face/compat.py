@@ -17,6 +17,7 @@ from ... import host
 from ...faces.detect import detect
 from ...faces.embed import identify
 from ...faces.models import FaceModels
+from ...faces.models import fingerprint as face_files
 from ...faces.policy import SKIP, apply_policy
 from ...values import Identity
 from ...weights.catalogue import catalogue
@@ -26,6 +27,8 @@ from .prompt import RECOGNISER
 
 log = logging.getLogger(__name__)
 
+#: What describes faces unless something is connected.
+FACE_PACK = "antelopev2"
 #: Where that pack keeps the U-Net and, in a folder of it, the encoder; its face models are in another.
 OLD_FOLDER = "arc2face_checkpoints"
 _ENCODERS = ("model.safetensors", "pytorch_model.bin")
@@ -104,10 +107,9 @@ def average(vectors: torch.Tensor, method: str, n_outliers: int = 0) -> torch.Te
 def extract(images: torch.Tensor, method: str, n_outliers: int, models: FaceModels | None = None) -> Identity:
     """Who ALL the faces of a batch show together. Raises ValueError when there is none, MissingModel.
 
-    models: what finds and describes the faces, else antelopev2 on the CPU, out of our folders or that
-    pack's.
+    models: what finds and describes the faces, else antelopev2 on the CPU.
     """
-    models = models or FaceModels.open("antelopev2", "CPU", face_folders())
+    models = models or FaceModels.open(FACE_PACK, "CPU")
     faces = apply_policy(detect(models, images), SKIP, "")
     if not faces.faces:
         raise ValueError(
@@ -118,9 +120,9 @@ def extract(images: torch.Tensor, method: str, n_outliers: int, models: FaceMode
     return Identity(vector[None], RECOGNISER, source=f"{identity.source}; {method}")
 
 
-def face_folders() -> list[str]:
-    """Where face models are looked for: the host's folders, then models/antelopev2."""
-    return [*host.files.model_folders("insightface"), host.files.models_directory()]
+def faces_fingerprint() -> str:
+    """Changes when one of the files does that `extract` looks through."""
+    return face_files(FACE_PACK)
 
 
 def load_unet(model_path: str) -> Any:

@@ -42,7 +42,8 @@ def photo_files(directory: str) -> list[Path]:
     allowed = [
         Path(place).resolve() for place in (host.files.input_directory(), host.files.output_directory())
     ]
-    folder = Path(allowed[0], directory).resolve()
+    # Graphs travel between systems, and so do their slashes.
+    folder = Path(allowed[0], directory.replace("\\", "/")).resolve()
     if not any(folder.is_relative_to(place) for place in allowed):
         raise ValueError(
             f"directory {directory!r} is in neither ComfyUI's input nor its output folder, and photos are "
@@ -53,7 +54,10 @@ def photo_files(directory: str) -> list[Path]:
             f"directory {directory!r} is no folder. Give the name of one in {allowed[0]}, or the full path "
             f"of one in {allowed[1]}."
         )
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    # Hidden files with such endings are a Mac's notes about photos (._a.png), not photos.
+    photos = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.name[0] != "."
+    )
     if not photos:
         raise ValueError(f"directory {folder} holds no photo ({', '.join(ENDINGS)}).")
     return photos

@@ -16,12 +16,14 @@ import torch
 
 from ... import host
 from ...faces.iresnet import build_iresnet
+from ...faces.models import bundled_fingerprint
 from ...faces.sessions import once
 from ...weights.chosen import find_chosen
 from ...weights.chosen import list_files as list_chosen
 from ...weights.find import find_file
+from ...weights.find import fingerprint as stamps
 from ...weights.read import read_weights
-from ...weights.write import numbered, write_tensors
+from ...weights.write import prepare_numbered, write_numbered, write_tensors
 from .content import FACE_NET, PVA, TRANSFORMER, UNET, WORD, Base, file_facts, parse_base, parse_person
 
 FOLDER, PUBLISHED, FACE_ENCODER = "pva", "pva/weights", "pva/face_encoder"
@@ -88,27 +90,39 @@ def _published(path: Path, _: str) -> Any:
     return host.loading.managed_network(build_iresnet(read_weights(str(path))[0], path.name))
 
 
-def check_name(filename_prefix: str) -> None:
+def encoder_fingerprint() -> str:
+    """Changes when what describes faces for PVA does: detector, mesh, the published face encoder."""
+    return f"{bundled_fingerprint()}; {stamps(FACE_ENCODER)}"
+
+
+def check_name(prefix: str, input_id: str) -> None:
     """Raises ValueError for a prefix that `save` would refuse; makes its folder, as `save` does."""
-    numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
+    prepare_numbered(host.files.model_folders(FOLDER)[0], prefix, "file", input_id)
 
 
-def save(pva: PVA, filename_prefix: str, content: str = EVERYTHING, precision: str = "as it is") -> Path:
+def save(
+    pva: PVA,
+    prefix: str,
+    content: str = EVERYTHING,
+    precision: str = "as it is",
+    input_id: str = "filename_prefix",
+) -> Path:
     """Write to models/pva under the next free number, and say where; flat, with the official names.
 
-    everything: a base file with the person's layer in it, if there is one; person: that layer alone. Raises
-    ValueError for a bad prefix, or a person that is not there.
+    everything: a base file with the person's layer in it, if there is one; person: that layer alone.
+    input_id: where the prefix comes from. Raises ValueError for a bad one, or a person that is not there.
     """
     if content not in CONTENTS or precision not in PRECISIONS:
         raise ValueError(
             f"content must be one of {', '.join(CONTENTS)}, and precision one of {', '.join(PRECISIONS)}."
         )
-    path = numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
     dtype, tensors = PRECISIONS[precision], {}
     for key, value in _flat(pva, content).items():
         tensors[key] = value.to("cpu", dtype if value.is_floating_point() else None).clone()
-    write_tensors(tensors, file_facts(pva.token_width), path)
-    return path
+    facts, directory = file_facts(pva.token_width), host.files.model_folders(FOLDER)[0]
+    return write_numbered(
+        directory, prefix, "file", lambda path: write_tensors(tensors, facts, path), input_id
+    )
 
 
 def _flat(pva: PVA, content: str) -> dict[str, torch.Tensor]:

@@ -317,7 +317,7 @@ def test_what_cannot_be_tuned(pack: Any, host: Any, room: Any, photos: Any, capl
     assert "tensors must be one of cross_all, visual_only" in of(tensors="all")
     assert "steps (0)" in of(steps=0)
     assert "word_learning_rate (-1.0) not below" in of(word_learning_rate=-1.0)
-    assert "filename_prefix '../x' leads out of" in of(save_as="../x")
+    assert "save_as '../x' leads out of" in of(save_as="../x")
     tokens = pack.node("LikenessEncodePVA").execute(pva=room.pva, images=room.images)[0]
     with_person = pack.node("LikenessApplyPVA").execute(model=room.model, pva=room.pva, pva_tokens=tokens)[0]
     assert of(model=with_person).startswith("model already carries a person or an expression")
