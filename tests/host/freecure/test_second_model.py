@@ -111,7 +111,8 @@ def applied(room: Room, name: str, model: Any) -> Any:
     if name in ("EasyCache", "LazyCache"):
         inputs = {**inputs, "start_percent": 0.0, "end_percent": 1.0, "verbose": False}
     if name == "PerpNeg":
-        inputs = {**inputs, "empty_conditioning": room.negative}
+        nothing = [[torch.zeros_like(prompt), facts] for prompt, facts in room.negative]
+        inputs = {**inputs, "empty_conditioning": nothing}
     if name == "Latent Operation CFG":
         inputs = {"operation": lambda latent: latent.clamp(-1, 1)}
     return node.execute(model, **inputs)[0] if hasattr(node, "execute") else node().patch(model, **inputs)[0]
