@@ -16,12 +16,11 @@ from ...adapters.projectors import Projector, build
 from ...attention.adds import AddedAttention
 from ...attention.engine import inject
 from ...attention.use import Use, kind_of
+from ...choices.arc2face import ADAPTER, ADAPTERS
 from ...values import Expression
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights, tensors_under
 
-FOLDER, PUBLISHED = "ipadapter", "arc2face/exp_adapter"
 NEEDS = "The expression adapter needs an SD1.5 model (Arc2Face)"
 _NUMBERS = 55
 
@@ -38,18 +37,14 @@ class ExpressionAdapter:
         return f"ExpressionAdapter({self.name}, {len(self.layers.pairs)} layers)"
 
 
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
-
-
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the loader again."""
-    return host.files.fingerprint(FOLDER, file)
+    return host.files.fingerprint(ADAPTERS, file)
 
 
 def load(file: str) -> ExpressionAdapter:
     """Raises MissingModel, or ValueError saying what the file is instead."""
-    path = find_chosen(FOLDER, file, PUBLISHED)
+    path = find_chosen(ADAPTERS, file, ADAPTER)
     return parse(read_weights(path)[0], os.path.basename(path))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,10 +17,8 @@ from torch import Tensor
 from ...attention.calls import Role
 from ...attention.lengthens import part_of
 from ...attention.sources import Attention, Place, Window
+from ...choices.freecure import Mode
 from .mask import AttributeMask, Chosen
-
-Mode = Literal["code", "paper", "paper_masked"]
-MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
 
 #: (host options, bias [1 or rows, 1, 1, keys]) -> options that make the base attention add the bias.
 WithBias = Callable[[Mapping[str, Any], Tensor], Mapping[str, Any]]

@@ -12,7 +12,8 @@ from ... import host
 from ...attention.engine import inject
 from ...attention.flux import joint_blocks
 from ...attention.use import Use, kind_of
-from .attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
+from ...choices.freecure import MODES, Mode
+from .attention import FoundationAware, FoundationTokens, Looking, Recorder
 from .checks import carries_identity, check_conditioning, check_experimental, check_models, check_slots
 from .flux import look_in_flux
 from .flux_layers import choose_blocks

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ...attention.use import Use
+from ...choices.instantid import AVERAGE, COMBINATIONS, NORM_AVERAGE
 from ...control.identity import check_identity_net
 from ...faces.choose import select
 from ...faces.detect import detect
@@ -26,10 +27,6 @@ from .adapter import InstantID, identity_tokens
 from .apply import Conditioning, attend, condition, hint, match_layers
 
 log = logging.getLogger(__name__)
-
-COMBINATIONS = AVERAGE, NORM_AVERAGE, CONCAT = ("average", "norm average", "concat")
-#: The simple Apply InstantID has no widget for it.
-SIMPLE_NOISE = 0.35
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,19 +6,13 @@ import os
 from weakref import WeakValueDictionary
 
 from ... import host
+from ...choices.instantid import FOLDER, PUBLISHED
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights
 from .adapter import InstantID, parse
 
-FOLDER, PUBLISHED = "instantid", "instantid/ip-adapter"
-
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
 _loaded: WeakValueDictionary[str, InstantID] = WeakValueDictionary()
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
 
 
 def fingerprint(file: str | None) -> str:

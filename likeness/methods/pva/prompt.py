@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from .content import PLACEHOLDER, PVA
+from ...choices.pva import PLACEHOLDER
+from .content import PVA
 
 log = logging.getLogger(__name__)
 
