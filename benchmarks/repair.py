@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from benchmarks import network
-from benchmarks.run import ratios
+from benchmarks.measure import ratios
 from likeness import host
 from likeness.attention.use import Use
 from likeness.methods import instantid

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks import network
-from benchmarks.run import best_of, ratios
+from benchmarks.measure import best_of, ratios
 from likeness import host
 from likeness.attention.adds import AddedAttention
 from likeness.attention.engine import inject

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.attention import Use
+from ..likeness.choices import arc2face as choices
 from ..likeness.methods import arc2face
 from ..likeness.values import IDENTITY
 from .common import end_input, start_input, weight_input
@@ -30,12 +30,12 @@ class LoadArc2Face(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "unet_file",
-                    options=arc2face.unet_files(),
+                    options=choices.unet_files(),
                     tooltip="Arc2Face's U-Net in models/diffusion_models.",
                 ),
                 io.Combo.Input(
                     "encoder_file",
-                    options=arc2face.encoder_files(),
+                    options=choices.encoder_files(),
                     tooltip="Arc2Face's own text encoder in models/text_encoders. SD1.5's does not do.",
                 ),
             ],
@@ -165,7 +165,7 @@ class ApplyReference(io.ComfyNode):
         end: float = 1.0,
     ) -> io.NodeOutput:
         file = None if lora == NO_LORA else lora
-        use = Use(weight, start, end)
+        use = arc2face.Use(weight, start, end)
         return io.NodeOutput(arc2face.reference.apply(model, vae, image, positive, use, file, lora_strength))
 
 

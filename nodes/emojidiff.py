@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
+from ..likeness.choices.emojidiff import ALL, BLACK, LAYERS, NEGATIVES, list_files
 from ..likeness.methods import emojidiff
 from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
 from .common import end_input, start_input, weight_input
@@ -30,7 +30,7 @@ class LoadEAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=emojidiff.list_files(),
+                    options=list_files(),
                     tooltip="A file of models/emojidiff or models/ipadapter.",
                 )
             ],
@@ -179,8 +179,8 @@ class ApplyEAdapter(io.ComfyNode):
                 end_input("expression"),
                 io.Combo.Input(
                     "layers",
-                    options=list(emojidiff.LAYERS),
-                    default=emojidiff.ALL,
+                    options=list(LAYERS),
+                    default=ALL,
                     tooltip="Which cross-attention layers see the expression. Fewer take over less of the "
                     "template's style. custom: those of layer_list.",
                 ),
@@ -191,8 +191,8 @@ class ApplyEAdapter(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "negative",
-                    options=list(emojidiff.NEGATIVES),
-                    default=emojidiff.BLACK,
+                    options=list(NEGATIVES),
+                    default=BLACK,
                     tooltip="What negative prompts look at. no expression: an empty (black) template. "
                     "nothing: they stay as they are.",
                 ),
@@ -216,12 +216,12 @@ class ApplyEAdapter(io.ComfyNode):
         weight: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
-        layers: str = emojidiff.ALL,
+        layers: str = ALL,
         layer_list: str = "",
-        negative: str = emojidiff.BLACK,
+        negative: str = BLACK,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
+        use = emojidiff.Use(weight, start, end, mask)
         changed = emojidiff.apply(model, eadapter, expression_tokens, use, layers, layer_list, negative)
         return io.NodeOutput(changed)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
-from ..likeness.methods.arc2face import expression as adapter
+from ..likeness.choices.arc2face import adapter_files
+from ..likeness.methods import arc2face
 from ..likeness.values import EXPRESSION, EXPRESSION_ADAPTER
 from .common import end_input, start_input, weight_input
 
@@ -26,7 +26,7 @@ class LoadExpressionAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=adapter.list_files(),
+                    options=adapter_files(),
                     tooltip="A file of models/ipadapter: the published exp_adapter.bin.",
                 )
             ],
@@ -44,11 +44,11 @@ class LoadExpressionAdapter(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> str:
-        return adapter.fingerprint(file)
+        return arc2face.expression.fingerprint(file)
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(adapter.load(file))
+        return io.NodeOutput(arc2face.expression.load(file))
 
 
 class ApplyExpression(io.ComfyNode):
@@ -89,8 +89,8 @@ class ApplyExpression(io.ComfyNode):
         end: float = 1.0,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
-        return io.NodeOutput(adapter.apply(model, expression_adapter, expression, use))
+        use = arc2face.Use(weight, start, end, mask)
+        return io.NodeOutput(arc2face.expression.apply(model, expression_adapter, expression, use))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadExpressionAdapter, ApplyExpression]

@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness.choices.freecure import MODES
 from ..likeness.methods import freecure
 from .common import end_input, start_input
 
@@ -69,7 +70,7 @@ def repair_inputs() -> list[io.Input]:
         ),
         io.Combo.Input(
             "mode",
-            options=list(freecure.MODES),
+            options=list(MODES),
             default="code",
             tooltip=(
                 "code: as the authors' program. paper: the printed formula, which also lets unmasked "

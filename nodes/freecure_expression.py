@@ -7,7 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.methods.freecure import LARGEST_GAMMA, LEAST_GAMMA, expression_steps, repair_expression
+from ..likeness.choices.freecure import LARGEST_GAMMA, LEAST_GAMMA
+from ..likeness.methods import freecure
 
 
 class FreeCureExpression(io.ComfyNode):
@@ -137,8 +138,10 @@ class FreeCureExpression(io.ComfyNode):
         refinements: int = 0,
         measure: bool = False,
     ) -> io.NodeOutput:
-        progress = host.running.StagedProgress(model, sum(expression_steps(model, sigmas, gamma, measure)))
-        made = repair_expression(
+        progress = host.running.StagedProgress(
+            model, sum(freecure.expression_steps(model, sigmas, gamma, measure))
+        )
+        made = freecure.repair_expression(
             model,
             latent,
             template,

@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.choices.freecure import LARGEST_GAMMA, LEAST_GAMMA
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
 from .freecure import branch_inputs, repair_inputs
@@ -90,8 +91,8 @@ class FreeCureSample(io.ComfyNode):
                 io.Float.Input(
                     "gamma",
                     default=0.5,
-                    min=freecure.LEAST_GAMMA,
-                    max=freecure.LARGEST_GAMMA,
+                    min=LEAST_GAMMA,
+                    max=LARGEST_GAMMA,
                     step=0.01,
                     tooltip="Expression repair: how far back to noise. More changes more.",
                 ),

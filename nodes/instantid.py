@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
+from ..likeness.choices.instantid import list_files
 from ..likeness.methods import instantid as method
 from ..likeness.values import IDENTITY, INSTANTID
 from .common import end_input, seed_input, start_input, weight_input
@@ -27,7 +27,7 @@ class LoadInstantID(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=method.list_files(),
+                    options=list_files(),
                     tooltip="A file of models/instantid: the published ip-adapter.bin or a .safetensors.",
                 )
             ],
@@ -149,7 +149,7 @@ class ApplyInstantID(io.ComfyNode):
         mask: Any = None,
         empty_identity: bool = False,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
+        use = method.Use(weight, start, end, mask)
         strengths = method.Strengths(use, controlnet_strength, negative_noise, seed, empty_identity)
         return io.NodeOutput(
             *method.apply(model, instantid, identity, positive, negative, strengths, control_net, keypoints)

@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, PERSON, SETS
 from ..likeness.methods import pva as method
 from ..likeness.values import PVA, PVA_TOKENS
 from .common import seed_input
@@ -44,8 +45,8 @@ class TunePVA(io.ComfyNode):
                 io.Int.Input("steps", default=40, min=1, max=1000, tooltip="40 is the published method."),
                 io.Combo.Input(
                     "tensors",
-                    options=list(method.SETS),
-                    default=method.CROSS_ALL,
+                    options=list(SETS),
+                    default=CROSS_ALL,
                     tooltip="cross_all: all of cross-attention, as the authors' results; 177 MB in float16. "
                     "visual_only: what PVA added; 76 MB.",
                 ),
@@ -80,8 +81,8 @@ class TunePVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=list(method.COMPUTE_PRECISIONS),
-                    default=method.AUTO,
+                    options=list(COMPUTE_PRECISIONS),
+                    default=AUTO,
                     advanced=True,
                     tooltip="What the network computes in; what learns is float32 always. auto: bfloat16 "
                     "where the graphics card has it.",
@@ -134,12 +135,12 @@ class TunePVA(io.ComfyNode):
         images: Any = None,
         align: bool = True,
         steps: int = 40,
-        tensors: str = method.CROSS_ALL,
+        tensors: str = CROSS_ALL,
         seed: int = 0,
         learning_rate: float = 2e-5,
         word_learning_rate: float = 1e-3,
         timesteps: int = 2,
-        precision: str = method.AUTO,
+        precision: str = AUTO,
         save_memory: bool = True,
         save_as: str = "",
     ) -> io.NodeOutput:
@@ -155,7 +156,7 @@ class TunePVA(io.ComfyNode):
 
         tuned = method.tune(model, clip, vae, pva, images, align, plan, report)
         if save_as.strip():
-            method.save(tuned.pva, save_as, method.PERSON, "float16", "save_as")
+            method.save(tuned.pva, save_as, PERSON, "float16", "save_as")
         curve = host.running.to_image(method.draw_curve(tuned.losses, steps))
         return io.NodeOutput(tuned.model, tuned.pva, tuned.tokens, curve)
 

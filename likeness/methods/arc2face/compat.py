@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ... import host
+from ...choices.arc2face import AVERAGES, ENCODER, ENCODERS, UNET, UNETS
 from ...faces.detect import detect
 from ...faces.embed import identify
 from ...faces.models import FaceModels
@@ -34,10 +35,10 @@ OLD_FOLDER = "arc2face_checkpoints"
 _ENCODERS = ("model.safetensors", "pytorch_model.bin")
 #: That pack's defaults, and the published files that they mean.
 _DEFAULTS = {
-    arc2face_files.UNETS: "diffusion_pytorch_model.safetensors",
-    arc2face_files.ENCODERS: "encoder",
+    UNETS: "diffusion_pytorch_model.safetensors",
+    ENCODERS: "encoder",
 }
-_KEYS = {arc2face_files.UNETS: "arc2face/unet", arc2face_files.ENCODERS: "arc2face/encoder"}
+_KEYS = {UNETS: UNET, ENCODERS: ENCODER}
 _PARTS = (0.15, 0.85)  # of the sorted values, between which the trimmed mean lies
 
 Averaging = Callable[[torch.Tensor], torch.Tensor]
@@ -76,7 +77,7 @@ def _random(vectors: torch.Tensor) -> torch.Tensor:
 
 
 #: Raw vectors [N, 512] of the faces -> [512].
-AVERAGES: dict[str, Averaging] = {
+_AVERAGES: dict[str, Averaging] = {
     "average": lambda vectors: vectors.mean(dim=0),
     "median": _median,
     "trimmed_mean": _trimmed,
@@ -101,7 +102,7 @@ def average(vectors: torch.Tensor, method: str, n_outliers: int = 0) -> torch.Te
         distance = (vectors - vectors.mean(dim=0)).norm(dim=1)
         kept = distance.argsort(stable=True, descending=True)[n_outliers:].sort().values
         vectors = vectors[kept]
-    return AVERAGES[method](vectors)
+    return _AVERAGES[method](vectors)
 
 
 def extract(images: torch.Tensor, method: str, n_outliers: int, models: FaceModels | None = None) -> Identity:
@@ -127,13 +128,13 @@ def faces_fingerprint() -> str:
 
 def load_unet(model_path: str) -> Any:
     """The MODEL of a file in that pack's folder or ours. Raises MissingModel, ValueError for another file."""
-    path = _find(arc2face_files.UNETS, "model_path", model_path)
+    path = _find(UNETS, "model_path", model_path)
     return arc2face_files.load_unet(path, model_path)
 
 
 def load_encoder(encoder_path: str) -> Any:
     """The CLIP of a folder, as that pack has it, or of a file. Raises as load_unet does."""
-    path = _find(arc2face_files.ENCODERS, "encoder_path", encoder_path)
+    path = _find(ENCODERS, "encoder_path", encoder_path)
     return arc2face_files.load_encoder(path, encoder_path)
 
 
@@ -145,7 +146,7 @@ def fingerprint(folder: str, name: str | None) -> str:
 
 def _places(folder: str, name: str) -> list[tuple[str, str]]:
     """Where a file of `folder` may lie, the first choice first: (folder of models, file in it)."""
-    if folder == arc2face_files.UNETS:
+    if folder == UNETS:
         return [(OLD_FOLDER, name), (folder, f"arc2face/{name}"), (folder, name)]
     inside = [(OLD_FOLDER, f"{name}/{file}") for file in _ENCODERS]
     # What that pack calls `encoder`, our installer puts elsewhere. Any other name means that file alone.

@@ -14,12 +14,11 @@ from ...adapters import Adapter, AdapterLayers, Tokens, Words, attend
 from ...adapters.describe import describe
 from ...adapters.projectors import build
 from ...attention.use import Use
+from ...choices.arc2face import ADAPTER, ADAPTERS
 from ...values import Expression
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights, tensors_under
 
-FOLDER, PUBLISHED = "ipadapter", "arc2face/exp_adapter"
 WORDS = Words(
     "Apply Expression",
     "The expression adapter needs an SD1.5 model (Arc2Face)",
@@ -32,18 +31,14 @@ FLAME = "flame"
 _NUMBERS = 55
 
 
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
-
-
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the loader again."""
-    return host.files.fingerprint(FOLDER, file)
+    return host.files.fingerprint(ADAPTERS, file)
 
 
 def load(file: str) -> Adapter:
     """Raises MissingModel, or ValueError saying what the file is instead."""
-    path = find_chosen(FOLDER, file, PUBLISHED)
+    path = find_chosen(ADAPTERS, file, ADAPTER)
     return replace(parse(read_weights(path)[0], os.path.basename(path)), file=fingerprint(file))
 
 

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from ... import host
+from ...choices.arc2face import NEGATIVE
 from ...values import Identity
 from ...weights.catalogue import catalogue
 from ...weights.find import MissingModel, explain_missing
@@ -25,7 +26,6 @@ from .prompt import encode
 log = logging.getLogger(__name__)
 
 SAMPLER, SCHEDULER = "dpmpp_2m", "sgm_uniform"
-NEGATIVE = "ugly, deformed, noisy, blurry, low contrast, split image"
 _PIXELS_PER_LATENT = 8
 _VAE = "sd15/checkpoint"
 #: SD1.x alone has its text encoder and its VAE under these names in one checkpoint.

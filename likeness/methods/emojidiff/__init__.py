@@ -1,20 +1,17 @@
 """EmojiDiff-style E-adapters: the expression of a picture. Spec: pva_freecure_emojidiff.md part C."""
 
+from ...attention import Use
 from .adapter import encode, parse
-from .apply import ALL, BLACK, LAYERS, NEGATIVES, apply
+from .apply import apply
 from .blend import blend
-from .files import fingerprint, list_files, load
+from .files import fingerprint, load
 
 __all__ = [
-    "ALL",
-    "BLACK",
-    "LAYERS",
-    "NEGATIVES",
+    "Use",
     "apply",
     "blend",
     "encode",
     "fingerprint",
-    "list_files",
     "load",
     "parse",
 ]

@@ -11,15 +11,13 @@ from ...attention.adds import BOTH
 from ...attention.sites import Site
 from ...attention.use import Use
 from ...attention.views import Role
+from ...choices.emojidiff import ALL, BLACK, CUSTOM, LAYERS, MID_UP, NEGATIVES, NOTHING, UP_ONLY
 
-ALL, UP_ONLY, MID_UP, CUSTOM = LAYERS = ("all", "up_only", "mid+up", "custom")
 _PARTS: Mapping[str, frozenset[str]] = {
     ALL: frozenset({"input", "middle", "output"}),
     UP_ONLY: frozenset({"output"}),
     MID_UP: frozenset({"middle", "output"}),
 }
-#: What negative prompts attend to.
-BLACK, NOTHING = NEGATIVES = ("no expression", "nothing")
 _ROLES: Mapping[str, frozenset[Role]] = {BLACK: BOTH, NOTHING: frozenset({"positive"})}
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")  # Python reads no number of 5000 digits
 

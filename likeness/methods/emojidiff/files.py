@@ -15,28 +15,19 @@ import torch
 
 from ... import host
 from ...adapters import Adapter
+from ...choices.emojidiff import FOLDERS, PUBLISHED
 from ...weights.catalogue import catalogue
-from ...weights.chosen import list_files as list_chosen
 from ...weights.find import MissingModel, explain_missing
 from ...weights.read import read_weights
 from ...weights.write import write_tensors
 from .adapter import parse
 from .kinds import BASES, FORMAT, TEMPLATE, described_layers
 
-#: Ours, and that of the common IP-Adapter pack; a name in both is the first's.
-FOLDERS = ("emojidiff", "ipadapter")
-PUBLISHED = "emojidiff/weights"
 #: The CLIP vision model that files are made for unless they say otherwise.
 CLIP = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
 _loaded: WeakValueDictionary[str, Adapter] = WeakValueDictionary()
-
-
-def list_files() -> list[str]:
-    """The files of both folders; the name of the one there ought to be when there are none."""
-    names = [name for folder in FOLDERS for name in host.files.list_models(folder)]
-    return list(dict.fromkeys(names)) or list_chosen(FOLDERS[0], PUBLISHED)
 
 
 def fingerprint(file: str | None) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,10 +18,8 @@ from ...attention.sites import SiteKey
 from ...attention.sources import Extra, Place, Rows
 from ...attention.use import Window
 from ...attention.views import Role, View
+from ...choices.freecure import Mode
 from .mask import AttributeMask, Chosen
-
-Mode = Literal["code", "paper", "paper_masked"]
-MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,9 @@ from ...attention.engine import inject
 from ...attention.flux import joint_blocks
 from ...attention.sites import numbered
 from ...attention.use import Use
+from ...choices.freecure import MODES, Mode
 from ...values import Conditioning
-from .attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
+from .attention import FoundationAware, FoundationTokens, Looking, Recorder
 from .checks import carries_identity, check_conditioning, check_experimental, check_models, check_slots
 from .flux import look_in_flux
 from .flux_layers import choose_blocks

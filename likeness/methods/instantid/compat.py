@@ -15,6 +15,7 @@ import torch
 
 from ...adapters import Adapter, Tokens, attend
 from ...attention.use import Use
+from ...choices.instantid import AVERAGE, COMBINATIONS, NORM_AVERAGE
 from ...control.identity import check_identity_net
 from ...faces.choose import select
 from ...faces.detect import detect
@@ -27,10 +28,6 @@ from .adapter import identity_tokens
 from .apply import condition, hint
 
 log = logging.getLogger(__name__)
-
-COMBINATIONS = AVERAGE, NORM_AVERAGE, CONCAT = ("average", "norm average", "concat")
-#: The simple Apply InstantID has no widget for it.
-SIMPLE_NOISE = 0.35
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,19 +8,13 @@ from weakref import WeakValueDictionary
 
 from ... import host
 from ...adapters import Adapter
+from ...choices.instantid import FOLDER, PUBLISHED
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights
 from .adapter import parse
 
-FOLDER, PUBLISHED = "instantid", "instantid/ip-adapter"
-
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
 _loaded: WeakValueDictionary[str, Adapter] = WeakValueDictionary()
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
 
 
 def fingerprint(file: str | None) -> str:

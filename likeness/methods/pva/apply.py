@@ -15,12 +15,9 @@ from ...attention.gate import JointAttention, VisualTokens, fold
 from ...attention.sites import Site, attention_module, attention_sites, numbered
 from ...attention.use import Use
 from ...attention.views import Role
+from ...choices.pva import APPLY_TO
 from .content import PVA, RECOGNISER
 
-APPLY_TO: Mapping[str, frozenset[Role]] = {
-    "positive": frozenset({"positive"}),
-    "both": frozenset({"positive", "negative"}),
-}
 _CHANNELS = 9
 _NEEDS = "PVA needs an inpainting checkpoint (9 channels) with prompt tokens of width"
 _FAMILIES = {768: "768, that of SD1.5", 1024: "1024, that of SD2 (512-inpainting-ema.safetensors)"}

@@ -24,8 +24,6 @@ from ...weights.read import tensors_under
 RECOGNISER = "ms1mv3_r50"
 #: In the metadata of the safetensors files that we write.
 _FORMAT, _BASES = "likeness-pva/1", {768: "sd15-inpainting", 1024: "sd2-inpainting"}
-#: The word that stands for the person in a prompt.
-PLACEHOLDER = "<new1>"
 
 Tensors = Mapping[str, torch.Tensor]
 WORD, TRANSFORMER, UNET, FACE_NET = "modifier_vec", "transform_network", "unet", "face_net"

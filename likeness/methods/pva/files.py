@@ -15,20 +15,18 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import torch
 
 from ... import host
+from ...choices.pva import CONTENTS, EVERYTHING, FOLDER, PERSON, PRECISIONS, PUBLISHED
 from ...faces.iresnet import build_iresnet
 from ...faces.models import bundled_fingerprint
 from ...faces.sessions import once
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.find import find_file
 from ...weights.find import fingerprint as stamps
 from ...weights.read import read_weights
 from ...weights.write import prepare_numbered, write_numbered, write_tensors
 from .content import FACE_NET, PVA, TRANSFORMER, UNET, WORD, Base, file_facts, parse_base, parse_person
 
-FOLDER, PUBLISHED, FACE_ENCODER = "pva", "pva/weights", "pva/face_encoder"
-EVERYTHING, PERSON = CONTENTS = ("everything", "person")
-PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}
+FACE_ENCODER = "pva/face_encoder"
 
 #: Bytes that one face takes in the encoder beside its weights: five times its largest features.
 _WORKING_MEMORY = 16 << 20
@@ -38,15 +36,6 @@ _BATCH = 16
 _loaded: WeakValueDictionary[str, Base] = WeakValueDictionary()
 #: The tuned face encoders of base files, in the host's care.
 _tuned: WeakKeyDictionary[Base, Any] = WeakKeyDictionary()
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
-
-
-def list_persons() -> list[str]:
-    """Every file that may hold a person's layer."""
-    return host.files.list_models(FOLDER)
 
 
 def fingerprint(file: str | None, person_file: str | None = None) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from ...choices.pva import PLACEHOLDER
 from ...values import Conditioning
-from .content import PLACEHOLDER, PVA
+from .content import PVA
 
 log = logging.getLogger(__name__)
 

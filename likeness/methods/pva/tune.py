@@ -12,6 +12,7 @@ from ... import host
 from ...adapters import Tokens
 from ...attention.use import Use
 from ...attention.wrappers import SITES
+from ...choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, SETS
 from ...faces.references import Images, references
 from ...sampling.noised import noised
 from ...values import Identity
@@ -23,9 +24,6 @@ from .material import Material, prepare, row
 from .prompt import check_clip
 from .student import Student
 
-CROSS_ALL, VISUAL_ONLY = SETS = ("cross_all", "visual_only")
-AUTO = "auto"
-COMPUTE_PRECISIONS = {AUTO: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 _WEIGHT_DECAY = 0.01
 
 #: Told the losses so far after every step; it may end the tuning by raising.

@@ -85,7 +85,7 @@ def test_files_of_the_common_pack_s_folder_load(pack: Any, base: Path) -> None:
     one, other = (load(pack, f"ip-adapter-plus_tiny.{ending}") for ending in ("bin", "safetensors"))
     for mine, theirs in zip(one.layers.pairs, other.layers.pairs, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
-    listed = pack.module("likeness.methods.emojidiff.files").list_files()
+    listed = pack.module("likeness.choices.emojidiff").list_files()
     assert {TINY, "ip-adapter-plus_tiny.bin", "tiny_expression.safetensors"} <= set(listed)
 
 

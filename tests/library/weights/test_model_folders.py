@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.hub import CONTENT, Hub, serving
+from support.patience import PATIENCE
 
 from installer import models
 from installer.checking import check_models
@@ -320,7 +321,9 @@ def test_the_files_of_the_pack_are_ok_and_the_made_one_has_no_sum() -> None:
 
 def install(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(REPOSITORY / "install.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=PATIENCE
+    )
 
 
 def test_check_ends_with_1_only_when_something_is_damaged(comfyui: Path) -> None:
@@ -356,5 +359,5 @@ def test_a_python_without_yaml_says_so(comfyui: Path) -> None:
     written(comfyui, "disk:\n  loras: loras\n")
     code = "import sys, runpy; sys.modules['yaml'] = None; runpy.run_path('install.py', run_name='__main__')"
     command = [sys.executable, "-c", code, "--comfyui", str(comfyui), "--list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=REPOSITORY)
     assert done.returncode == 1 and "takes PyYAML" in done.stderr and "Traceback" not in done.stderr
