@@ -47,7 +47,7 @@ class CompatArc2FaceExtractor(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return arc2face.compat.faces_fingerprint()
+        return method.compat.faces_fingerprint()
 
     @classmethod
     def execute(cls, images: Any, average_method: str = "average", n_outliers: int = 0) -> io.NodeOutput:

@@ -79,7 +79,7 @@ class CompatArc2FaceGenerator(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return "" if "vae" in inputs else arc2face.generate.vae_fingerprint()
+        return "" if "vae" in inputs else method.generate.vae_fingerprint()
 
     @classmethod
     def execute(
@@ -138,7 +138,7 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return "" if "vae" in inputs else arc2face.generate.vae_fingerprint()
+        return "" if "vae" in inputs else method.generate.vae_fingerprint()
 
     @classmethod
     def execute(
