@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.keypoints import FITS, POINTS, keypoint_images
+from ..likeness.faces.keypoints import FITS, POINTS, STOP, WITHOUT_FACE, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
 from ..likeness.faces.models import bundled_fingerprint
 from .common import mask_edge_inputs
@@ -59,6 +59,15 @@ class FaceKeypoints(io.ComfyNode):
                     tooltip="all: as InstantID knows them. eyes and nose: leave the mouth out, when an "
                     "expression (Apply E-Adapter) decides what it does.",
                 ),
+                io.Combo.Input(
+                    "without_face",
+                    options=list(WITHOUT_FACE),
+                    default=STOP,
+                    optional=True,
+                    tooltip="For pictures without a face, which Detect Faces passed through: stop with an "
+                    "error that names them, draw black, or draw the points of the last picture again (before "
+                    "the first face, the first). The two last ones keep a clip in step.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -69,9 +78,16 @@ class FaceKeypoints(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
+        cls,
+        faces: Any,
+        width: int = 0,
+        height: int = 0,
+        fit: str = "stretch",
+        points: str = "all",
+        without_face: str = STOP,
     ) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(keypoint_images(faces, width, height, fit, points)))
+        drawn = keypoint_images(faces, width, height, fit, points, without_face)
+        return io.NodeOutput(host.running.to_image(drawn))
 
 
 class FaceMask(io.ComfyNode):
