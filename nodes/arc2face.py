@@ -10,7 +10,7 @@ from ..likeness import host
 from ..likeness.choices import arc2face as choices
 from ..likeness.methods import arc2face
 from ..likeness.values import IDENTITY
-from .common import end_input, start_input, weight_input
+from .common import model_output, weight_input, window_inputs
 
 NO_LORA = "none"
 
@@ -40,7 +40,7 @@ class LoadArc2Face(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output("model", display_name="model", tooltip="For KSampler, LoRAs and adapters."),
+                model_output("For KSampler, LoRAs and adapters."),
                 io.Clip.Output("clip", display_name="clip", tooltip="For Encode Arc2Face."),
             ],
         )
@@ -136,10 +136,9 @@ class ApplyReference(io.ComfyNode):
                     tooltip="Strength of that LoRA on the model. 1 tends to copy the expression, too.",
                 ),
                 weight_input("How much the reference is looked at: 1 is the published method.", 1.0, 2.0),
-                start_input("reference"),
-                end_input("reference"),
+                *window_inputs("reference"),
             ],
-            outputs=[io.Model.Output("model", display_name="model", tooltip="The model with the reference.")],
+            outputs=[model_output("The model with the reference.")],
         )
 
     @classmethod

@@ -9,12 +9,12 @@ from comfy_api.latest import io
 from ..likeness.choices.emojidiff import ALL, BLACK, LAYERS, NEGATIVES, list_files
 from ..likeness.methods import emojidiff
 from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
-from .common import end_input, start_input, weight_input
+from .common import LoadFile, mask_input, model_output, weight_input, window_inputs
 
 EAdapterType, TokensType = io.Custom(EADAPTER), io.Custom(EXPRESSION_TOKENS)
 
 
-class LoadEAdapter(io.ComfyNode):
+class LoadEAdapter(LoadFile):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -42,17 +42,8 @@ class LoadEAdapter(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file: str | None) -> str:
-        return emojidiff.fingerprint(file)
-
-    @classmethod
-    def validate_inputs(cls, file: str | None) -> bool:
-        # A missing file is explained in execute, with the folders that were searched.
-        return True
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(emojidiff.load(file))
+    def reader(cls) -> Any:
+        return emojidiff
 
 
 class EncodeExpression(io.ComfyNode):
@@ -175,8 +166,7 @@ class ApplyEAdapter(io.ComfyNode):
                     "as the latent batch has, one each.",
                 ),
                 weight_input("Strength of the expression: 1 is what the adapter was trained with.", 1.0, 2.0),
-                start_input("expression"),
-                end_input("expression"),
+                *window_inputs("expression"),
                 io.Combo.Input(
                     "layers",
                     options=list(LAYERS),
@@ -196,15 +186,9 @@ class ApplyEAdapter(io.ComfyNode):
                     tooltip="What negative prompts look at. no expression: an empty (black) template. "
                     "nothing: they stay as they are.",
                 ),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Where in the picture the expression applies, in the picture's shape.",
-                ),
+                mask_input("expression"),
             ],
-            outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The model with the expression.")
-            ],
+            outputs=[model_output("The model with the expression.")],
         )
 
     @classmethod

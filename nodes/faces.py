@@ -29,12 +29,21 @@ def if_no_face_input() -> io.Combo.Input:
     )
 
 
+def min_score_input(tooltip: str) -> io.Float.Input:
+    return io.Float.Input("min_score", default=0.5, min=0.05, max=1.0, step=0.01, tooltip=tooltip)
+
+
 def faces_outputs() -> list[Any]:
     return [
         FacesType.Output("faces", display_name="faces", tooltip="The faces, with the pictures they are in."),
         io.Int.Output("count", display_name="count", tooltip="How many faces there are in all pictures."),
         io.Boolean.Output("found", display_name="found", tooltip="True when at least one face is left."),
     ]
+
+
+def faces_result(faces: Any, *more: Any) -> io.NodeOutput:
+    """Of a node with faces_outputs(), and more behind them."""
+    return io.NodeOutput(faces, faces.count, faces.count > 0, *more)
 
 
 class LoadFaceModels(io.ComfyNode):
@@ -101,14 +110,9 @@ class DetectFaces(io.ComfyNode):
             inputs=[
                 FaceModelsType.Input("face_models", tooltip="The networks, from Load Face Models."),
                 io.Image.Input("image", tooltip="One picture or a batch. Transparency is ignored."),
-                io.Float.Input(
-                    "min_score",
-                    default=0.5,
-                    min=0.05,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="How sure the detector has to be. Lower it for drawings and hidden faces. When "
-                    "it finds none it looks again at smaller sizes, and then asks for half-way to 1.",
+                min_score_input(
+                    "How sure the detector has to be. Lower it for drawings and hidden faces. When "
+                    "it finds none it looks again at smaller sizes, and then asks for half-way to 1."
                 ),
                 io.Int.Input(
                     "max_faces",
@@ -129,7 +133,7 @@ class DetectFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         advice = "Lower min_score, use another picture, or set if_no_face to skip or pass through."
         faces = apply_policy(detect(face_models, image, min_score, max_faces), if_no_face, advice)
-        return io.NodeOutput(faces, faces.count, faces.count > 0)
+        return faces_result(faces)
 
 
 class DrawFaces(io.ComfyNode):

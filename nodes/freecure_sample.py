@@ -8,10 +8,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.choices.freecure import LARGEST_GAMMA, LEAST_GAMMA
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
-from .freecure import branch_inputs, repair_inputs
+from .common import cfg_input
+from .freecure import branch_inputs, gamma_input, repair_inputs
 
 ATTRIBUTES, WITH_EXPRESSION = "attributes", "attributes + expression"
 NOT_COMPARED = (
@@ -88,21 +88,11 @@ class FreeCureSample(io.ComfyNode):
                     tooltip="attributes: hair, glasses and other parts. With expression: the picture is then "
                     "turned half-way back to noise with the template and drawn again with the target.",
                 ),
-                io.Float.Input(
-                    "gamma",
-                    default=0.5,
-                    min=LEAST_GAMMA,
-                    max=LARGEST_GAMMA,
-                    step=0.01,
-                    tooltip="Expression repair: how far back to noise. More changes more.",
-                ),
-                io.Float.Input(
+                gamma_input("Expression repair: how far back to noise. More changes more."),
+                cfg_input(
                     "inversion_cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Expression repair: cfg on the way to noise. 1 is the stable choice.",
+                    1.0,
+                    "Expression repair: cfg on the way to noise. 1 is the stable choice.",
                 ),
                 io.Boolean.Input(
                     "compare",

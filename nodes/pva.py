@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..likeness.choices.pva import APPLY_TO, PLACEHOLDER, list_files, list_persons
 from ..likeness.methods import pva as method
 from ..likeness.values import IDENTITY, PVA, PVA_TOKENS
-from .common import end_input, start_input
+from .common import model_output, window_inputs
 
 NOBODY = "none"
 PVAType, PVATokensType, IdentityType = (io.Custom(name) for name in (PVA, PVA_TOKENS, IDENTITY))
@@ -183,10 +183,9 @@ class ApplyPVA(io.ComfyNode):
                     tooltip="Which prompts look at the person. positive: for filling in. both: for changing "
                     "the person by the prompt, with cfg about 15.",
                 ),
-                start_input("person"),
-                end_input("person"),
+                *window_inputs("person"),
             ],
-            outputs=[io.Model.Output("model", display_name="model", tooltip="The model with the person.")],
+            outputs=[model_output("The model with the person.")],
         )
 
     @classmethod

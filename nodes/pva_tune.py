@@ -11,7 +11,7 @@ from ..likeness import host
 from ..likeness.choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, PERSON, SETS
 from ..likeness.methods import pva as method
 from ..likeness.values import PVA, PVA_TOKENS
-from .common import seed_input
+from .common import model_output, seed_input
 
 
 class TunePVA(io.ComfyNode):
@@ -102,11 +102,7 @@ class TunePVA(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(
-                    "model",
-                    display_name="model",
-                    tooltip="The model with the person, as Apply PVA makes it at strength 1.",
-                ),
+                model_output("The model with the person, as Apply PVA makes it at strength 1."),
                 io.Custom(PVA).Output(
                     "pva", display_name="pva", tooltip="PVA with the person's layer, for Encode PVA Prompt."
                 ),

@@ -10,10 +10,8 @@ from ..likeness import host
 from ..likeness.faces.keypoints import FITS, POINTS, STOP, WITHOUT_FACE, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
 from ..likeness.faces.models import bundled_fingerprint
-from .common import mask_edge_inputs
+from .common import mask_edge_inputs, size_inputs
 from .faces import FacesType
-
-_LARGEST = 16384
 
 
 class FaceKeypoints(io.ComfyNode):
@@ -30,20 +28,7 @@ class FaceKeypoints(io.ComfyNode):
             search_aliases=["kps", "face keypoints preprocessor", "instantid keypoints", "face pose"],
             inputs=[
                 FacesType.Input("faces", tooltip="The faces whose pose to take."),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=_LARGEST,
-                    tooltip="Width of the output in pixels; 0: the source's.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=_LARGEST,
-                    tooltip="Height of the output in pixels; 0: the source's.",
-                ),
+                *size_inputs(0, 0, "of the output in pixels; 0: the source's."),
                 io.Combo.Input(
                     "fit",
                     options=list(FITS),
