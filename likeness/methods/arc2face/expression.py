@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ... import host
 from ...adapters import Adapter, AdapterLayers, Tokens, Words, attend
 from ...adapters.describe import describe
+from ...adapters.folder import AdapterFolder
 from ...adapters.projectors import build
 from ...attention.use import Use
 from ...choices.arc2face import ADAPTER, ADAPTERS
 from ...values import Expression
-from ...weights.chosen import find_chosen
-from ...weights.read import read_weights, tensors_under
+from ...weights.read import tensors_under
 
 WORDS = Words(
     "Apply Expression",
@@ -29,17 +26,6 @@ WORDS = Words(
 #: What the projector takes: a FLAME expression, so many numbers.
 FLAME = "flame"
 _NUMBERS = 55
-
-
-def fingerprint(file: str | None) -> str:
-    """Changes when the file does, so that the host runs the loader again."""
-    return host.files.fingerprint(ADAPTERS, file)
-
-
-def load(file: str) -> Adapter:
-    """Raises MissingModel, or ValueError saying what the file is instead."""
-    path = find_chosen(ADAPTERS, file, ADAPTER)
-    return replace(parse(read_weights(path)[0], os.path.basename(path)), file=fingerprint(file))
 
 
 def parse(content: Mapping[str, Any], name: str) -> Adapter:
@@ -71,3 +57,7 @@ def expression_tokens(adapter: Adapter, expression: Expression) -> Tokens:
 def apply(model: Any, adapter: Adapter, expression: Expression, use: Use) -> Any:
     """A clone of MODEL that shows the expression; MODEL itself when there is nothing to do."""
     return attend(model, adapter, expression_tokens(adapter, expression), use)
+
+
+FILES = AdapterFolder((ADAPTERS,), ADAPTER, lambda content, metadata, name: parse(content, name))
+fingerprint, load = FILES.fingerprint, FILES.load

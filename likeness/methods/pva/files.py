@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import torch
 
 from ... import host
+from ...adapters.folder import AdapterFolder
 from ...choices.pva import CONTENTS, EVERYTHING, FOLDER, PERSON, PRECISIONS, PUBLISHED
 from ...faces.iresnet import build_iresnet
 from ...faces.models import bundled_fingerprint
@@ -32,8 +32,8 @@ FACE_ENCODER = "pva/face_encoder"
 _WORKING_MEMORY = 16 << 20
 _BATCH = 16
 
-#: Loaded base files by path, size and time of change: shared by all persons' layers over them.
-_loaded: WeakValueDictionary[str, Base] = WeakValueDictionary()
+#: Base files: each is shared by all persons' layers over it.
+BASES = AdapterFolder((FOLDER,), PUBLISHED, lambda content, metadata, name: parse_base(content, name))
 #: The tuned face encoders of base files, in the host's care.
 _tuned: WeakKeyDictionary[Base, Any] = WeakKeyDictionary()
 
@@ -45,11 +45,7 @@ def fingerprint(file: str | None, person_file: str | None = None) -> str:
 
 def load(file: str, person_file: str | None = None) -> PVA:
     """A file of models/pva, and a person's layer over it. Raises MissingModel, or ValueError."""
-    path, key = find_chosen(FOLDER, file, PUBLISHED), host.files.fingerprint(FOLDER, file)
-    base = _loaded.get(key)
-    if base is None:
-        parsed = parse_base(read_weights(path)[0], os.path.basename(path))
-        base = _loaded[key] = replace(parsed, file=key)
+    base = BASES.load(file)
     if person_file is None:
         return PVA(base)
     layer = find_chosen(FOLDER, person_file, PUBLISHED)
