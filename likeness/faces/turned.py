@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..values import Face
-from .align import TEMPLATE, invert, similarity, transform
+from .align import face_angle, invert, transform
 from .crops import planes_of
 from .mesh import extent, look
 from .mesh_points import five_points
@@ -95,12 +95,12 @@ def set_right_like(
     What the detector does not find again was no face, as things in a turned picture often look like one:
     it is left out unless its score is `surer`. In other pictures they stay as they are.
     """
-    angles = [_angle(face.keypoints) for face in sure]
+    angles = [face_angle(face.keypoints) for face in sure]
     if not others or not sure or min(abs(_between(angle, 0.0)) for angle in angles) < _ANOTHER:
         return list(others)
     picture, kept = torch.from_numpy(rgb), []
     for face in others:
-        if abs(_between(_angle(face.keypoints), angles[0])) < _ANOTHER:
+        if abs(_between(face_angle(face.keypoints), angles[0])) < _ANOTHER:
             kept.append(face)
             continue
         found = _detected(find, picture, *_frame(face), angles[0], face.score - _FALL)
@@ -147,14 +147,14 @@ def distinct(faces: Sequence[Face]) -> list[Face]:
 
 def _first(picture: torch.Tensor, face: Face) -> Pose:
     """One look, as the face's own points say."""
-    return _look(picture, *_frame(face), _angle(face.keypoints))
+    return _look(picture, *_frame(face), face_angle(face.keypoints))
 
 
 def _settled(picture: torch.Tensor, face: Face, first: Pose) -> Pose | None:
     """The pose that the mesh is sure of: what it found first, followed, or one a quarter turn on."""
     found = [_followed(picture, first, _LOOKS - 1)]
     if found[0].sure < SURE:
-        angle = _angle(face.keypoints)
+        angle = face_angle(face.keypoints)
         for quarters in (1, 2, 3):
             pose = _look(picture, *_frame(face), angle + quarters * math.pi / 2)
             found.append(_followed(picture, pose, _LOOKS - 1))
@@ -177,7 +177,7 @@ def _followed(picture: torch.Tensor, pose: Pose, looks: int) -> Pose:
 
 def _look(picture: torch.Tensor, centre: torch.Tensor, side: float, angle: float) -> Pose:
     points, presence = look(picture, centre, side, angle)
-    return Pose(points, _angle(five_points(points)), presence)
+    return Pose(points, face_angle(five_points(points)), presence)
 
 
 def _again(find: Find, picture: torch.Tensor, face: Face, pose: Pose) -> Face:
@@ -213,12 +213,6 @@ def _detected(
 def _frame(face: Face) -> tuple[torch.Tensor, float]:
     """Middle and longer side of its box."""
     return (face.box[:2] + face.box[2:]) / 2, float((face.box[2:] - face.box[:2]).max())
-
-
-def _angle(points: torch.Tensor) -> float:
-    """Radians by which five points are turned clockwise."""
-    matrix = similarity(TEMPLATE, points)
-    return math.atan2(float(matrix[1, 0]), float(matrix[0, 0]))
 
 
 def _between(one: float, other: float) -> float:
