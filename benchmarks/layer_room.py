@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -56,7 +57,7 @@ def open_room(options: argparse.Namespace) -> Room:
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(options.checkpoint)
     vision = comfy.clip_vision.load(options.clip_vision)
     adapter = parse(*read_weights(options.eadapter), name=os.path.basename(options.eadapter))
-    pixels = torch.from_numpy(numpy.array(open_picture(options.template))).float()[None] / 255
+    pixels = torch.from_numpy(numpy.array(open_picture(Path(options.template)))).float()[None] / 255
     tokens = encode(adapter, vision, make_templates(pixels, None, Cut()).images)
     prompts = [
         clip.encode_from_tokens_scheduled(clip.tokenize(t)) for t in (options.prompt, options.negative)

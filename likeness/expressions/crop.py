@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+
+from ..faces.align import face_angle, invert, transform
+from ..faces.crops import planes_of
+from ..faces.mesh import extent
+from ..faces.mesh_points import five_points
+from ..faces.resample import resample
+from ..faces.squares import turned_square
 
 #: Side of the crop in pixels; the square is so many times the mean of the face's width and height.
 SIZE, _MARGIN = 224, 1.4
+#: Degrees from which on a face is turned upright first, and the part of the picture that is turned with it.
+_LEANS, _AROUND = 25.0, 2.0
 
 
 def crop_face(picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -27,6 +38,23 @@ def crop_face(picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     rows = (top + bottom) / 2 - side / 2 + steps
     columns = (left + right) / 2 - side / 2 + steps
     return _between(_between(picture, columns, 1), rows, 0).to(torch.uint8)
+
+
+def upright(picture: torch.Tensor, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A picture [H, W, 3] uint8 and the mesh of a face in it, turned until that stands, if it lies.
+
+    SMIRK's pictures stand; a face that leans a little is left as the reference leaves it.
+    """
+    angle = face_angle(five_points(points))
+    if abs(math.degrees(angle)) <= _LEANS:
+        return picture, points
+    centre, side = extent(points[:, :2].to(torch.float64), angle)
+    size = max(2, round(side * _AROUND))
+    square = turned_square(centre + 0.5, angle, size)
+    back = torch.cat([square[:, :2] / size, square[:, 2:]], dim=1)
+    turned = resample(planes_of(picture), back, (size, size))[0].round().clamp(0, 255)
+    moved = transform(invert(back), points[:, :2].to(torch.float64) + 0.5) - 0.5
+    return turned.to(torch.uint8).movedim(0, -1).contiguous(), moved
 
 
 def _between(picture: torch.Tensor, places: torch.Tensor, dim: int) -> torch.Tensor:

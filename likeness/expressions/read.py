@@ -17,7 +17,7 @@ from ..faces.models import FaceModels
 from ..faces.pixels import check_image, rgb8
 from ..faces.policy import require_faces
 from ..values import Expression, Faces
-from .crop import crop_face
+from .crop import crop_face, upright
 from .smirk import ExpressionEncoder, encode
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def read_expression(
         picture, points = _from_host(face_landmarks, image, faces)
     else:
         picture, points = _from_faces(_detected(image) if faces is None else faces)
-    return encode(encoder, crop_face(picture, points))
+    return encode(encoder, crop_face(*upright(picture, points)))
 
 
 def _detected(image: torch.Tensor | None) -> Faces:

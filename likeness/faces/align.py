@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 #: Where the five points lie in ArcFace's 112 x 112 picture.
@@ -30,6 +32,12 @@ def similarity(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     scale = (s * flip).sum() / variance
     linear = scale * rotation
     return torch.cat([linear, (dst_mean - linear @ src_mean)[:, None]], dim=1)
+
+
+def face_angle(points: torch.Tensor) -> float:
+    """Radians by which a face with these five points is turned clockwise."""
+    matrix = similarity(TEMPLATE, points)
+    return math.atan2(float(matrix[1, 0]), float(matrix[0, 0]))
 
 
 def invert(matrix: torch.Tensor) -> torch.Tensor:

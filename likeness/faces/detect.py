@@ -12,7 +12,7 @@ import torch
 from ..values import Face, Faces
 from .models import FaceNetworks
 from .pixels import check_image, rgb8
-from .turned import carried, distinct, quarter_turns, set_right, set_right_like
+from .turned import carried, distinct, lying, quarter_turns, set_right
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +53,9 @@ def search(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
     What is found is trusted when the mesh agrees that it stands as the detector sees it, and else looked at
     again, see turned.py. Where nothing is sure the picture is turned in quarters, too.
     """
-    find = partial(_pass, detector, min_score)
-    sure, others = set_right(find, rgb, _upright(detector, rgb, min_score))
-    if not sure:
-        sure, others = _in_quarters(detector, rgb, min_score, others)
-    others = set_right_like(find, rgb, sure, others, _surer(min_score))
+    sure, others = set_right(partial(_pass, detector, min_score), rgb, _upright(detector, rgb, min_score))
+    if not sure or lying(sure) is not None:
+        sure, others = _in_quarters(detector, rgb, min_score, sure, others)
     return tuple(sorted([*sure, *others], key=lambda face: -face.score))
 
 
@@ -76,22 +74,27 @@ def _upright(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
 
 
 def _in_quarters(
-    detector: Any, rgb: Any, min_score: float, others: list[Face]
+    detector: Any, rgb: Any, min_score: float, sure: list[Face], others: list[Face]
 ) -> tuple[list[Face], list[Face]]:
     """The faces of a picture that lies on its side or stands on its head, as set_right has them.
 
-    others: what was found in the picture as it stands, which is kept.
+    sure: the faces that lie in it, by which it is turned; without any, each quarter turn is tried. others:
+    what else was found in the picture as it stands.
     """
-    find, surer = partial(_pass, detector, min_score), _surer(min_score)
+    angle, surer = lying(sure), _surer(min_score)
     views = []
-    for turned, angle, back in quarter_turns(rgb):
+    for turned, view, back in quarter_turns(rgb, angle):
         seen = _pass(detector, min_score, turned, SIZES[0]) or _bordered(detector, turned, min_score)
-        sure, unsure = set_right(find, rgb, [carried(face, back) for face in seen], angle)
-        views.append((sure, [face for face in unsure if face.score >= surer]))
-    sure, unsure = max(views, key=lambda view: (len(view[0]), max((f.score for f in view[1]), default=0.0)))
-    if sure or not others:
-        return sure, distinct([*unsure, *others])
-    return sure, others
+        found = [carried(face, back) for face in seen]
+        views.append(set_right(partial(_pass, detector, min_score), rgb, found, view))
+    more, unsure = max(views, key=lambda view: (len(view[0]), max((f.score for f in view[1]), default=0.0)))
+    sure = distinct([*sure, *more])
+    if not sure:
+        # Nobody says that the picture is turned, so that what was found as it stands comes first.
+        return sure, others or [face for face in unsure if face.score >= surer]
+    # Things in a picture that is turned often look like a face as it stands.
+    kept = [*unsure, *(face for face in others if face.score >= surer)]
+    return sure, distinct(kept, beside=sure)
 
 
 def _surer(min_score: float) -> float:

@@ -7,6 +7,7 @@ gives (landmarks_3d, blendshapes, presence, transformation_matrix).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..values import Face, Faces
 from .mesh import landmarks
 from .mesh_points import MESHES, connection_sets, five_points
 from .pixels import check_image, rgb8
+
+log = logging.getLogger(__name__)
 
 
 def frames_of(found: Mapping[str, Any]) -> list[Sequence[Mapping[str, Any]]]:
@@ -101,6 +104,14 @@ def faces_from_landmarks(found: Mapping[str, Any], images: torch.Tensor) -> Face
 
 def _face(given: Mapping[str, Any]) -> Face:
     points = mesh_of(given).to(torch.float32)
+    presence = given.get("presence")
+    if presence is not None and float(_numbers(presence, "presence", 1)) < 0:
+        log.warning(
+            "A face of face_landmarks at %d, %d may be none: the host's network is not sure of it (presence "
+            "%.1f). A photo that lies on its side is found by Detect Faces.",
+            *points[:, :2].mean(dim=0).round().tolist(),
+            float(_numbers(presence, "presence", 1)),
+        )
     box, score = given.get("bbox_xyxy"), given.get("score")
     extent = _extent(points) if box is None else _numbers(box, "bbox_xyxy", 4).to(torch.float32)
     certain = 1.0 if score is None else float(_numbers(score, "score", 1))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..values import Face
-from .align import TEMPLATE, invert, similarity, transform
+from .align import face_angle, invert, transform
 from .crops import planes_of
 from .mesh import extent, look
 from .mesh_points import five_points
@@ -87,26 +87,11 @@ def set_right(
     return distinct(sure), others
 
 
-def set_right_like(
-    find: Find, rgb: Any, sure: Sequence[Face], others: Sequence[Face], surer: float
-) -> list[Face]:
-    """The others of a picture whose sure faces all lie or stand on their head, looked at as those lie.
-
-    What the detector does not find again was no face, as things in a turned picture often look like one:
-    it is left out unless its score is `surer`. In other pictures they stay as they are.
-    """
-    angles = [_angle(face.keypoints) for face in sure]
-    if not others or not sure or min(abs(_between(angle, 0.0)) for angle in angles) < _ANOTHER:
-        return list(others)
-    picture, kept = torch.from_numpy(rgb), []
-    for face in others:
-        if abs(_between(_angle(face.keypoints), angles[0])) < _ANOTHER:
-            kept.append(face)
-            continue
-        found = _detected(find, picture, *_frame(face), angles[0], face.score - _FALL)
-        if found is not None or face.score >= surer:
-            kept.append(found or face)
-    return [face for face in distinct([*kept, *sure]) if not any(face is one for one in sure)]
+def lying(faces: Sequence[Face]) -> float | None:
+    """The angle of the best of the faces, in radians clockwise, if all of them are turned much; else None."""
+    angles = [face_angle(face.keypoints) for face in faces]
+    turned = all(abs(_between(angle, 0.0)) > _ANOTHER for angle in angles)
+    return angles[0] if angles and turned else None
 
 
 def carried(face: Face, matrix: torch.Tensor) -> Face:
@@ -121,9 +106,12 @@ def carried(face: Face, matrix: torch.Tensor) -> Face:
     return replace(face, box=torch.cat([middle - half, middle + half]), keypoints=points)
 
 
-def quarter_turns(rgb: Any) -> Iterator[tuple[Any, float, torch.Tensor]]:
-    """A picture turned by a quarter, by three and by two: each with the angle in radians of what stands
-    upright in it, and the map [2, 3] of its places back into the picture."""
+def quarter_turns(rgb: Any, angle: float | None = None) -> Iterator[tuple[Any, float, torch.Tensor]]:
+    """A picture turned by a quarter, by three and by two, or only the one that is next to an angle.
+
+    Each with the angle in radians of what stands upright in it, and the map [2, 3] of its places back into
+    the picture.
+    """
     import numpy as np
 
     height, width = rgb.shape[:2]
@@ -132,29 +120,31 @@ def quarter_turns(rgb: Any) -> Iterator[tuple[Any, float, torch.Tensor]]:
         (3, [[0.0, 1.0], [-1.0, 0.0]], (0, height)),
         (2, [[-1.0, 0.0], [0.0, -1.0]], (width, height)),
     ):
-        back = torch.tensor([[*turn[0], shift[0]], [*turn[1], shift[1]]], dtype=torch.float64)
-        yield np.ascontiguousarray(np.rot90(rgb, quarters)), quarters * math.pi / 2, back
+        view = quarters * math.pi / 2
+        if angle is None or abs(_between(angle, view)) <= 45.0:
+            back = torch.tensor([[*turn[0], shift[0]], [*turn[1], shift[1]]], dtype=torch.float64)
+            yield np.ascontiguousarray(np.rot90(rgb, quarters)), view, back
 
 
-def distinct(faces: Sequence[Face]) -> list[Face]:
-    """Faces, best score first, without those that an earlier one covers."""
+def distinct(faces: Sequence[Face], beside: Sequence[Face] = ()) -> list[Face]:
+    """Faces, best score first, without those that an earlier one covers, or one of those beside them."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda one: -one.score):
-        if all(_shared(face.box, other.box) <= _SAME for other in kept):
+        if all(_shared(face.box, other.box) <= _SAME for other in [*kept, *beside]):
             kept.append(face)
     return kept
 
 
 def _first(picture: torch.Tensor, face: Face) -> Pose:
     """One look, as the face's own points say."""
-    return _look(picture, *_frame(face), _angle(face.keypoints))
+    return _look(picture, *_frame(face), face_angle(face.keypoints))
 
 
 def _settled(picture: torch.Tensor, face: Face, first: Pose) -> Pose | None:
     """The pose that the mesh is sure of: what it found first, followed, or one a quarter turn on."""
     found = [_followed(picture, first, _LOOKS - 1)]
     if found[0].sure < SURE:
-        angle = _angle(face.keypoints)
+        angle = face_angle(face.keypoints)
         for quarters in (1, 2, 3):
             pose = _look(picture, *_frame(face), angle + quarters * math.pi / 2)
             found.append(_followed(picture, pose, _LOOKS - 1))
@@ -177,7 +167,7 @@ def _followed(picture: torch.Tensor, pose: Pose, looks: int) -> Pose:
 
 def _look(picture: torch.Tensor, centre: torch.Tensor, side: float, angle: float) -> Pose:
     points, presence = look(picture, centre, side, angle)
-    return Pose(points, _angle(five_points(points)), presence)
+    return Pose(points, face_angle(five_points(points)), presence)
 
 
 def _again(find: Find, picture: torch.Tensor, face: Face, pose: Pose) -> Face:
@@ -213,12 +203,6 @@ def _detected(
 def _frame(face: Face) -> tuple[torch.Tensor, float]:
     """Middle and longer side of its box."""
     return (face.box[:2] + face.box[2:]) / 2, float((face.box[2:] - face.box[:2]).max())
-
-
-def _angle(points: torch.Tensor) -> float:
-    """Radians by which five points are turned clockwise."""
-    matrix = similarity(TEMPLATE, points)
-    return math.atan2(float(matrix[1, 0]), float(matrix[0, 0]))
 
 
 def _between(one: float, other: float) -> float:

@@ -11,8 +11,10 @@ import pytest
 import torch
 from PIL import Image
 from support import pva_training as tiny
+from support.phone_photos import STORED, write_phone_photo
 from torch import nn
 
+from training.emojidiff.faces import read_picture
 from training.grid import write_grid
 from training.memory import check, estimate, unet_features
 from training.pictures import BadPicture, pictures_in, read_mask, read_square
@@ -71,6 +73,20 @@ def test_a_picture_is_read_as_it_is(tmp_path: Path) -> None:
     assert torch.equal(read_square(path, 64), wanted)
     assert read_square(path, 32).shape == (3, 32, 32)
     assert pictures_in(tmp_path) == [path]
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_what_a_phone_took_is_learnt_upright(tmp_path: Path, orientation: int) -> None:
+    values = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    square = write_phone_photo(tmp_path / "a.png", values, orientation)
+    assert np.array_equal((read_square(square, 64) * 255).round().movedim(0, -1).numpy(), values)
+    wide = write_phone_photo(tmp_path / "b.png", values[:32], orientation)
+    assert np.array_equal((read_picture(wide) * 255).round().numpy(), values[:32])
+    with pytest.raises(BadPicture, match="is 64x32, not square"):
+        read_square(wide, 64)
+    hole = np.where(values[..., 0] > 127, 255, 0).astype(np.uint8)
+    mask = read_mask(write_phone_photo(tmp_path / "c.png", hole, orientation), 64)
+    assert np.array_equal(mask.numpy() * 255, hole)
 
 
 def test_a_mask_is_white_where_the_hole_is(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean, median_low
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -161,6 +162,37 @@ def test_a_changed_folder_is_read_again(pack: Any, folder: Path) -> None:
     assert node.fingerprint_inputs(directory="grid", max_images=1, max_size=64) == before
     (folder / "b.png").unlink()
     assert node.fingerprint_inputs(directory="grid", max_images=1, max_size=64) != before
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(3, 2), (6, 1), (8, -1)])
+def test_a_phones_photo_stands_upright_in_the_grid(
+    pack: Any, folder: Path, orientation: int, turn: int
+) -> None:
+    upright = np.zeros((32, 64, 3), np.uint8)
+    upright[:16] = 180
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(np.rot90(upright, turn))).save(folder / "0.png", exif=exif)
+    (grid,) = run(pack, "LikenessCompatArc2FaceGrid", directory="grid", max_images=1, max_size=64)
+    assert np.array_equal((grid[0, :32] * 255).round().numpy(), upright)
+
+
+def test_files_that_are_no_photos_are_left_out_and_told(
+    pack: Any, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "._a.png").write_bytes(bytes.fromhex("00051607") + b"Mac OS X" + bytes(99))
+    (folder / "0.jpg").write_text("no photo")
+    (first,) = run(pack, "LikenessCompatArc2FaceGrid", directory="grid", max_images=1, max_size=64)
+    assert (first[0, :64, :32] * 255).round().eq(100).all()  # a.JPG, the first that can be read
+    assert "Left out of the grid" in caplog.text and "0.jpg is no picture that can be read" in caplog.text
+    assert "._a.png" not in caplog.text
+    for name in ("a.JPG", "b.png", "c.png"):
+        (folder / name).unlink()
+    with pytest.raises(ValueError, match=r"holds no photo that can be read: not 0\.jpg"):
+        run(pack, "LikenessCompatArc2FaceGrid", directory="grid")
+    (folder / "0.jpg").unlink()
+    with pytest.raises(ValueError, match=r"holds no photo \("):
+        run(pack, "LikenessCompatArc2FaceGrid", directory="grid")
 
 
 def test_only_the_hosts_own_folders_are_read(pack: Any, base: Path, folder: Path, tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from support.tiny_faces import embedded, image
 
-from likeness.faces.keypoints import draw_kps, keypoint_images, placement
+from likeness.faces.detect import detect
+from likeness.faces.keypoints import WITHOUT_FACE, draw_kps, keypoint_images, placement
+from likeness.faces.policy import apply_policy
 from likeness.values import Face, Faces
 
 FIRST = torch.tensor([[180.2, 250.7], [320.9, 245.1], [255.5, 330.3], [195.8, 410.6], [312.4, 405.9]])
@@ -104,6 +108,50 @@ def test_pictures_without_a_face_are_named() -> None:
         keypoint_images(some)
     with pytest.raises(ValueError, match="an empty batch"):
         keypoint_images(Faces(torch.zeros(0, 64, 64, 3), ()))
+
+
+def clip(photos: dict[str, np.ndarray]) -> Faces:
+    """Real pictures: nobody, the astronaut, nobody twice, her mirrored, nobody."""
+    her, nobody = photos["astronaut"], photos["coffee"][:400, :400]
+    her = np.asarray(Image.fromarray(her).resize((400, 400)))
+    frames = image(nobody, her, nobody, nobody, her[:, ::-1], nobody)
+    return apply_policy(detect(embedded(), frames), "pass through", "")
+
+
+def test_a_clip_stays_in_step_where_there_is_no_face(
+    photos: dict[str, np.ndarray], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    found = clip(photos)
+    with pytest.raises(ValueError, match=r"pictures 0, 2, 3, 5 .*set without_face to black or last picture"):
+        keypoint_images(found)
+    black = keypoint_images(found, without_face="black")
+    again = keypoint_images(found, 300, 200, "pad", "eyes and nose", "last picture")
+    assert black.shape == (6, 400, 400, 3) and again.shape == (6, 200, 300, 3)
+    assert [bool(picture.any()) for picture in black] == [False, True, False, False, True, False]
+    her, mirrored = again[1], again[4]
+    assert her.any() and not torch.equal(her, mirrored)
+    for picture, wanted in zip(again, (her, her, her, her, mirrored, mirrored), strict=True):
+        assert torch.equal(picture, wanted)
+    assert "pictures 0, 2, 3, 5 (counted from 0): drawn as last picture" in caplog.text
+
+
+def test_a_clip_with_all_its_faces_is_drawn_as_ever(photos: dict[str, np.ndarray]) -> None:
+    found = detect(embedded(), image(photos["astronaut"], photos["astronaut"][:, ::-1]))
+    plain = keypoint_images(found)
+    for choice in WITHOUT_FACE:
+        assert torch.equal(keypoint_images(found, without_face=choice), plain)
+
+
+def test_a_clip_of_nobody() -> None:
+    nobody = Faces(torch.zeros(2, 64, 64, 3), ((), ()))
+    assert not keypoint_images(nobody, without_face="black").any()
+    with pytest.raises(ValueError, match="no face in any picture"):
+        keypoint_images(nobody, without_face="last picture")
+    with pytest.raises(ValueError, match="an empty batch"):
+        keypoint_images(Faces(torch.zeros(0, 64, 64, 3), ()), without_face="black")
+    with pytest.raises(ValueError, match="'grey'"):
+        keypoint_images(nobody, without_face="grey")
 
 
 def test_an_unknown_fit_is_refused() -> None:
