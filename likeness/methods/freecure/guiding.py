@@ -126,8 +126,7 @@ class FreeCureGuider(CFGGuider):
         if not looking.window.holds_at(self.inner_model.model_sampling, call.sigma):
             return
         roles = [side for side in shown if looking.share(side) > 0]
-        if foundation.plain:
-            self.tokens.stop_at = frozenset((looking.layers - 1, role) for role in roles)
+        self.tokens.stop_at = frozenset((looking.layers - 1, role) for role in roles)
         with suppress(Enough):
             foundation.run(call, timestep, roles)
 
