@@ -90,8 +90,7 @@ class Beside:
     def __init__(self, guider: Any, options: dict[str, Any]) -> None:
         self.guider = guider
         self._options = _without_caches(options)
-        #: Nothing of other nodes is in the network: rows may go alone, and need not go to its end.
-        self.plain = not any(True for _ in _foreign(self._options))
+        self._rows_apart = not any(True for _ in _foreign(self._options))
 
     def settle(self) -> None:
         """Have what belongs to this MODEL back on the device, when the other one has been loaded."""
@@ -105,7 +104,7 @@ class Beside:
         What other nodes hang on it might mix the rows of a batch, as NAG does: then as it was called.
         """
         model, conds = self.guider.inner_model, self.guider.conds
-        run = {*wanted} if self.plain else {*wanted, *call.sides}
+        run = {*wanted} if self._rows_apart else {*wanted, *call.sides}
         given = [conds[side] if side in run else None for side in SIDES]
 
         def step(x: Tensor, timestep: Tensor, options: dict[str, Any], seed: None) -> Tensor:

@@ -126,8 +126,7 @@ class FreeCureGuider(CFGGuider):
         if not looking.window.holds_at(self.inner_model.model_sampling, call.sigma):
             return
         roles = [side for side in shown if looking.share(side) > 0]
-        if foundation.plain:
-            self.tokens.stop_at = frozenset((looking.layers - 1, role) for role in roles)
+        self.tokens.stop_at = frozenset((looking.layers - 1, role) for role in roles)
         # What the foundation's nodes draw here they drew in its own run: this run's draws stay what they are.
         with random_draws_put_back(self.model_patcher.load_device), suppress(Enough):
             foundation.run(call, timestep, roles)

@@ -155,7 +155,7 @@ def test_the_negative_row_is_left_alone_or_blended(room: Room) -> None:
     assert torch.equal(published["negative"], alone["negative"])
     full = rows_of(room, style_fidelity=0.0)
     assert differ(full["negative"], alone["negative"])
-    assert torch.equal(full["positive"], published["positive"])
+    assert relative_error(full["positive"], published["positive"]) < 1e-6
     # In one block that looks, the output of the attention is blended.
     blocks = []
     for fidelity in (1.0, 0.25, 0.0):

@@ -84,7 +84,7 @@ def test_tokens_that_are_left_out_are_named(room: Room) -> None:
     merging = room.base.clone()
     merging.set_model_post_input_patch(shorten)
     with pytest.raises(ValueError, match="works on 21 tokens of a 4x6 grid"):
-        run(room.guide(foundation=merging), room.noise)
+        run(room.guide(personalised=merging), room.noise)
 
 
 def test_sampling_code_without_the_hosts_wrappers_is_refused(room: Room) -> None:
