@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from benchmarks.run import best_of
+from benchmarks.measure import best_of
 from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
 from likeness.faces.embed import identify

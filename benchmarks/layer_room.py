@@ -44,20 +44,19 @@ def open_room(options: argparse.Namespace) -> Room:
     import comfy.sd
     import numpy
     import torch
-    from PIL import Image
 
     from installer.paths import shared_models
     from likeness.expressions.templates import How as Cut
     from likeness.expressions.templates import make_templates
     from likeness.faces.models import FaceModels
+    from likeness.faces.pictures import open_picture
     from likeness.methods.emojidiff.adapter import encode, parse
     from likeness.weights.read import read_weights
 
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(options.checkpoint)
     vision = comfy.clip_vision.load(options.clip_vision)
     adapter = parse(*read_weights(options.eadapter), name=os.path.basename(options.eadapter))
-    with Image.open(options.template) as image:
-        pixels = torch.from_numpy(numpy.array(image.convert("RGB"))).float()[None] / 255
+    pixels = torch.from_numpy(numpy.array(open_picture(options.template))).float()[None] / 255
     tokens = encode(adapter, vision, make_templates(pixels, None, Cut()).images)
     prompts = [
         clip.encode_from_tokens_scheduled(clip.tokenize(t)) for t in (options.prompt, options.negative)

@@ -10,8 +10,6 @@ template's, how like the person drawn without the adapter, how far colours and s
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ if __name__ == "__main__":
 
 from benchmarks.layer_report import ALL, NONE, Row, write_report  # noqa: E402
 from benchmarks.layer_room import How, Room, open_room  # noqa: E402
+from benchmarks.start import in_environment  # noqa: E402
 
 #: Grey in the place of the face, when the style around it is compared.
 _GREY = 0.5
@@ -189,27 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     return rows
 
 
-def _start(arguments: Sequence[str]) -> None:
-    """In the environment's Python, with the host's modules to import."""
-    from installer.environment import current
-
-    environment = current()
-    comfyui = os.environ.get("LIKENESS_COMFYUI") or str(environment.comfyui)
-    if os.environ.get("LIKENESS_BENCHMARK") != "1":
-        if not environment.complete and "LIKENESS_COMFYUI" not in os.environ:
-            sys.exit("There is no environment yet. Run `python install.py --test` once: it makes one.")
-        python = environment.python if environment.complete else sys.executable
-        sys.exit(
-            subprocess.call(
-                [str(python), __file__, *arguments], env={**os.environ, "LIKENESS_BENCHMARK": "1"}
-            )
-        )
-    sys.path.insert(0, comfyui)
+if __name__ == "__main__":
+    in_environment(__file__, sys.argv[1:])
     from comfy.cli_args import args
 
-    args.cpu = parser().parse_args(arguments).cpu
-    main(arguments)
-
-
-if __name__ == "__main__":
-    _start(sys.argv[1:])
+    args.cpu = parser().parse_args().cpu
+    main()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from likeness.attention.sites import attention_sites
-from likeness.methods.instantid import adapter as instantid
+from likeness.methods import instantid
 from likeness.values import Identity
 
 #: A fifth of SDXL's widths (640 and 1280 there); its heads of 64, its prompt tokens of 2048.

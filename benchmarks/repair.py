@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from benchmarks import network
-from benchmarks.run import ratios
+from benchmarks.measure import ratios
 from likeness import host
 from likeness.attention.use import Use
+from likeness.methods import instantid
 from likeness.methods.freecure import repair
 from likeness.methods.freecure.sample import Attributes, Run, sample
-from likeness.methods.instantid import apply as instantid_apply
 
 STEPS, LATENT = 2, 64
 
@@ -23,8 +23,8 @@ def rows() -> list[tuple[str, str]]:
 
     room = network.room()
     prompts = repair.Prompts(room.prompt, room.prompt)
-    model, _, _ = instantid_apply.apply(
-        room.model, room.adapter, room.identity, room.prompt, room.prompt, instantid_apply.Settings(Use(0.8))
+    model, _, _ = instantid.apply(
+        room.model, room.adapter, room.identity, room.prompt, room.prompt, instantid.Strengths(Use(0.8))
     )
     sigmas = comfy.samplers.calculate_sigmas(room.model.get_model_object("model_sampling"), "normal", STEPS)
     latent = {"samples": torch.zeros(1, 4, LATENT, LATENT)}

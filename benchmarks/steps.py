@@ -9,16 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks import network
-from benchmarks.run import best_of, ratios
+from benchmarks.measure import best_of, ratios
 from likeness import host
 from likeness.attention.adds import AddedAttention
 from likeness.attention.engine import inject
 from likeness.attention.keys_values import KeysValues, project
-from likeness.attention.sites import SDXL_KEYS
-from likeness.attention.sources import Window
-from likeness.attention.use import Use
-from likeness.methods.instantid import adapter as instantid
-from likeness.methods.instantid import apply as instantid_apply
+from likeness.attention.sites import SDXL_KEYS, numbered
+from likeness.attention.use import Use, Window
+from likeness.methods import instantid
 
 LATENT = 64
 
@@ -45,13 +43,13 @@ def rows() -> list[tuple[str, str]]:
 
 
 def _step_ratios(room: SimpleNamespace) -> list[str]:
-    ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
+    ours, _, _ = _applied(room, instantid.Strengths(Use(0.8)))
     tokens = instantid.identity_tokens(room.adapter, room.identity)
-    source = _ProjectedAnew(tokens, room.adapter.layers.pairs)
-    anew = inject(room.model, room.sites, source, host.attention.base_attention)
+    source = _ProjectedAnew(tokens.both, room.adapter.layers.pairs, room.sites)
+    anew = inject(room.model, room.sites, source)
     size = LATENT * 8
     hint = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(2))
-    controlled = _applied(room, instantid_apply.Settings(Use(0.8)), room.control(), hint)
+    controlled = _applied(room, instantid.Strengths(Use(0.8)), room.control(), hint)
     plain = (room.model, room.prompt, room.prompt)
     samplers = [_one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
     return ratios(15, *samplers)
@@ -59,12 +57,12 @@ def _step_ratios(room: SimpleNamespace) -> list[str]:
 
 def _narrow_ratio() -> str:
     room = network.room(narrow=True)
-    ours, _, _ = _applied(room, instantid_apply.Settings(Use(0.8)))
+    ours, _, _ = _applied(room, instantid.Strengths(Use(0.8)))
     return ratios(60, *(_one_step(model, room.prompt, room.prompt) for model in (room.model, ours)))[0]
 
 
 def _applied(room: SimpleNamespace, settings: Any, control_net: Any = None, keypoints: Any = None) -> Any:
-    return instantid_apply.apply(
+    return instantid.apply(
         room.model, room.adapter, room.identity, room.prompt, room.prompt, settings, control_net, keypoints
     )
 
@@ -85,26 +83,25 @@ def _one_step(model: Any, positive: Any, negative: Any) -> Any:
 class _ProjectedAnew(AddedAttention):
     """What costs when nothing is kept: two more matrix products per layer, step and prompt."""
 
-    def __init__(self, tokens: torch.Tensor, pairs: Any) -> None:
-        kept = project(tokens, pairs)
-        super().__init__(kept, 0.8, Window(0.0, 1.0), None, host.attention.narrow_attention)
+    def __init__(self, tokens: torch.Tensor, pairs: Any, sites: Any) -> None:
+        kept, always = project(tokens, pairs), Window(0.0, 1.0)
+        super().__init__(kept, numbered(sites), 0.8, always, None, host.attention.narrow_attention)
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "pairs", pairs)
 
-    def attend(self, inner: Any, q: Any, k: Any, v: Any, place: Any) -> torch.Tensor:
-        to_k, to_v = self.pairs[place.index]  # type: ignore[attr-defined]
+    def change(self, rows: Any, place: Any) -> torch.Tensor:
+        to_k, to_v = self.pairs[self.numbers[place.site]]  # type: ignore[attr-defined]
         keys = F.linear(self.tokens, to_k)  # type: ignore[attr-defined]
         values = F.linear(self.tokens, to_v)  # type: ignore[attr-defined]
-        added = self.attention(q, keys, values, place.options)
-        return torch.add(inner(q, k, v, place.options), added, alpha=self.weight)
+        return self.attention(rows.q, keys, values, place.options)
 
 
 def _apply_times(room: SimpleNamespace) -> list[float]:
     def fresh() -> None:
         room.adapter.layers._projected.clear()
-        _applied(room, instantid_apply.Settings(Use(0.8)))
+        _applied(room, instantid.Strengths(Use(0.8)))
 
-    return best_of(10, fresh, lambda: _applied(room, instantid_apply.Settings(Use(0.8))))
+    return best_of(10, fresh, lambda: _applied(room, instantid.Strengths(Use(0.8))))
 
 
 def _sdxl_hidden() -> list[int]:

@@ -17,6 +17,9 @@ from typing import Any
 
 from .events import listen
 
+#: Seconds until it is taken for hung. A busy machine must not come near.
+PATIENCE = 600.0
+
 Event = Callable[[str, dict[str, Any]], None]
 # Only this machine is spoken to: a proxy from the environment must not get in between.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -85,7 +88,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, timeout: float = 180) -> None:
+    def start(self, timeout: float = PATIENCE) -> None:
         for name in ("input", "output", "temp", "user", "custom_nodes", "models"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
         port = _free_port()
@@ -134,7 +137,7 @@ class Server:
         return "\n".join(text.splitlines()[-lines:])
 
     def run(
-        self, prompt: dict[str, Any], timeout: float = 180, on_event: Event | None = None
+        self, prompt: dict[str, Any], timeout: float = PATIENCE, on_event: Event | None = None
     ) -> dict[str, Any]:
         """Queue an API prompt, wait for it, and return its history entry.
 
@@ -187,14 +190,14 @@ class Server:
         return self._get(path)
 
     def _get(self, path: str) -> bytes:
-        with _OPENER.open(self.url + path, timeout=30) as answer:
+        with _OPENER.open(self.url + path, timeout=PATIENCE) as answer:
             content: bytes = answer.read()
         return content
 
     def _post(self, path: str, body: bytes, kind: str) -> bytes:
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind})
         try:
-            with _OPENER.open(request, timeout=60) as answer:
+            with _OPENER.open(request, timeout=PATIENCE) as answer:
                 content: bytes = answer.read()
         except urllib.error.HTTPError as error:
             raise ServerError(_refusal(error)) from error

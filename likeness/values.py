@@ -25,12 +25,18 @@ EXPRESSION_TOKENS = "LIKENESS_EXPRESSION_TOKENS"
 PVA = "LIKENESS_PVA"
 PVA_TOKENS = "LIKENESS_PVA_TOKENS"
 
+#: CONDITIONING of the host: prompts, each a list of its tensor and a dict of facts about it.
+Conditioning = list[Any]
+#: LATENT of the host: a dict with `samples` [B, C, h, w] and, when there, `noise_mask`.
+Latent = dict[str, Any]
+
 #: Recognition networks, by the name that identities carry. Their vectors are not interchangeable.
 RECOGNISERS: dict[str, str] = {
     "glintr100": "antelopev2's glintr100.onnx (InstantID)",
     "arc2face": "Arc2Face's arcface.onnx",
     "ms1mv3_r50": "ms1mv3 R50 (PVA)",
     "sface": "the embedded SFace",
+    "auraface": "AuraFace-v1's glintr100.onnx",
 }
 
 

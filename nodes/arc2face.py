@@ -7,10 +7,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.attention import Use
+from ..likeness.choices import arc2face as choices
 from ..likeness.methods import arc2face
 from ..likeness.values import IDENTITY
-from .common import end_input, start_input, weight_input
+from .common import model_output, weight_input, window_inputs
 
 NO_LORA = "none"
 
@@ -30,17 +30,17 @@ class LoadArc2Face(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "unet_file",
-                    options=arc2face.unet_files(),
+                    options=choices.unet_files(),
                     tooltip="Arc2Face's U-Net in models/diffusion_models.",
                 ),
                 io.Combo.Input(
                     "encoder_file",
-                    options=arc2face.encoder_files(),
+                    options=choices.encoder_files(),
                     tooltip="Arc2Face's own text encoder in models/text_encoders. SD1.5's does not do.",
                 ),
             ],
             outputs=[
-                io.Model.Output("model", display_name="model", tooltip="For KSampler, LoRAs and adapters."),
+                model_output("For KSampler, LoRAs and adapters."),
                 io.Clip.Output("clip", display_name="clip", tooltip="For Encode Arc2Face."),
             ],
         )
@@ -136,10 +136,9 @@ class ApplyReference(io.ComfyNode):
                     tooltip="Strength of that LoRA on the model. 1 tends to copy the expression, too.",
                 ),
                 weight_input("How much the reference is looked at: 1 is the published method.", 1.0, 2.0),
-                start_input("reference"),
-                end_input("reference"),
+                *window_inputs("reference"),
             ],
-            outputs=[io.Model.Output("model", display_name="model", tooltip="The model with the reference.")],
+            outputs=[model_output("The model with the reference.")],
         )
 
     @classmethod
@@ -165,7 +164,7 @@ class ApplyReference(io.ComfyNode):
         end: float = 1.0,
     ) -> io.NodeOutput:
         file = None if lora == NO_LORA else lora
-        use = Use(weight, start, end)
+        use = arc2face.Use(weight, start, end)
         return io.NodeOutput(arc2face.reference.apply(model, vae, image, positive, use, file, lora_strength))
 
 

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..likeness.values import RECOGNISERS
 
-_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50")
+_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface")
 
 
 def recogniser_names() -> list[str]:
@@ -21,26 +21,43 @@ def weight_input(tooltip: str, default: float, largest: float) -> io.Float.Input
     return io.Float.Input("weight", default=default, min=0.0, max=largest, step=0.01, tooltip=tooltip)
 
 
-def start_input(what: str) -> io.Float.Input:
-    return io.Float.Input(
-        "start",
-        default=0.0,
-        min=0.0,
-        max=1.0,
-        step=0.001,
-        tooltip=f"When the {what} begins to act, as a part of the sampling schedule.",
+def window_inputs(what: str) -> list[io.Float.Input]:
+    """start and end."""
+    return [
+        io.Float.Input(
+            name,
+            default=default,
+            min=0.0,
+            max=1.0,
+            step=0.001,
+            tooltip=f"When the {what} {does}, as a part of the sampling schedule.",
+        )
+        for name, default, does in (("start", 0.0, "begins to act"), ("end", 1.0, "stops acting"))
+    ]
+
+
+def mask_input(what: str) -> io.Mask.Input:
+    return io.Mask.Input(
+        "mask",
+        optional=True,
+        tooltip=f"Where in the picture the {what} applies, in the picture's shape.",
     )
 
 
-def end_input(what: str) -> io.Float.Input:
-    return io.Float.Input(
-        "end",
-        default=1.0,
-        min=0.0,
-        max=1.0,
-        step=0.001,
-        tooltip=f"When the {what} stops acting, as a part of the sampling schedule.",
-    )
+def cfg_input(name: str, default: float, tooltip: str) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=100.0, step=0.1, tooltip=tooltip)
+
+
+def size_inputs(default: int, smallest: int, what: str) -> list[io.Int.Input]:
+    """width and height."""
+    return [
+        io.Int.Input(name, default=default, min=smallest, max=16384, tooltip=f"{name.capitalize()} {what}")
+        for name in ("width", "height")
+    ]
+
+
+def model_output(tooltip: str) -> io.Model.Output:
+    return io.Model.Output("model", display_name="model", tooltip=tooltip)
 
 
 def seed_input(tooltip: str) -> io.Int.Input:
@@ -73,6 +90,28 @@ def mask_edge_inputs() -> list[io.Int.Input]:
             tooltip="Fade the edge over so many pixels each way.",
         ),
     ]
+
+
+class LoadFile(io.ComfyNode):
+    """Loads the file that its one input `file` names."""
+
+    @classmethod
+    def reader(cls) -> Any:
+        """What has fingerprint(file) and load(file)."""
+        raise NotImplementedError
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool:
+        # A missing file is explained in execute, with the folders that were searched.
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str | None = None) -> str:
+        return str(cls.reader().fingerprint(file))
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        return io.NodeOutput(cls.reader().load(file))
 
 
 def compat_schema(

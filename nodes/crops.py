@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.colour import COLOUR_MATCHES, NONE
 from ..likeness.faces.crops import crop_faces, crop_masks
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.paste import paste_faces
 from ..likeness.faces.policy import ERROR, apply_policy
 from ..likeness.faces.squares import ALIGNS, UPRIGHT
@@ -79,6 +80,10 @@ class CropFaces(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(

@@ -6,15 +6,15 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
+from ..likeness.choices.emojidiff import ALL, BLACK, LAYERS, NEGATIVES, list_files
 from ..likeness.methods import emojidiff
 from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
-from .common import end_input, start_input, weight_input
+from .common import LoadFile, mask_input, model_output, weight_input, window_inputs
 
 EAdapterType, TokensType = io.Custom(EADAPTER), io.Custom(EXPRESSION_TOKENS)
 
 
-class LoadEAdapter(io.ComfyNode):
+class LoadEAdapter(LoadFile):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -30,7 +30,7 @@ class LoadEAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=emojidiff.list_files(),
+                    options=list_files(),
                     tooltip="A file of models/emojidiff or models/ipadapter.",
                 )
             ],
@@ -42,17 +42,8 @@ class LoadEAdapter(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file: str | None) -> str:
-        return emojidiff.fingerprint(file)
-
-    @classmethod
-    def validate_inputs(cls, file: str | None) -> bool:
-        # A missing file is explained in execute, with the folders that were searched.
-        return True
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(emojidiff.load(file))
+    def reader(cls) -> Any:
+        return emojidiff
 
 
 class EncodeExpression(io.ComfyNode):
@@ -175,12 +166,11 @@ class ApplyEAdapter(io.ComfyNode):
                     "as the latent batch has, one each.",
                 ),
                 weight_input("Strength of the expression: 1 is what the adapter was trained with.", 1.0, 2.0),
-                start_input("expression"),
-                end_input("expression"),
+                *window_inputs("expression"),
                 io.Combo.Input(
                     "layers",
-                    options=list(emojidiff.LAYERS),
-                    default=emojidiff.ALL,
+                    options=list(LAYERS),
+                    default=ALL,
                     tooltip="Which cross-attention layers see the expression. Fewer take over less of the "
                     "template's style. custom: those of layer_list.",
                 ),
@@ -191,20 +181,14 @@ class ApplyEAdapter(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "negative",
-                    options=list(emojidiff.NEGATIVES),
-                    default=emojidiff.BLACK,
+                    options=list(NEGATIVES),
+                    default=BLACK,
                     tooltip="What negative prompts look at. no expression: an empty (black) template. "
                     "nothing: they stay as they are.",
                 ),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Where in the picture the expression applies, in the picture's shape.",
-                ),
+                mask_input("expression"),
             ],
-            outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The model with the expression.")
-            ],
+            outputs=[model_output("The model with the expression.")],
         )
 
     @classmethod
@@ -216,12 +200,12 @@ class ApplyEAdapter(io.ComfyNode):
         weight: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
-        layers: str = emojidiff.ALL,
+        layers: str = ALL,
         layer_list: str = "",
-        negative: str = emojidiff.BLACK,
+        negative: str = BLACK,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
+        use = emojidiff.Use(weight, start, end, mask)
         changed = emojidiff.apply(model, eadapter, expression_tokens, use, layers, layer_list, negative)
         return io.NodeOutput(changed)
 

@@ -10,6 +10,7 @@ from ..likeness.expressions.edit import SLIDERS, edit_expression
 from ..likeness.expressions.files import fingerprint, list_files, load
 from ..likeness.expressions.presets import NONE, PRESETS
 from ..likeness.expressions.read import read_expression
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.values import EXPRESSION, FACES
 
 ExpressionType = io.Custom(EXPRESSION)
@@ -62,7 +63,7 @@ class ReadExpression(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, encoder: str | None = None, **inputs: Any) -> str:
-        return fingerprint(encoder)
+        return f"{fingerprint(encoder)}; {bundled_fingerprint()}"
 
     @classmethod
     def validate_inputs(cls, encoder: str | None) -> bool:

@@ -6,15 +6,15 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
-from ..likeness.methods.arc2face import expression as adapter
+from ..likeness.choices.arc2face import adapter_files
+from ..likeness.methods import arc2face
 from ..likeness.values import EXPRESSION, EXPRESSION_ADAPTER
-from .common import end_input, start_input, weight_input
+from .common import LoadFile, mask_input, model_output, weight_input, window_inputs
 
 AdapterType = io.Custom(EXPRESSION_ADAPTER)
 
 
-class LoadExpressionAdapter(io.ComfyNode):
+class LoadExpressionAdapter(LoadFile):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -26,7 +26,7 @@ class LoadExpressionAdapter(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=adapter.list_files(),
+                    options=adapter_files(),
                     tooltip="A file of models/ipadapter: the published exp_adapter.bin.",
                 )
             ],
@@ -38,17 +38,8 @@ class LoadExpressionAdapter(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str | None) -> bool:
-        # A missing file is explained in execute, with the folders that were searched.
-        return True
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str | None) -> str:
-        return adapter.fingerprint(file)
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(adapter.load(file))
+    def reader(cls) -> Any:
+        return arc2face.expression
 
 
 class ApplyExpression(io.ComfyNode):
@@ -65,17 +56,10 @@ class ApplyExpression(io.ComfyNode):
                 AdapterType.Input("expression_adapter", tooltip="From Load Expression Adapter."),
                 io.Custom(EXPRESSION).Input("expression", tooltip="From Read Expression or Edit Expression."),
                 weight_input("Strength of the expression: 1 is the published method.", 1.0, 5.0),
-                start_input("expression"),
-                end_input("expression"),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Where in the picture the expression applies, in the picture's shape.",
-                ),
+                *window_inputs("expression"),
+                mask_input("expression"),
             ],
-            outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The model with the expression.")
-            ],
+            outputs=[model_output("The model with the expression.")],
         )
 
     @classmethod
@@ -89,8 +73,8 @@ class ApplyExpression(io.ComfyNode):
         end: float = 1.0,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
-        return io.NodeOutput(adapter.apply(model, expression_adapter, expression, use))
+        use = arc2face.Use(weight, start, end, mask)
+        return io.NodeOutput(arc2face.expression.apply(model, expression_adapter, expression, use))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadExpressionAdapter, ApplyExpression]

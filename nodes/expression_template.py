@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness.expressions.templates import How, make_templates
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.policy import ERROR
 from ..likeness.faces.template import SIZE
 from ..likeness.values import FACES
@@ -88,6 +89,10 @@ class ExpressionTemplate(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.detect import detect
 from ..likeness.faces.draw import draw_faces
-from ..likeness.faces.models import FaceModels, default_pack
+from ..likeness.faces.models import FaceModels, default_pack, fingerprint
 from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
 from ..likeness.faces.sessions import provider_choices
 from ..likeness.values import FACE_MODELS, FACES
@@ -29,12 +29,21 @@ def if_no_face_input() -> io.Combo.Input:
     )
 
 
+def min_score_input(tooltip: str) -> io.Float.Input:
+    return io.Float.Input("min_score", default=0.5, min=0.05, max=1.0, step=0.01, tooltip=tooltip)
+
+
 def faces_outputs() -> list[Any]:
     return [
         FacesType.Output("faces", display_name="faces", tooltip="The faces, with the pictures they are in."),
         io.Int.Output("count", display_name="count", tooltip="How many faces there are in all pictures."),
         io.Boolean.Output("found", display_name="found", tooltip="True when at least one face is left."),
     ]
+
+
+def faces_result(faces: Any, *more: Any) -> io.NodeOutput:
+    """Of a node with faces_outputs(), and more behind them."""
+    return io.NodeOutput(faces, faces.count, faces.count > 0, *more)
 
 
 class LoadFaceModels(io.ComfyNode):
@@ -56,7 +65,8 @@ class LoadFaceModels(io.ComfyNode):
                     default=default_pack(),
                     tooltip="antelopev2: what InstantID and Arc2Face were trained with, for non-commercial "
                     "research only. embedded: comes with this pack, free to use; finds, compares and masks "
-                    "faces, but its identities fit no published adapter.",
+                    "faces, but its identities fit no published adapter. auraface: a larger recogniser, "
+                    "free to use, too.",
                 ),
                 io.Combo.Input(
                     "provider",
@@ -72,6 +82,10 @@ class LoadFaceModels(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, pack: str | None = None, **inputs: Any) -> str:
+        return fingerprint(pack)
 
     @classmethod
     def validate_inputs(cls, provider: str | None) -> bool:
@@ -96,14 +110,9 @@ class DetectFaces(io.ComfyNode):
             inputs=[
                 FaceModelsType.Input("face_models", tooltip="The networks, from Load Face Models."),
                 io.Image.Input("image", tooltip="One picture or a batch. Transparency is ignored."),
-                io.Float.Input(
-                    "min_score",
-                    default=0.5,
-                    min=0.05,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="How sure the detector has to be. Lower it for drawings and hidden faces. When "
-                    "it finds none it looks again at smaller sizes, and then asks for half-way to 1.",
+                min_score_input(
+                    "How sure the detector has to be. Lower it for drawings and hidden faces. When "
+                    "it finds none it looks again at smaller sizes, and then asks for half-way to 1."
                 ),
                 io.Int.Input(
                     "max_faces",
@@ -124,7 +133,7 @@ class DetectFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         advice = "Lower min_score, use another picture, or set if_no_face to skip or pass through."
         faces = apply_policy(detect(face_models, image, min_score, max_faces), if_no_face, advice)
-        return io.NodeOutput(faces, faces.count, faces.count > 0)
+        return faces_result(faces)
 
 
 class DrawFaces(io.ComfyNode):

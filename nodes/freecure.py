@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness.choices.freecure import LARGEST_GAMMA, LEAST_GAMMA, MODES
 from ..likeness.methods import freecure
-from .common import end_input, start_input
+from .common import cfg_input, window_inputs
 
 
 def branch_inputs(about_mask: str) -> list[io.Input]:
@@ -45,17 +46,16 @@ def branch_inputs(about_mask: str) -> list[io.Input]:
     ]
 
 
+def gamma_input(tooltip: str) -> io.Float.Input:
+    return io.Float.Input(
+        "gamma", default=0.5, min=LEAST_GAMMA, max=LARGEST_GAMMA, step=0.01, tooltip=tooltip
+    )
+
+
 def repair_inputs() -> list[io.Input]:
     """How strongly, where in the network and when."""
     return [
-        io.Float.Input(
-            "cfg",
-            default=5.0,
-            min=0.0,
-            max=100.0,
-            step=0.1,
-            tooltip="How strictly both follow their prompts.",
-        ),
+        cfg_input("cfg", 5.0, "How strictly both follow their prompts."),
         io.Float.Input(
             "strength",
             default=1.5,
@@ -69,7 +69,7 @@ def repair_inputs() -> list[io.Input]:
         ),
         io.Combo.Input(
             "mode",
-            options=list(freecure.MODES),
+            options=list(MODES),
             default="code",
             tooltip=(
                 "code: as the authors' program. paper: the printed formula, which also lets unmasked "
@@ -94,8 +94,7 @@ def repair_inputs() -> list[io.Input]:
                 "1: the negative prompt is left alone, as published. 0: it looks at the foundation, too."
             ),
         ),
-        start_input("repair"),
-        end_input("repair"),
+        *window_inputs("repair"),
         io.Boolean.Input(
             "experimental",
             default=False,

@@ -7,7 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.methods.freecure import LARGEST_GAMMA, LEAST_GAMMA, expression_steps, repair_expression
+from ..likeness.methods import freecure
+from .common import cfg_input
+from .freecure import gamma_input
 
 
 class FreeCureExpression(io.ComfyNode):
@@ -60,32 +62,15 @@ class FreeCureExpression(io.ComfyNode):
                     "sigmas",
                     tooltip="The whole schedule, as for drawing the picture. The part below gamma is used.",
                 ),
-                io.Float.Input(
-                    "gamma",
-                    default=0.5,
-                    min=LEAST_GAMMA,
-                    max=LARGEST_GAMMA,
-                    step=0.01,
-                    tooltip=(
-                        "How far back to go, as a part of the 1000 timesteps (a flow model: of the steps). "
-                        "More: a stronger expression, less of the person. The authors: 0.5 to 0.6."
-                    ),
+                gamma_input(
+                    "How far back to go, as a part of the 1000 timesteps (a flow model: of the steps). "
+                    "More: a stronger expression, less of the person. The authors: 0.5 to 0.6."
                 ),
-                io.Float.Input(
-                    "cfg",
-                    default=5.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="How strictly the way down follows target.",
-                ),
-                io.Float.Input(
+                cfg_input("cfg", 5.0, "How strictly the way down follows target."),
+                cfg_input(
                     "inversion_cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="The same for the way back with template. 1 is stable and half the work.",
+                    1.0,
+                    "The same for the way back with template. 1 is stable and half the work.",
                 ),
                 io.Int.Input(
                     "refinements",
@@ -137,8 +122,10 @@ class FreeCureExpression(io.ComfyNode):
         refinements: int = 0,
         measure: bool = False,
     ) -> io.NodeOutput:
-        progress = host.running.StagedProgress(model, sum(expression_steps(model, sigmas, gamma, measure)))
-        made = repair_expression(
+        progress = host.running.StagedProgress(
+            model, sum(freecure.expression_steps(model, sigmas, gamma, measure))
+        )
+        made = freecure.repair_expression(
             model,
             latent,
             template,

@@ -10,7 +10,8 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
-from .freecure import branch_inputs, repair_inputs
+from .common import cfg_input
+from .freecure import branch_inputs, gamma_input, repair_inputs
 
 ATTRIBUTES, WITH_EXPRESSION = "attributes", "attributes + expression"
 NOT_COMPARED = (
@@ -87,21 +88,11 @@ class FreeCureSample(io.ComfyNode):
                     tooltip="attributes: hair, glasses and other parts. With expression: the picture is then "
                     "turned half-way back to noise with the template and drawn again with the target.",
                 ),
-                io.Float.Input(
-                    "gamma",
-                    default=0.5,
-                    min=freecure.LEAST_GAMMA,
-                    max=freecure.LARGEST_GAMMA,
-                    step=0.01,
-                    tooltip="Expression repair: how far back to noise. More changes more.",
-                ),
-                io.Float.Input(
+                gamma_input("Expression repair: how far back to noise. More changes more."),
+                cfg_input(
                     "inversion_cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Expression repair: cfg on the way to noise. 1 is the stable choice.",
+                    1.0,
+                    "Expression repair: cfg on the way to noise. 1 is the stable choice.",
                 ),
                 io.Boolean.Input(
                     "compare",
@@ -168,7 +159,7 @@ class FreeCureSample(io.ComfyNode):
         wanted = wanted_classes(classes, words, word_matching, True) if mask is None else ()
         expression = None
         if repair == WITH_EXPRESSION:
-            expression = freecure.Expression(template, target, gamma, inversion_cfg)
+            expression = freecure.ExpressionRepair(template, target, gamma, inversion_cfg)
         result = freecure.sample(
             personalised,
             foundation,

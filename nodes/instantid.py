@@ -6,16 +6,16 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
+from ..likeness.choices.instantid import list_files
 from ..likeness.methods import instantid as method
 from ..likeness.values import IDENTITY, INSTANTID
-from .common import end_input, seed_input, start_input, weight_input
+from .common import LoadFile, mask_input, model_output, seed_input, weight_input, window_inputs
 
 InstantIDType = io.Custom(INSTANTID)
 IdentityType = io.Custom(IDENTITY)
 
 
-class LoadInstantID(io.ComfyNode):
+class LoadInstantID(LoadFile):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -27,7 +27,7 @@ class LoadInstantID(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=method.list_files(),
+                    options=list_files(),
                     tooltip="A file of models/instantid: the published ip-adapter.bin or a .safetensors.",
                 )
             ],
@@ -39,17 +39,8 @@ class LoadInstantID(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file: str | None) -> str:
-        return method.fingerprint(file)
-
-    @classmethod
-    def validate_inputs(cls, file: str | None) -> bool:
-        # A missing file is explained in execute, with the folders that were searched.
-        return True
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(method.load(file))
+    def reader(cls) -> Any:
+        return method
 
 
 class ApplyInstantID(io.ComfyNode):
@@ -94,8 +85,7 @@ class ApplyInstantID(io.ComfyNode):
                     step=0.01,
                     tooltip="Strength of the ControlNet: pose and, partly, likeness.",
                 ),
-                start_input("identity"),
-                end_input("identity"),
+                *window_inputs("identity"),
                 io.Float.Input(
                     "negative_noise",
                     default=0.0,
@@ -106,11 +96,7 @@ class ApplyInstantID(io.ComfyNode):
                     "0.35 is common elsewhere.",
                 ),
                 seed_input("Seed of the negative noise alone. Has no effect while that is 0."),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Where in the picture the identity applies, in the picture's shape.",
-                ),
+                mask_input("identity"),
                 io.Boolean.Input(
                     "empty_identity",
                     default=False,
@@ -120,7 +106,7 @@ class ApplyInstantID(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The model with the identity."),
+                model_output("The model with the identity."),
                 io.Conditioning.Output(
                     "positive", display_name="positive", tooltip="The prompt with the ControlNet."
                 ),
@@ -149,10 +135,10 @@ class ApplyInstantID(io.ComfyNode):
         mask: Any = None,
         empty_identity: bool = False,
     ) -> io.NodeOutput:
-        use = Use(weight, start, end, mask)
-        settings = method.Settings(use, controlnet_strength, negative_noise, seed, empty_identity)
+        use = method.Use(weight, start, end, mask)
+        strengths = method.Strengths(use, controlnet_strength, negative_noise, seed, empty_identity)
         return io.NodeOutput(
-            *method.apply(model, instantid, identity, positive, negative, settings, control_net, keypoints)
+            *method.apply(model, instantid, identity, positive, negative, strengths, control_net, keypoints)
         )
 
 

@@ -10,7 +10,7 @@ from ..likeness.faces.foreign_models import wrap_analysis
 from ..likeness.faces.host_boxes import boxes_from_faces, faces_in_boxes
 from ..likeness.faces.host_landmarks import faces_from_landmarks, landmarks_from_faces
 from ..likeness.faces.policy import ERROR, apply_policy
-from .faces import FaceModelsType, FacesType, faces_outputs, if_no_face_input
+from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input, min_score_input
 
 LandmarksType = io.Custom("FACE_LANDMARKS")
 #: Names under which packs pass insightface's FaceAnalysis on.
@@ -41,7 +41,7 @@ class FacesFromLandmarks(io.ComfyNode):
     def execute(cls, face_landmarks: Any, image: Any, if_no_face: str = ERROR) -> io.NodeOutput:
         advice = "Lower min_confidence of the node that made face_landmarks, or set if_no_face to skip."
         faces = apply_policy(faces_from_landmarks(face_landmarks, image), if_no_face, advice)
-        return io.NodeOutput(faces, faces.count, faces.count > 0)
+        return faces_result(faces)
 
 
 class FacesFromBoxes(io.ComfyNode):
@@ -63,14 +63,7 @@ class FacesFromBoxes(io.ComfyNode):
                     tooltip="Boxes of faces, heads or people: one, a list, or a list for each picture. One "
                     "box or one list is meant for every picture.",
                 ),
-                io.Float.Input(
-                    "min_score",
-                    default=0.5,
-                    min=0.05,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="How sure the detector has to be, as in Detect Faces.",
-                ),
+                min_score_input("How sure the detector has to be, as in Detect Faces."),
                 if_no_face_input(),
             ],
             outputs=[
@@ -89,7 +82,7 @@ class FacesFromBoxes(io.ComfyNode):
     ) -> io.NodeOutput:
         found, report, advice = faces_in_boxes(face_models, image, bboxes, min_score)
         faces = apply_policy(found, if_no_face, advice)
-        return io.NodeOutput(faces, faces.count, faces.count > 0, report)
+        return faces_result(faces, report)
 
 
 class FacesToLandmarks(io.ComfyNode):

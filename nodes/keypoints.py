@@ -7,9 +7,8 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness.faces.edit_keypoints import canvas, edit_keypoints, keypoints_text, page_data, page_pictures
+from .common import size_inputs
 from .faces import FacesType
-
-_LARGEST = 16384
 
 
 class EditKeypoints(io.ComfyNode):
@@ -36,20 +35,7 @@ class EditKeypoints(io.ComfyNode):
                     optional=True,
                     tooltip="A picture to place new faces on, when no faces are connected.",
                 ),
-                io.Int.Input(
-                    "width",
-                    default=1024,
-                    min=64,
-                    max=_LARGEST,
-                    tooltip="Width in pixels of the empty picture, used when nothing is connected.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=1024,
-                    min=64,
-                    max=_LARGEST,
-                    tooltip="Height in pixels of the empty picture, used when nothing is connected.",
-                ),
+                *size_inputs(1024, 64, "in pixels of the empty picture, used when nothing is connected."),
                 io.String.Input(
                     "keypoints",
                     default="",

@@ -8,18 +8,18 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.faces import parser_files
 from ..likeness.faces.label_masks import class_masks
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
-from ..likeness.faces.parser_files import fingerprint, list_files, load
 from ..likeness.faces.parsing import parse
 from ..likeness.faces.parsing_draw import draw_parsed
 from ..likeness.values import FACES
-from .common import mask_edge_inputs
+from .common import LoadFile, mask_edge_inputs
 
 FaceParserType = io.Custom("LIKENESS_FACE_PARSER")
 
 
-class LoadFaceParser(io.ComfyNode):
+class LoadFaceParser(LoadFile):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -34,7 +34,7 @@ class LoadFaceParser(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=list_files(),
+                    options=parser_files.list_files(),
                     tooltip="A file of models/face_parsing: 79999_iter.pth of the project "
                     "face-parsing.PyTorch (elsewhere called parsing_bisenet.pth).",
                 )
@@ -45,17 +45,8 @@ class LoadFaceParser(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file: str | None = None) -> str:
-        return fingerprint(file)
-
-    @classmethod
-    def validate_inputs(cls, file: str | None) -> bool:
-        # A missing file is explained in execute, with the folders that were searched.
-        return True
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(load(file))
+    def reader(cls) -> Any:
+        return parser_files
 
 
 class ParseFaces(io.ComfyNode):

@@ -7,11 +7,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.attention import Use
+from ..likeness.choices.pva import APPLY_TO, PLACEHOLDER, list_files, list_persons
 from ..likeness.methods import pva as method
-from ..likeness.methods.pva import PLACEHOLDER
 from ..likeness.values import IDENTITY, PVA, PVA_TOKENS
-from .common import end_input, start_input
+from .common import model_output, window_inputs
 
 NOBODY = "none"
 PVAType, PVATokensType, IdentityType = (io.Custom(name) for name in (PVA, PVA_TOKENS, IDENTITY))
@@ -32,12 +31,12 @@ class LoadPVA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=method.list_files(),
+                    options=list_files(),
                     tooltip="A base file in models/pva: the official FPIP.bin, or a .safetensors of it.",
                 ),
                 io.Combo.Input(
                     "person_file",
-                    options=[NOBODY, *method.list_persons()],
+                    options=[NOBODY, *list_persons()],
                     default=NOBODY,
                     optional=True,
                     tooltip="A layer tuned on one person, over the base file it was tuned from.",
@@ -102,6 +101,10 @@ class EncodePVA(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return method.encoder_fingerprint()
 
     @classmethod
     def execute(cls, pva: Any, identity: Any = None, images: Any = None, align: bool = True) -> io.NodeOutput:
@@ -175,15 +178,14 @@ class ApplyPVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "apply_to",
-                    options=list(method.APPLY_TO),
+                    options=list(APPLY_TO),
                     default="positive",
                     tooltip="Which prompts look at the person. positive: for filling in. both: for changing "
                     "the person by the prompt, with cfg about 15.",
                 ),
-                start_input("person"),
-                end_input("person"),
+                *window_inputs("person"),
             ],
-            outputs=[io.Model.Output("model", display_name="model", tooltip="The model with the person.")],
+            outputs=[model_output("The model with the person.")],
         )
 
     @classmethod
@@ -197,7 +199,7 @@ class ApplyPVA(io.ComfyNode):
         start: float = 0.0,
         end: float = 1.0,
     ) -> io.NodeOutput:
-        use = Use(strength, start, end)
+        use = method.Use(strength, start, end)
         return io.NodeOutput(method.apply(model, pva, pva_tokens, use, apply_to))
 
 

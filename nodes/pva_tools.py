@@ -7,7 +7,9 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness import host
+from ..likeness.choices.pva import CONTENTS, EVERYTHING, PRECISIONS
 from ..likeness.faces import holes
+from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.methods import pva as method
 from ..likeness.values import FACES, PVA
 from .common import seed_input
@@ -70,6 +72,10 @@ class PVAMask(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         image: Any,
@@ -102,14 +108,14 @@ class SavePVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "content",
-                    options=list(method.CONTENTS),
-                    default=method.EVERYTHING,
+                    options=list(CONTENTS),
+                    default=EVERYTHING,
                     tooltip="everything: a whole file, with the person's layer in it if there is one. "
                     "person: that layer alone, for person_file of Load PVA.",
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=list(method.PRECISIONS),
+                    options=list(PRECISIONS),
                     default="as it is",
                     tooltip="float16 halves a file of float32.",
                 ),
@@ -123,7 +129,7 @@ class SavePVA(io.ComfyNode):
         cls,
         pva: Any,
         filename_prefix: str = "pva",
-        content: str = method.EVERYTHING,
+        content: str = EVERYTHING,
         precision: str = "as it is",
     ) -> io.NodeOutput:
         path = method.save(pva, filename_prefix, content, precision)

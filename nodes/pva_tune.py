@@ -8,9 +8,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, PERSON, SETS
 from ..likeness.methods import pva as method
 from ..likeness.values import PVA, PVA_TOKENS
-from .common import seed_input
+from .common import model_output, seed_input
 
 
 class TunePVA(io.ComfyNode):
@@ -44,8 +45,8 @@ class TunePVA(io.ComfyNode):
                 io.Int.Input("steps", default=40, min=1, max=1000, tooltip="40 is the published method."),
                 io.Combo.Input(
                     "tensors",
-                    options=list(method.SETS),
-                    default=method.CROSS_ALL,
+                    options=list(SETS),
+                    default=CROSS_ALL,
                     tooltip="cross_all: all of cross-attention, as the authors' results; 177 MB in float16. "
                     "visual_only: what PVA added; 76 MB.",
                 ),
@@ -80,8 +81,8 @@ class TunePVA(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=list(method.COMPUTE_PRECISIONS),
-                    default=method.AUTO,
+                    options=list(COMPUTE_PRECISIONS),
+                    default=AUTO,
                     advanced=True,
                     tooltip="What the network computes in; what learns is float32 always. auto: bfloat16 "
                     "where the graphics card has it.",
@@ -101,11 +102,7 @@ class TunePVA(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(
-                    "model",
-                    display_name="model",
-                    tooltip="The model with the person, as Apply PVA makes it at strength 1.",
-                ),
+                model_output("The model with the person, as Apply PVA makes it at strength 1."),
                 io.Custom(PVA).Output(
                     "pva", display_name="pva", tooltip="PVA with the person's layer, for Encode PVA Prompt."
                 ),
@@ -121,6 +118,10 @@ class TunePVA(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return method.encoder_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         model: Any,
@@ -130,17 +131,17 @@ class TunePVA(io.ComfyNode):
         images: Any = None,
         align: bool = True,
         steps: int = 40,
-        tensors: str = method.CROSS_ALL,
+        tensors: str = CROSS_ALL,
         seed: int = 0,
         learning_rate: float = 2e-5,
         word_learning_rate: float = 1e-3,
         timesteps: int = 2,
-        precision: str = method.AUTO,
+        precision: str = AUTO,
         save_memory: bool = True,
         save_as: str = "",
     ) -> io.NodeOutput:
         if save_as.strip():
-            method.check_name(save_as)  # before the steps, not after them
+            method.check_name(save_as, "save_as")  # before the steps, not after them
         plan = method.Plan(
             steps, timesteps, tensors, learning_rate, word_learning_rate, seed, precision, save_memory
         )
@@ -151,7 +152,7 @@ class TunePVA(io.ComfyNode):
 
         tuned = method.tune(model, clip, vae, pva, images, align, plan, report)
         if save_as.strip():
-            method.save(tuned.pva, save_as, method.PERSON, "float16")
+            method.save(tuned.pva, save_as, PERSON, "float16", "save_as")
         curve = host.running.to_image(method.draw_curve(tuned.losses, steps))
         return io.NodeOutput(tuned.model, tuned.pva, tuned.tokens, curve)
 

@@ -7,12 +7,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.keypoints import FITS, POINTS, keypoint_images
+from ..likeness.faces.keypoints import FITS, POINTS, STOP, WITHOUT_FACE, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
-from .common import mask_edge_inputs
+from ..likeness.faces.models import bundled_fingerprint
+from .common import mask_edge_inputs, size_inputs
 from .faces import FacesType
-
-_LARGEST = 16384
 
 
 class FaceKeypoints(io.ComfyNode):
@@ -29,20 +28,7 @@ class FaceKeypoints(io.ComfyNode):
             search_aliases=["kps", "face keypoints preprocessor", "instantid keypoints", "face pose"],
             inputs=[
                 FacesType.Input("faces", tooltip="The faces whose pose to take."),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=_LARGEST,
-                    tooltip="Width of the output in pixels; 0: the source's.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=_LARGEST,
-                    tooltip="Height of the output in pixels; 0: the source's.",
-                ),
+                *size_inputs(0, 0, "of the output in pixels; 0: the source's."),
                 io.Combo.Input(
                     "fit",
                     options=list(FITS),
@@ -58,6 +44,15 @@ class FaceKeypoints(io.ComfyNode):
                     tooltip="all: as InstantID knows them. eyes and nose: leave the mouth out, when an "
                     "expression (Apply E-Adapter) decides what it does.",
                 ),
+                io.Combo.Input(
+                    "without_face",
+                    options=list(WITHOUT_FACE),
+                    default=STOP,
+                    optional=True,
+                    tooltip="For pictures without a face, which Detect Faces passed through: stop with an "
+                    "error that names them, draw black, or draw the points of the last picture again (before "
+                    "the first face, the first). The two last ones keep a clip in step.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -68,9 +63,16 @@ class FaceKeypoints(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, faces: Any, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
+        cls,
+        faces: Any,
+        width: int = 0,
+        height: int = 0,
+        fit: str = "stretch",
+        points: str = "all",
+        without_face: str = STOP,
     ) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(keypoint_images(faces, width, height, fit, points)))
+        drawn = keypoint_images(faces, width, height, fit, points, without_face)
+        return io.NodeOutput(host.running.to_image(drawn))
 
 
 class FaceMask(io.ComfyNode):
@@ -102,6 +104,10 @@ class FaceMask(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
 
     @classmethod
     def execute(cls, faces: Any, region: str = "box", grow: int = 0, feather: int = 0) -> io.NodeOutput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -13,6 +14,35 @@ from ..likeness.algebra.score_sheet import draw_sheet, write_table
 from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.values import FACE_MODELS, IDENTITY
 from .common import recogniser_names
+
+
+def judge_input(tooltip: str) -> io.Combo.Input:
+    return io.Combo.Input("recogniser", options=[OTHER, *recogniser_names()], default=OTHER, tooltip=tooltip)
+
+
+def keep_input(which: str) -> io.Int.Input:
+    return io.Int.Input(
+        "keep",
+        default=1,
+        min=1,
+        max=4096,
+        tooltip=f"How many of the {which} pictures come out in best, the {which} first.",
+    )
+
+
+def faceless_input(more: str = "") -> io.Combo.Input:
+    return io.Combo.Input(
+        "if_no_face",
+        options=list(IF_NO_FACE),
+        default=ERROR,
+        tooltip="Pictures without a face: stop with an error that names them, skip them (never kept), or "
+        f"pass them through (behind all others).{more}",
+    )
+
+
+def best_of(image: Any, kept: Sequence[int]) -> tuple[Any, str]:
+    """The outputs best and indices."""
+    return host.running.to_image(image[list(kept)]), ",".join(str(place) for place in kept)
 
 
 class ScoreFaces(io.ComfyNode):
@@ -41,20 +71,11 @@ class ScoreFaces(io.ComfyNode):
                     tooltip="One or more photos of the person, for a recogniser that did not make the "
                     "identity. The largest face of each counts.",
                 ),
-                io.Combo.Input(
-                    "recogniser",
-                    options=[OTHER, *recogniser_names()],
-                    default=OTHER,
-                    tooltip="Who judges. The identity's own recogniser flatters pictures made with that "
-                    "identity. It is asked only if there is no other, and the table says so.",
+                judge_input(
+                    "Who judges. The identity's own recogniser flatters pictures made with that "
+                    "identity. It is asked only if there is no other, and the table says so."
                 ),
-                io.Int.Input(
-                    "keep",
-                    default=1,
-                    min=1,
-                    max=4096,
-                    tooltip="How many of the best pictures come out in best, the best first.",
-                ),
+                keep_input("best"),
                 io.Combo.Input(
                     "face",
                     options=list(WHICH),
@@ -62,13 +83,7 @@ class ScoreFaces(io.ComfyNode):
                     tooltip="Which face of a picture counts: the one most similar to the person, or the "
                     "largest.",
                 ),
-                io.Combo.Input(
-                    "if_no_face",
-                    options=list(IF_NO_FACE),
-                    default=ERROR,
-                    tooltip="Pictures without a face: stop with an error that names them, skip them (never "
-                    "kept), or pass them through (behind all others). The table names them.",
-                ),
+                faceless_input(" The table names them."),
             ],
             outputs=[
                 io.Float.Output(
@@ -108,8 +123,7 @@ class ScoreFaces(io.ComfyNode):
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
         scores = score_faces(face_models, image, identity, reference, recogniser, keep, face, if_no_face)
-        best = host.running.to_image(image[list(scores.kept)])
-        indices = ",".join(str(place) for place in scores.kept)
+        best, indices = best_of(image, scores.kept)
         sheet = host.running.to_image(draw_sheet(scores))
         table = write_table(scores)
         return io.NodeOutput(scores.similarity, table, best, sheet, indices, scores.found.count > 0)

@@ -6,13 +6,13 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness import host
 from ..likeness.algebra.judge import OTHER
 from ..likeness.algebra.score import score_faces
 from ..likeness.expressions.score import NOBODY, score_expressions, write_table
-from ..likeness.faces.policy import ERROR, IF_NO_FACE
+from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.faces.policy import ERROR
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
-from .common import recogniser_names
+from .score import best_of, faceless_input, judge_input, keep_input
 
 
 class ScoreExpression(io.ComfyNode):
@@ -59,20 +59,11 @@ class ScoreExpression(io.ComfyNode):
                     tooltip="From the host's Load Face Detection Model (MediaPipe): then 52 blendshapes are "
                     "compared, as the papers do. Without it five proportions of the embedded mesh are.",
                 ),
-                io.Combo.Input(
-                    "recogniser",
-                    options=[OTHER, *recogniser_names()],
-                    default=OTHER,
-                    tooltip="Who judges the likeness. The identity's own recogniser flatters pictures made "
-                    "with that identity.",
+                judge_input(
+                    "Who judges the likeness. The identity's own recogniser flatters pictures made "
+                    "with that identity."
                 ),
-                io.Int.Input(
-                    "keep",
-                    default=1,
-                    min=1,
-                    max=4096,
-                    tooltip="How many of the nearest pictures come out in best, the nearest first.",
-                ),
+                keep_input("nearest"),
                 io.Float.Input(
                     "min_similarity",
                     default=NOBODY,
@@ -82,13 +73,7 @@ class ScoreExpression(io.ComfyNode):
                     tooltip="Pictures less like the person than this come behind all others, however near "
                     "their expression. -1 takes the expression alone.",
                 ),
-                io.Combo.Input(
-                    "if_no_face",
-                    options=list(IF_NO_FACE),
-                    default=ERROR,
-                    tooltip="Pictures without a face: stop with an error that names them, skip them (never "
-                    "kept), or pass them through (behind all others).",
-                ),
+                faceless_input(),
             ],
             outputs=[
                 io.Float.Output(
@@ -117,6 +102,10 @@ class ScoreExpression(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return bundled_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         image: Any,
@@ -139,8 +128,7 @@ class ScoreExpression(io.ComfyNode):
             face_models, image, wanted, landmarker, judged, keep, min_similarity, if_no_face
         )
         table = write_table(scores, judged.judge.says if judged else "")
-        indices = ",".join(str(place) for place in scores.kept)
-        best = host.running.to_image(image[list(scores.kept)])
+        best, indices = best_of(image, scores.kept)
         found = scores.best is not None
         return io.NodeOutput(scores.distance, scores.similarity, table, best, indices, found)
 

@@ -10,7 +10,7 @@ from ..likeness.faces.choose import BY
 from ..likeness.faces.policy import ERROR, apply_policy
 from ..likeness.faces.selection import MIN_SIMILARITY, Wanted, select_faces
 from ..likeness.values import IDENTITY
-from .faces import FaceModelsType, FacesType, faces_outputs, if_no_face_input
+from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input
 
 
 class SelectFaces(io.ComfyNode):
@@ -116,7 +116,7 @@ class SelectFaces(io.ComfyNode):
         wanted = Wanted(reference, face_models, mask, min_similarity)
         selection = select_faces(faces, by, indices, wanted, track)
         chosen = apply_policy(selection.faces, if_no_face, selection.advice)
-        return io.NodeOutput(chosen, chosen.count, chosen.count > 0, selection.report)
+        return faces_result(chosen, selection.report)
 
 
 NODES: list[type[io.ComfyNode]] = [SelectFaces]

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import aiohttp
 
 from installer.browser import MISSING, find_browser
 
+#: Seconds until the page is taken for hung. A busy machine must not come near.
+PATIENCE = 300.0
 KEY_CODES = {"Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 #: No window, no card, and nothing that speaks to the network by itself.
 OPTIONS = (
@@ -75,11 +78,12 @@ class Page:
         await self._socket.close()
         await self._session.close()
         self._process.terminate()
-        self._process.wait(15)
+        self._process.wait(PATIENCE)
         self._profile.cleanup()
 
     async def _address(self) -> str:
-        for _ in range(300):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             port = Path(self._profile.name) / "DevToolsActivePort"
             if port.exists() and (match := re.match(r"\d+", port.read_text(encoding="utf-8"))):
                 async with self._session.get(f"http://127.0.0.1:{match[0]}/json/list") as answer:
@@ -94,7 +98,7 @@ class Page:
         number = self._number
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         while True:
-            message = json.loads((await self._socket.receive(timeout=120)).data)
+            message = json.loads((await self._socket.receive(timeout=PATIENCE)).data)
             if message.get("method") == "Page.javascriptDialogOpening":  # leave this page? yes
                 answer = {"method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
                 await self._socket.send_json({"id": 0, **answer})
@@ -115,8 +119,10 @@ class Page:
             )
         return result["result"].get("value")
 
-    async def wait_for(self, condition: str, seconds: float = 60) -> None:
-        for _ in range(int(seconds * 5)):
+    async def wait_for(self, condition: str) -> None:
+        """Until a piece of JavaScript is true. Raises TimeoutError, saying what the page never came to."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             try:
                 if await self.run(condition):
                     return
@@ -125,6 +131,15 @@ class Page:
                     raise
             await asyncio.sleep(0.2)
         raise TimeoutError(f"The page never came to: {condition}")
+
+    async def rest(self, seconds: float = 0.3) -> None:
+        """Until the page has done and drawn what it put off for up to so many seconds, and has nothing to do.
+
+        By its own timers, which on a busy machine are as late as what is waited for.
+        """
+        await self.run(f"new Promise((then) => setTimeout(then, {seconds * 1000}))")
+        await self.drawn()
+        await self.run("new Promise((then) => requestIdleCallback(() => then(1)))")
 
     async def drag(self, *places: tuple[float, float]) -> None:
         """Presses the left button at the first place, in page pixels, and lets go at the last."""

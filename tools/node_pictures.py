@@ -86,7 +86,7 @@ async def place(page: Page, node_id: str) -> tuple[float, float]:
 async def take(page: Page, node_id: str) -> Image.Image:
     width, height = await place(page, node_id)
     await page.drawn()
-    await asyncio.sleep(0.3)  # widgets that are elements of the page follow a little later
+    await page.rest()  # widgets that are elements of the page follow a little later
     left, top = await page.run(
         "(b => [b.left + 200 * app.canvas.ds.scale, b.top + 100 * app.canvas.ds.scale])"
         "(app.canvas.canvas.getBoundingClientRect())"

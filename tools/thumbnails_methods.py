@@ -59,40 +59,41 @@ def arc2face_expression(models: FaceModels, image: torch.Tensor) -> None:
     card.save("arc2face_expression")
 
 
-def arc2face_reference(models: FaceModels, image: torch.Tensor) -> None:
+def two_into(
+    models: FaceModels,
+    image: torch.Tensor,
+    title: str,
+    method: str,
+    second: torch.Tensor | None,
+    word: tuple[int, str],
+    label: str = "",
+) -> Card:
+    """The face and a second thing, both into a method. word: beside the second arrow, and where."""
     faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "hair, clothes and light, too", 24)
+    card.text((256, 34), title, 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.text((200, 100), "who", 15, DIM)
-    card.panel(image, (16, 224, 146, 354))
-    card.text((200, 255), "looks", 15, DIM)
+    card.panel(second, (16, 224, 146, 354), label)
+    card.text((word[0], 255), word[1], 15, DIM)
     card.arrow(158, 135, 160)
     card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "Arc2Face")
+    card.panel(None, (346, 104, 496, 294), method)
+    return card
+
+
+def arc2face_reference(models: FaceModels, image: torch.Tensor) -> None:
+    card = two_into(models, image, "hair, clothes and light, too", "Arc2Face", image, (200, "looks"))
+    card.text((200, 100), "who", 15, DIM)
     card.save("arc2face_reference")
 
 
 def arc2face_pose(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "a face, posed by a normal map", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.panel(ball(), (16, 224, 146, 354))
-    card.text((205, 255), "normals", 15, DIM)
-    card.arrow(158, 135, 160)
-    card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "Arc2Face")
+    card = two_into(models, image, "a face, posed by a normal map", "Arc2Face", ball(), (205, "normals"))
     card.save("arc2face_pose")
 
 
 def freecure_any_adapter(models: FaceModels, image: torch.Tensor) -> None:
-    faces, card = select(detect(models, image)), Card()
-    card.text((256, 34), "hair and glasses, after any adapter", 24)
-    card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
-    card.panel(None, (16, 224, 146, 354), "without her")
-    card.text((205, 255), "mask", 15, DIM)
-    card.arrow(158, 135, 160)
-    card.arrow(158, 289, 160)
-    card.panel(None, (346, 104, 496, 294), "FreeCure")
+    title = "hair and glasses, after any adapter"
+    card = two_into(models, image, title, "FreeCure", None, (205, "mask"), "without her")
     card.save("freecure_any_adapter")
 
 

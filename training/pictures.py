@@ -8,11 +8,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from likeness.faces.pictures import BadPicture, open_picture, picture_size
+
+__all__ = ["BadPicture", "pictures_in", "read_mask", "read_square"]
+
 KINDS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-
-
-class BadPicture(ValueError):
-    """A file that is no picture to learn from. The message begins with its path."""
 
 
 def read_square(path: Path, side: int, smallest: int = 1) -> torch.Tensor:
@@ -20,15 +20,14 @@ def read_square(path: Path, side: int, smallest: int = 1) -> torch.Tensor:
 
     smallest: pixels of a side that it must have. Raises BadPicture.
     """
-    with _opened(path) as image:
-        width, height = image.size
-        if width != height:
-            raise BadPicture(
-                f"{path} is {width}x{height}, not square: align and crop it as the pictures of FFHQ are."
-            )
-        if width < smallest:
-            raise BadPicture(f"{path} is {width}x{height}: a side needs at least {smallest} pixels.")
-        planes = _planes(image, "RGB")
+    width, height = picture_size(path)
+    if width != height:
+        raise BadPicture(
+            f"{path} is {width}x{height}, not square: align and crop it as the pictures of FFHQ are."
+        )
+    if width < smallest:
+        raise BadPicture(f"{path} is {width}x{height}: a side needs at least {smallest} pixels.")
+    planes = _planes(open_picture(path))
     if planes.shape[-1] == side:
         return planes
     return F.interpolate(planes[None], (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
@@ -36,8 +35,7 @@ def read_square(path: Path, side: int, smallest: int = 1) -> torch.Tensor:
 
 def read_mask(path: Path, side: int) -> torch.Tensor:
     """A mask as [side, side], 1 where it is white, resized to the nearest pixel. Raises BadPicture."""
-    with _opened(path) as image:
-        planes = _planes(image, "L")
+    planes = _planes(open_picture(path, "L"))
     return (F.interpolate(planes[None], (side, side), mode="nearest")[0, 0] >= 0.5).float()
 
 
@@ -47,23 +45,8 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
-def _opened(path: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(path)
-    except FileNotFoundError as error:
-        raise BadPicture(f"{path} is not there.") from error
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadPicture(f"{path} is no picture that can be read: {error}") from error
-
-
-def _planes(image: Any, mode: str) -> torch.Tensor:
+def _planes(image: Any) -> torch.Tensor:
     import numpy
 
-    try:
-        pixels = numpy.array(image.convert(mode))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise BadPicture(f"{image.filename} is damaged or cut short: {error}") from error
-    planes = torch.from_numpy(pixels).float() / 255
+    planes = torch.from_numpy(numpy.array(image)).float() / 255
     return planes[None] if planes.ndim == 2 else planes.movedim(-1, 0)

@@ -1,4 +1,4 @@
-"""Weights files that a training begins with."""
+"""Weights files, and models in diffusers' layout, that a training begins with."""
 
 from __future__ import annotations
 
@@ -31,3 +31,22 @@ def read(path: Path) -> Mapping[str, Any]:
 def read_face_encoder(path: Path) -> IResNet:
     """ms1mv3_arcface_r50.pth, float32, in eval mode. Raises ValueError naming the file."""
     return build_iresnet(read(path), path.name)
+
+
+def read_parts(where: str, kinds: Mapping[str, Any], local: bool = True) -> dict[str, Any]:
+    """The parts of a model in diffusers' layout, by their names; networks are float32.
+
+    kinds: the class of each part. local: where is a folder, else the id of a model on the hub. Raises
+    ValueError for a part that is missing or broken.
+    """
+    missing = [name for name in kinds if local and not (Path(where) / name).is_dir()]
+    if missing:
+        raise ValueError(f"--base {where} is no folder in diffusers' layout: it lacks {missing[0]}.")
+    parts = {}
+    for name, kind in kinds.items():
+        extra: Any = {} if "tokenizer" in name or name == "scheduler" else {"torch_dtype": torch.float32}
+        try:
+            parts[name] = kind.from_pretrained(where, subfolder=name, local_files_only=local, **extra)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ValueError(f"--base {where}: its part {name} can't be read. ({error})") from error
+    return parts

@@ -9,14 +9,19 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from .. import host
+from ..attention.adds import AddedAttention
 from ..attention.keys_values import KeysValues, Pair, project
-from ..attention.sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers
+from ..attention.sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers, numbered
+from ..attention.use import Use
+from ..attention.views import Role
+from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,7 @@ class AdapterLayers:
     token_width: int
     places: tuple[int, ...] = ()
     of: int | None = None
+    hidden: bool = False
     _projected: OrderedDict[tuple[Any, ...], KeysValues] = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
@@ -90,6 +96,14 @@ class AdapterLayers:
         while len(self._projected) > _KEPT_PROJECTIONS:
             self._projected.popitem(last=False)
         return self._projected[key]
+
+    def source(
+        self, tokens: Tokens, sites: Sequence[Site], numbers: Sequence[int], use: Use, roles: frozenset[Role]
+    ) -> AddedAttention:
+        """Attention to the tokens beside the prompt, by the pairs at `numbers`."""
+        kept = self.keys_values(tokens.both, tuple(numbers))
+        narrow = host.attention.narrow_attention
+        return AddedAttention(kept, numbered(sites), use.weight, use.window, use.picture_mask, narrow, roles)
 
     def match(
         self, network: torch.nn.Module, kind: str, needs: str

@@ -1,16 +1,21 @@
-"""Mode add: attention to constant tokens, added to what the layer computes."""
+"""Attention to constant tokens, added to what a layer computes: InstantID and the IP-Adapter family."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .calls import Role, select_rows
+from .calls import Call
 from .keys_values import KeysValues
-from .masks import PictureMask
-from .sources import Attention, Place, Window, token_mask
+from .masks import PictureMask, token_mask
+from .sites import SiteKey
+from .sources import Attention, Place, Rows
+from .use import Window
+from .views import Role, rows_of
 
 BOTH: frozenset[Role] = frozenset({"positive", "negative"})
 
@@ -19,33 +24,32 @@ BOTH: frozenset[Role] = frozenset({"positive", "negative"})
 class AddedAttention:
     """out += weight * mask * Attention(q, K, V). Spec: instantid_arc2face.md 1.3.3.
 
-    attention computes the added part. Rows of other roles than `roles` stay as they are.
+    numbers: the place of each layer among those of keys_values. attention computes the added part. Rows of
+    other roles than `roles` stay as they are.
     """
 
     keys_values: KeysValues
+    numbers: Mapping[SiteKey, int]
     weight: float
     window: Window
     mask: PictureMask | None
     attention: Attention
     roles: frozenset[Role] = BOTH
 
-    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
-        out, call = inner(q, k, v, place.options), place.call
-        looking = [n for n, role in enumerate(call.roles) if role in self.roles]
-        if not looking or not self.window.holds(call):
-            return out
-        if len(looking) == len(call.roles):
-            return torch.add(out, self._added(q, place), alpha=self.weight)
-        chunks, queries = (x.unflatten(0, (len(call.roles), -1)) for x in (out, q))
-        added = self._added(queries[looking].flatten(0, 1), replace(place, call=call.chunks(looking)))
-        result = chunks.clone()
-        result[looking] += self.weight * added.unflatten(0, (len(looking), -1))
-        return result.flatten(0, 1)
-
-    def _added(self, q: Tensor, place: Place) -> Tensor:
-        keys, values = (select_rows(x, place.call, len(q)) for x in self.keys_values.on(q)[place.index])
+    def change(self, rows: Rows, place: Place) -> Tensor:
+        q, views = rows.q, place.call.views
+        keys, values = (rows_of(x, views, len(q)) for x in self.keys_values.on(q)[self.numbers[place.site]])
         added = self.attention(q, keys, values, place.options)
-        return added if self.mask is None else added * token_mask(self.mask, q, place)
+        return added if self.mask is None else added * token_mask(self.mask, q, place.call, place.options)
+
+    @cached_property
+    def constants(self) -> str:
+        mask = None if self.mask is None else self.mask.mask.shape
+        use = self.weight, sorted(self.roles), self.window, mask
+        return repr(("added", use, self.numbers, self.keys_values.shapes))
+
+    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
+        self.keys_values.lend(device, dtype)
 
     def cleanup(self) -> None:
         self.keys_values.cleanup()

@@ -1,47 +1,64 @@
-"""What an attention layer needs to know about the network call it is part of.
-
-The host batches the rows of a call as it likes: positive and negative together or apart, several
-prompts at once, parts of the picture; and some guiders number their prompts in another order than
-the common one. The facts are gathered by wrappers that the engine hangs on the MODEL, once per step
-and once per network call instead of once per layer. Spec: host_guide.md 4.4, 4.6.
-"""
+"""The facts of a network call that attention layers need, gathered once per step and once per call."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from .masks import Area
 from .sites import Layer, SiteKey
+from .views import Area, Numbers, Part, Role, View
 
-Role = Literal["positive", "negative"]
+CALL, CONDS, NAMES = "likeness_call", "likeness_conds", "likeness_names"
 
-#: Key of a conditioning's role; conditionings without one are told apart by the host's 0 and 1.
-ROLE = "likeness_role"
-CALL = "likeness_call"
-CONDS = "likeness_conds"
-NAMES = "likeness_names"
+#: When something acts: from start to end, as parts (0 to 1) of the sampling schedule.
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A conditioning in a step: the part of what is sampled that it is for, and its prompt's tokens."""
+
+    area: Area | None = None
+    length: int | None = None
 
 
 @dataclass(frozen=True)
 class Conds:
-    """Facts about the conditionings of one sampling step, by the host's uuid.
+    """What is known about the conditionings of one sampling step.
 
-    sampling is the host's model_sampling of this run. hooked: weights differ between the calls.
-    lengths: how many tokens each prompt has by itself.
+    latent: height and width of the whole picture. roles: one for each list of conditionings, if the guider
+    names it. entries: by the list's number and the host's uuid, for the host copies conditionings, uuid and
+    all, from list to list. part, pictures, of: what a context window shows, see View. batch, shown: how many
+    pictures are sampled in this step, and their height and width. sampling is the host's model_sampling of
+    this run. open: the spans that hold at this step; None when there is no schedule. hooked: weights differ
+    between the calls.
     """
 
     latent: tuple[int, int]
-    areas: Mapping[Any, Area | None]
-    roles: Mapping[Any, Role | None]
+    roles: tuple[Role | None, ...] = ()
+    entries: Mapping[tuple[int, Any], Entry] = field(default_factory=dict)
+    part: Part | None = None
+    pictures: Numbers | None = None
+    of: int | None = None
+    batch: int | None = None
     sampling: Any = None
+    open: tuple[Span, ...] | None = None
     hooked: bool = False
-    lengths: Mapping[Any, int] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        return self.latent if self.part is None else self.part.size
+
+    def part_of(self, area: Area | None) -> Part | None:
+        """An area of what is sampled, as a part of the whole picture."""
+        if area is None:
+            return self.part
+        return (self.part or Part(range(self.latent[0]), range(self.latent[1]))).area(area)
 
 
 @dataclass(frozen=True)
@@ -53,57 +70,102 @@ class Names:
 
 @dataclass
 class Call:
-    """One call of the network: rows come in chunks of equal size, one chunk per conditioning.
+    """One call of the network: rows come in chunks of equal size, one View each.
 
-    repeats: how often the host repeats the tokens of each chunk's prompt, so that prompts of different
-    lengths fit into one batch.
+    window: which part of the picture a context window shows. strange: rows or sides are not those of the
+    step: somebody runs the network on parts that they did not announce. reached: which layers were, where
+    somebody else's patches hide ours; else None.
     """
 
-    sigmas: torch.Tensor | None
-    roles: tuple[Role, ...]
-    areas: tuple[Area | None, ...]
-    latent: tuple[int, int] | None
+    views: tuple[View, ...]
+    latent: tuple[int, int] | None = None
+    sigmas: torch.Tensor | None = None
     slots: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     network: Any = None
     sampling: Any = None
+    open: tuple[Span, ...] | None = None
     hooked: bool = False
-    reached: set[tuple[Layer, SiteKey]] = field(default_factory=set)
-    repeats: tuple[int, ...] = ()
+    window: Part | None = None
+    strange: bool = False
+    reached: set[tuple[Layer, SiteKey]] | None = None
 
     @classmethod
-    def read(cls, options: Mapping[str, Any], network: Any = None) -> Call:
-        """From the host's transformer options; network is the module that is called."""
+    def read(
+        cls, options: Mapping[str, Any], shape: Sequence[int] | None = None, network: Any = None
+    ) -> Call:
+        """From the host's transformer options; shape of what the network is given, the module itself."""
         conds: Conds | None = options.get(CONDS)
-        chunks = options.get("cond_or_uncond") or [0]
+        sides = options.get("cond_or_uncond") or [0]
         uuids = options.get("uuids") or ()
-        if len(uuids) != len(chunks):
+        if len(uuids) != len(sides):
             # Somebody else laid the rows out; what the host calls 0 and 1 still holds.
-            uuids = [None] * len(chunks)
-        known_roles = conds.roles if conds else {}
-        roles = tuple(known_roles.get(u) or _default_role(c) for c, u in zip(chunks, uuids, strict=True))
-        areas = tuple(conds.areas.get(u) if conds else None for u in uuids)
+            uuids = [None] * len(sides)
+        if conds is None:
+            views = tuple(View(_default_role(side)) for side in sides)
+            return cls(views, sigmas=options.get("sigmas"), slots=_slots(options), network=network)
+        entries = [conds.entries.get((side, uuid), Entry()) for side, uuid in zip(sides, uuids, strict=True)]
+        repeats = _repeats([entry.length for entry in entries])
+        views = tuple(
+            View(_role(conds, side), conds.part_of(entry.area), conds.pictures, conds.of, repeat)
+            for side, entry, repeat in zip(sides, entries, repeats, strict=True)
+        )
         return cls(
-            sigmas=options.get("sigmas"),
-            roles=roles,
-            areas=areas,
-            latent=conds.latent if conds else None,
-            slots=options.get("patches_replace", {}),
-            network=network,
-            sampling=conds.sampling if conds else None,
-            hooked=conds.hooked if conds else False,
-            repeats=_repeats([conds.lengths.get(u) if conds else None for u in uuids]),
+            views,
+            conds.latent,
+            options.get("sigmas"),
+            _slots(options),
+            network,
+            conds.sampling,
+            conds.open,
+            conds.hooked,
+            conds.part,
+            shape is not None and _strange(conds, views, shape),
         )
 
-    def chunks(self, places: Sequence[int]) -> Call:
-        """The same call as some of its chunks of rows see it."""
-        roles, areas = tuple(self.roles[p] for p in places), tuple(self.areas[p] for p in places)
-        repeats = tuple(self.repeats[p] for p in places) if self.repeats else ()
-        return replace(self, roles=roles, areas=areas, repeats=repeats)
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return tuple(view.role for view in self.views)
+
+    def chunks(self, start: int, stop: int) -> Call:
+        """The same call as some neighbouring chunks of its rows see it."""
+        return replace(self, views=self.views[start:stop])
+
+    def check_parts(self, what: str) -> None:
+        """Raises ValueError when nobody can know where in the picture these rows are. what: the input."""
+        if self.strange:
+            raise ValueError(
+                f"{what}: another node runs the network on parts of the picture (tiles) without saying "
+                f"which, so the {what} can't be placed. Take that node or the {what} out."
+            )
+
+    def within(self, span: Span) -> bool:
+        """Whether something acts now. The network alone, without a schedule, is never too early or late."""
+        return self.open is None or span in self.open
 
     @cached_property
     def sigma(self) -> float | None:
-        """The noise level, read once: it waits for the device."""
+        """The noise level. It waits for the device: for messages, and for parts of other packs."""
         return None if self.sigmas is None else float(self.sigmas[0])
+
+
+def current_call(options: Mapping[str, Any]) -> Call:
+    """The call a layer is in. Read anew when somebody runs the network without the host's wrappers."""
+    call = options.get(CALL)
+    return call if isinstance(call, Call) else Call.read(options)
+
+
+def _slots(options: Mapping[str, Any]) -> Mapping[str, Mapping[Any, Any]]:
+    slots: Mapping[str, Mapping[Any, Any]] = options.get("patches_replace", {})
+    return slots
+
+
+def _role(conds: Conds, side: int) -> Role:
+    named = conds.roles[side] if side < len(conds.roles) else None
+    return named or _default_role(side)
+
+
+def _default_role(side: int) -> Role:
+    return "positive" if side == 0 else "negative"
 
 
 def _repeats(lengths: Sequence[int | None]) -> tuple[int, ...]:
@@ -112,91 +174,7 @@ def _repeats(lengths: Sequence[int | None]) -> tuple[int, ...]:
     return tuple(full // length if length else 1 for length in lengths)
 
 
-def _default_role(cond_or_uncond: int) -> Role:
-    return "positive" if cond_or_uncond == 0 else "negative"
-
-
-def current_call(options: Mapping[str, Any]) -> Call:
-    """The call a layer is in. Read anew when somebody runs the network without its wrappers."""
-    call = options.get(CALL)
-    return call if isinstance(call, Call) else Call.read(options)
-
-
-def with_conds(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """CALC_COND_BATCH wrapper (model, conds, x, timestep, model_options): note areas and roles."""
-    if len(args) != 5:
-        return executor(*args, **kwargs)
-    model, conds, x, timestep, model_options = args
-    options = model_options.get("transformer_options", {})
-    names: Names | None = options.get(NAMES)
-    named = names.roles if names else {}
-    height, width = int(x.shape[-2]), int(x.shape[-1])
-    entries = [entry for side in conds if side is not None for entry in side]
-    facts = Conds(
-        latent=(height, width),
-        areas={e["uuid"]: _area(e.get("area"), height, width) for e in entries if "uuid" in e},
-        roles={e["uuid"]: e.get(ROLE) or named.get(e["uuid"]) for e in entries if "uuid" in e},
-        sampling=getattr(model, "model_sampling", None),
-        hooked=any(e.get("hooks") is not None for e in entries),
-        lengths={e["uuid"]: length for e in entries if "uuid" in e and (length := _length(e))},
-    )
-    options = {**options, CONDS: facts}
-    return executor(model, conds, x, timestep, {**model_options, "transformer_options": options}, **kwargs)
-
-
-def _length(entry: Mapping[str, Any]) -> int | None:
-    """How many tokens a conditioning's prompt has."""
-    prompt = getattr(entry.get("model_conds", {}).get("c_crossattn"), "cond", None)
-    return int(prompt.shape[1]) if isinstance(prompt, torch.Tensor) else None
-
-
-def with_names(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """PREDICT_NOISE wrapper (x, timestep, model_options, seed): note what the guider calls its prompts."""
-    conds = getattr(executor, "class_obj", None)
-    named: Mapping[str, Any] | None = getattr(conds, "conds", None)
-    if len(args) < 3 or not named:
-        return executor(*args, **kwargs)
-    roles: dict[Any, Role] = {}
-    for name, entries in named.items():
-        role: Role = "negative" if "negative" in name else "positive"
-        roles.update({entry["uuid"]: role for entry in entries or () if "uuid" in entry})
-    x, timestep, model_options, *rest = args
-    options = {**model_options.get("transformer_options", {}), NAMES: Names(roles)}
-    return executor(x, timestep, {**model_options, "transformer_options": options}, *rest, **kwargs)
-
-
-def _area(area: Any, height: int, width: int) -> Area | None:
-    if area is None or len(area) != 4:
-        return None
-    h, w, top, left = (int(side) for side in area)
-    return min(height - top, h), min(width - left, w), top, left
-
-
-def network_options(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The transformer options among the arguments of a DIFFUSION_MODEL wrapper."""
-    candidates = [kwargs.get("transformer_options"), *args]
-    return next((a for a in candidates if isinstance(a, dict) and "cond_or_uncond" in a), None)
-
-
-def select_rows(per_role: torch.Tensor, call: Call, rows: int) -> torch.Tensor:
-    """[1 + N, T, D] laid out for `rows` rows: [rows, T, D], without copies where it can.
-
-    The first is for negative rows, the N others for positive ones: one for every picture of the batch, or
-    one each. Raises ValueError for any other N.
-    """
-    chunks = [0 if role == "negative" else 1 for role in call.roles]
-    batch, each = rows // len(chunks), len(per_role) - 1
-    if each not in (1, batch) and 1 in chunks:
-        raise ValueError(
-            f"There are {each} expressions for {batch} pictures: give one for all, or one for each picture "
-            "of the latent batch."
-        )
-    if chunks == [0, 1] and batch == 1:
-        return per_role
-    if each > 1:
-        parts = [per_role[1:] if c else per_role[:1].expand(batch, -1, -1) for c in chunks]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-    if len(set(chunks)) == 1:
-        return per_role[chunks[0]].expand(rows, -1, -1)
-    chosen = torch.stack([per_role[c] for c in chunks])
-    return chosen.unsqueeze(1).expand(-1, batch, -1, -1).flatten(0, 1)
+def _strange(conds: Conds, views: Sequence[View], shape: Sequence[int]) -> bool:
+    sides = {conds.shown if view.part is None else view.part.size for view in views}
+    rows = None if conds.batch is None else conds.batch * len(views)
+    return sides != {(int(shape[-2]), int(shape[-1]))} or (rows is not None and int(shape[0]) != rows)

@@ -1,25 +1,29 @@
 """Patch objects that let a diffusion model attend to more than its prompt.
 
-One SitePatch sits in the host's slot of an attention layer and carries the injections of that
-layer. Adding an identity makes new SitePatches on the cloned MODEL, so branches and re-runs never
-share state. A patch of another pack that was in the slot first computes the base output.
-Spec: design README "The attention engine", host_guide.md 4.2 to 4.6.
+One SitePatch sits in the host's slot of an attention layer and carries the sources of that layer. Adding
+one makes new SitePatches on the cloned MODEL, so branches and re-runs never share state. A layer is computed
+once, with the keys of all that lengthen it; then what sources add is added. A patch of another pack that was
+in the slot computes the base output. Spec: design README "The attention engine", host_guide.md 4.2 to 4.6.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .calls import CALL, Call, current_call, network_options, with_conds, with_names
+from .. import host
+from .calls import current_call
+from .compiled import look
+from .hidden import HIDDEN_WANTED
 from .sites import Layer, Site, SiteKey
-from .sources import HIDDEN_WANTED, Attention, Place, Source, hidden_noted
+from .sources import Adds, Attention, Extra, Lengthens, Place, Rows, Source
+from .views import runs
+from .wrappers import KEY, SITES, SOURCES, with_call, with_conds, with_names
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +32,6 @@ Replacement = Callable[..., Tensor]
 #: Another pack's part in a layer, and its settings.
 Callback = tuple[Callable[..., Tensor], dict[str, Any]]
 
-KEY = "likeness"
-SITES = "likeness_sites"
-
-
-@dataclass(frozen=True, eq=False)
-class Injection:
-    """One source at one site; index is the site's place among the source's layers."""
-
-    source: Source
-    index: int
-
 
 class SitePatch:
     """What sits in the host's slot of one attention layer. Never changed by us once made."""
@@ -46,41 +39,61 @@ class SitePatch:
     def __init__(
         self,
         site: tuple[Layer, SiteKey],
-        injections: tuple[Injection, ...],
+        sources: tuple[Source, ...],
         attention: Attention,
         base: Replacement | None = None,
         callbacks: tuple[Callback, ...] = (),
     ) -> None:
         self.site = site
-        self.injections = injections
+        self.sources = sources
         self.attention = attention
         self.base = base
         self.callbacks = callbacks
+        self._adds = tuple(source for source in sources if isinstance(source, Adds))
+        self._lengthens = tuple(source for source in sources if isinstance(source, Lengthens))
 
-    def with_injections(self, injections: tuple[Injection, ...]) -> SitePatch:
-        return SitePatch(self.site, injections, self.attention, self.base, self.callbacks)
+    def with_sources(self, sources: tuple[Source, ...]) -> SitePatch:
+        return SitePatch(self.site, sources, self.attention, self.base, self.callbacks)
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict[str, Any]) -> Tensor:
+        look()
         call = current_call(extra_options)
-        call.reached.add(self.site)
-        out = self._attend(len(self.injections), q, k, v, extra_options)
+        if call.reached is not None:
+            call.reached.add(self.site)
+        place = Place(self.site[1], call, extra_options)
+        rows = self._base(Rows(q, k, v), place)
+        out = rows.out
+        for source in self._adds:
+            if source.window.holds(call):
+                out = _added(source, out, rows, place)
         for callback, options in self.callbacks:
             if call.sigma is None or options["sigma_end"] <= call.sigma <= options["sigma_start"]:
                 out = out + callback(out, q, k, v, extra_options, **options)
         return out
 
-    def _attend(self, count: int, q: Tensor, k: Tensor, v: Tensor, options: Mapping[str, Any]) -> Tensor:
-        """The layer with its first `count` injections."""
-        call = current_call(options)
+    def _base(self, rows: Rows, place: Place) -> Rows:
+        """Rows with the layer's output for them: each role's with what lengthens its keys."""
         layer, key = self.site
         # Packs that patch a whole block use the short key, which ours would hide.
-        foreign = self.base or call.slots.get(layer, {}).get(key[:2])
-        if count == 0:
-            return (foreign or self.attention)(q, k, v, options)
-        injection = self.injections[count - 1]
-        inner = partial(self._attend, count - 1)
-        place = Place(injection.index, call, options, alone=count == 1 and foreign is None)
-        return injection.source.attend(inner, q, k, v, place)
+        foreign = self.base or place.call.slots.get(layer, {}).get(key[:2])
+        extras = [
+            (start, stop, self._extras(rows, place, start, stop))
+            for start, stop in (runs(place.call.views) if self._lengthens else ())
+        ]
+        if not any(found for _, _, found in extras):
+            out = (foreign or self.attention)(rows.q, rows.k, rows.v, place.options)
+            return replace(rows, made=out, own=foreign is None)
+        count, parts = len(place.call.views), []
+        for start, stop, found in extras:
+            part, where = rows.part(start, stop, count), place.part(start, stop)
+            parts.append(_extended(foreign, self.attention, part, found, where))
+        return replace(rows, made=parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def _extras(self, rows: Rows, place: Place, start: int, stop: int) -> list[Extra]:
+        views = place.call.views
+        part, where = rows.part(start, stop, len(views)), place.part(start, stop)
+        asked = [s.extra(views[start], part, where) for s in self._lengthens if s.window.holds(place.call)]
+        return [extra for extra in asked if extra is not None and extra.share != 0 and extra.keys.shape[1]]
 
     def add(self, callback: Callable[..., Tensor], **options: Any) -> None:
         """The protocol of the common IP-Adapter packs, which add themselves to what fills the slot.
@@ -99,95 +112,141 @@ class SitePatch:
 
     def cleanup(self) -> None:
         """Called by the host when sampling ends, in success, error or cancel."""
-        for injection in self.injections:
-            injection.source.cleanup()
+        for source in self.sources:
+            source.cleanup()
         cleanup = getattr(self.base, "cleanup", None)
         if cleanup:
             cleanup()
 
 
-def inject(
-    model: Any,
-    sites: tuple[Site, ...],
-    source: Source,
-    attention: Attention,
-    layer: Layer = "attn2",
-    hidden: bool = False,
-) -> Any:
-    """A clone of MODEL whose sites carry `source`, whose layers are in the order of the sites.
+def _added(source: Adds, out: Tensor, rows: Rows, place: Place) -> Tensor:
+    """The output with what a source changes of the rows of its roles."""
+    count = len(place.call.views)
+    looking = [span for span in runs(place.call.views) if place.call.views[span[0]].role in source.roles]
+    if len(looking) == len(runs(place.call.views)):
+        return torch.add(out, source.change(rows, place), alpha=source.weight)
+    result = out.clone() if looking else out
+    for start, stop in looking:
+        part = rows.part(start, stop, count)
+        part.cut(result).add_(source.change(part, place.part(start, stop)), alpha=source.weight)
+    return result
 
-    attention computes what the layer would have computed alone. hidden: the source reads
-    `sources.hidden_states` (attn2 only). The MODEL given is not changed.
+
+def _extended(
+    foreign: Replacement | None, attention: Attention, rows: Rows, extras: Sequence[Extra], place: Place
+) -> Tensor:
+    """Attention of some rows to their own keys and all extra ones; shares below 1 blend, in any order."""
+    blended = next((extra for extra in extras if extra.share != 1), None)
+    if blended is not None:
+        others = [extra for extra in extras if extra is not blended]
+        without = _extended(foreign, attention, rows, others, place)
+        full = _extended(foreign, attention, rows, [*others, replace(blended, share=1.0)], place)
+        return torch.lerp(without, full, blended.share)
+    q, k, v, options = rows.q, rows.k, rows.v, place.options
+    if not extras:
+        return (foreign or attention)(q, k, v, options)
+    tiles = len(q) // len(k)
+    own_k, own_v = (_tiled(x, tiles, place) for x in (k, v))
+    keys = torch.cat([own_k, *(_spread(extra.keys, len(q), len(k)) for extra in extras)], dim=1)
+    values = torch.cat([own_v, *(_spread(extra.values, len(q), len(k)) for extra in extras)], dim=1)
+    bias = _bias(extras, own_k, len(q), len(k))
+    if foreign is None:
+        return attention(q, keys, values, options, bias)
+    # A foreign attention adds no bias of ours; and some, such as PAG's, return the values they are given.
+    longer = foreign(q, keys, values, options) if bias is None else None
+    if longer is not None and longer.shape == q.shape:
+        return longer
+    _say_once(foreign, place)
+    return foreign(q, k, v, options)
+
+
+def _tiled(x: Tensor, tiles: int, place: Place) -> Tensor:
+    """Own keys, as the host deals them out to queries that another node cut into tiles (HyperTile)."""
+    if tiles <= 1:
+        return x
+    if x.shape[1] % tiles:
+        raise ValueError(
+            f"{place.site}: another node cuts the queries of this layer into {tiles} tiles, which do not "
+            f"divide its {x.shape[1]} keys. Take that node (HyperTile) out, or set its swap_size to 1."
+        )
+    return x.reshape(len(x) * tiles, -1, x.shape[-1])
+
+
+def _spread(x: Tensor, rows: int, own: int) -> Tensor:
+    """Extra keys or a bias for all rows of the queries."""
+    if len(x) == 1:
+        return x.expand(rows, *[-1] * (x.ndim - 1))
+    return x if rows == own else x.repeat_interleave(rows // own, dim=0)
+
+
+def _bias(extras: Sequence[Extra], own: Tensor, rows: int, own_rows: int) -> Tensor | None:
+    """What is added to the logits, [1 or rows, 1, 1, all keys]; None when that is nothing."""
+    if all(extra.bias is None for extra in extras):
+        return None
+    parts = [own.new_zeros((1, 1, 1, own.shape[1]))]
+    for extra in extras:
+        none = own.new_zeros((1, 1, 1, extra.keys.shape[1]))
+        parts.append(none if extra.bias is None else extra.bias.to(own.dtype))
+    if all(len(part) == 1 for part in parts):
+        return torch.cat(parts, dim=-1)
+    return torch.cat([_spread(part, rows, own_rows) for part in parts], dim=-1)
+
+
+_told: set[str] = set()
+
+
+def _say_once(foreign: Replacement, place: Place) -> None:
+    module = getattr(foreign, "__module__", None) or type(foreign).__module__
+    if module not in _told:
+        _told.add(module)
+        log.warning(
+            "Another node (%s) replaces the attention of layer %s and can't take longer keys: where it acts, "
+            "those rows see their own keys only.",
+            module,
+            place.site,
+        )
+
+
+def inject(
+    model: Any, sites: tuple[Site, ...], source: Source, layer: Layer = "attn2", hidden: bool = False
+) -> Any:
+    """A clone of MODEL whose sites carry `source`.
+
+    hidden: the source reads `hidden.hidden_states` (attn2 only). The MODEL given is not changed.
     """
     model = model.clone()
     options = model.model_options["transformer_options"]
     slots = options.get("patches_replace", {}).get(layer, {})
-    for index, site in enumerate(sites):
-        injection = Injection(source, index)
+    for site in sites:
         current = slots.get(site.key)
         if isinstance(current, SitePatch):
-            patch = current.with_injections((*current.injections, injection))
+            patch = current.with_sources((*current.sources, source))
         else:
-            patch = SitePatch((layer, site.key), (injection,), attention, base=current)
+            patch = SitePatch((layer, site.key), (source,), host.attention.base_attention, base=current)
         model.set_model_patch_replace(patch, layer, *site.key)
-    announce(model, [(layer, site.key) for site in sites])
+    announce(model, [(layer, site.key) for site in sites], source)
     if hidden:
         model.model_options["transformer_options"][HIDDEN_WANTED] = True
     return model
 
 
-def announce(model: Any, sites: Sequence[tuple[Layer, SiteKey]]) -> None:
-    """Note in a MODEL of our own which layers carry something of ours; hang the wrappers they need."""
+def announce(model: Any, sites: Sequence[tuple[Layer, SiteKey]], source: Source) -> None:
+    """Note in a MODEL of our own what carries something of ours; hang the wrappers on it that layers need."""
     options = model.model_options["transformer_options"]
     options[SITES] = tuple(dict.fromkeys((*options.get(SITES, ()), *sites)))
-    if model.get_wrappers("diffusion_model", KEY):
+    options[SOURCES] = (*options.get(SOURCES, ()), source)
+    if model.get_wrappers("apply_model", KEY):
         return
     model.add_wrapper_with_key("predict_noise", KEY, with_names)
     model.add_wrapper_with_key("calc_cond_batch", KEY, with_conds)
-    model.add_wrapper_with_key("diffusion_model", KEY, _network_call)
+    model.add_wrapper_with_key("apply_model", KEY, with_call)
     model.add_callback_with_key("on_clone", KEY, _on_clone)
-
-
-def _network_call(executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """DIFFUSION_MODEL wrapper: read the call's facts once, for all of its layers."""
-    options = network_options(args, kwargs)
-    if options is None:
-        return executor(*args, **kwargs)
-    call = options[CALL] = Call.read(options, getattr(executor, "class_obj", None))
-    try:
-        with hidden_noted(options):
-            result = executor(*args, **kwargs)
-    finally:
-        del options[CALL]
-    _warn_when_replaced(call, options)
-    return result
-
-
-def _warn_when_replaced(call: Call, options: Mapping[str, Any]) -> None:
-    sites: tuple[tuple[Layer, SiteKey], ...] = options.get(SITES, ())
-    lost = [
-        (layer, key)
-        for layer, key in sites
-        if (layer, key) not in call.reached and not isinstance(call.slots.get(layer, {}).get(key), SitePatch)
-    ]
-    if lost and _first_step(call, options):
-        log.warning(
-            "%d of %d attention layers do not see what Likeness put there: another node took their place "
-            "in the MODEL. Connect the Likeness node after that node.",
-            len(lost),
-            len(sites),
-        )
-
-
-def _first_step(call: Call, options: Mapping[str, Any]) -> bool:
-    schedule = options.get("sample_sigmas")
-    return schedule is None or call.sigma is None or call.sigma >= float(schedule[0])
 
 
 def _on_clone(model: Any, clone: Any) -> None:
     """Clones get SitePatches of their own, so that `SitePatch.add` in one branch stays there."""
-    replace = clone.model_options["transformer_options"].get("patches_replace", {})
-    for slots in replace.values():
+    replaced = clone.model_options["transformer_options"].get("patches_replace", {})
+    for slots in replaced.values():
         for key, patch in slots.items():
             if isinstance(patch, SitePatch):
-                slots[key] = patch.with_injections(patch.injections)
+                slots[key] = patch.with_sources(patch.sources)

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
-from .calls import current_call
+from .calls import Call, current_call
 from .engine import announce
-from .lengthens import part_of
 from .sites import SiteKey
 from .sources import Place
+from .use import Window
 
 _THEN = "likeness_then"
 
@@ -45,18 +46,29 @@ class Joint:
 
     def chunk(self, number: int) -> Joint:
         """The part of one chunk of rows."""
-        call, rows = self.place.call, len(self.q)
-        if len(call.roles) == 1:
+        rows, count = len(self.q), len(self.place.call.views)
+        if count == 1:
             return self
-        size = rows // len(call.roles)
+        size = rows // count
         part = slice(number * size, (number + 1) * size)
         pe, mask = (x[part] if x is not None and len(x) == rows else x for x in (self.pe, self.mask))
         q, k, v = self.q[part], self.k[part], self.v[part]
-        return replace(self, q=q, k=k, v=v, pe=pe, mask=mask, place=part_of(self.place, call, [number]))
+        return replace(self, q=q, k=k, v=v, pe=pe, mask=mask, place=self.place.part(number, number + 1))
 
 
 class JointSource(Protocol):
-    """What is injected into blocks of joint attention."""
+    """What is injected into blocks of joint attention. See sources.Source for the rest."""
+
+    @property
+    def window(self) -> Window:
+        """When it acts."""
+
+    @property
+    def constants(self) -> str:
+        """What of it a compiled graph keeps."""
+
+    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
+        """Before each call of the network."""
 
     def attend(self, given: Joint) -> Then | None:
         """What is to be done with the output of this attention; None to leave it alone.
@@ -75,21 +87,21 @@ def joint_blocks(network: nn.Module) -> tuple[SiteKey, ...]:
 
 
 def inject_joint(model: Any, blocks: tuple[SiteKey, ...], source: JointSource) -> Any:
-    """A clone of MODEL whose blocks carry `source`, numbered in the order given."""
+    """A clone of MODEL whose blocks carry `source`, that are given."""
     model = model.clone()
-    model.set_model_attn1_patch(JointPatch(source, {key: n for n, key in enumerate(blocks)}))
+    model.set_model_attn1_patch(JointPatch(source, frozenset(blocks)))
     patches = model.model_options["transformer_options"]["patches"]
     patches["attn1_output_patch"] = [_finish, *patches.get("attn1_output_patch", ())]
-    announce(model, [("attn1", key) for key in blocks])
+    announce(model, [("attn1", key) for key in blocks], source)
     return model
 
 
 class JointPatch:
     """Ours in the host's list of patches before the attention; changes nothing by itself."""
 
-    def __init__(self, source: JointSource, numbers: Mapping[SiteKey, int]) -> None:
+    def __init__(self, source: JointSource, blocks: frozenset[SiteKey]) -> None:
         self.source = source
-        self.numbers = numbers
+        self.blocks = blocks
 
     def __call__(
         self,
@@ -102,10 +114,11 @@ class JointPatch:
     ) -> dict[str, Tensor]:
         options = extra_options if extra_options is not None else {}
         key, text = _block(options)
-        if key in self.numbers:
+        if key in self.blocks:
             call = current_call(options)
-            call.reached.add(("attn1", key))
-            place = Place(self.numbers[key], call, options)
+            if call.reached is not None:
+                call.reached.add(("attn1", key))
+            place = Place(key, call, options)
             then = self.source.attend(Joint(q, k, v, pe, _four(attn_mask), text, place))
             if then is not None:
                 options.setdefault(_THEN, []).append(then)

@@ -10,13 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from .calls import Role
-from .sources import Attention, Place, Window, hidden_states
+from .calls import Call
+from .hidden import hidden_states
+from .sites import SiteKey
+from .sources import Place, Rows
+from .use import Window
+from .views import Role
 
 #: What one layer needs of an identity: `fold`'s [heads * T, hidden], values [T, hidden].
 Visual = tuple[Tensor, Tensor]
@@ -85,8 +90,15 @@ def _wide(logits: Tensor) -> Tensor:
     return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
 
 
-class Tokens(Protocol):
+class Visuals(Protocol):
     """What the layers of JointAttention attend to beside their prompt."""
+
+    @property
+    def shapes(self) -> tuple[Any, ...]:
+        """Of what each layer needs."""
+
+    def lend(self, device: torch.device, dtype: torch.dtype) -> None:
+        """What all layers need will be asked for, on this device and in this dtype."""
 
     def layer(self, index: int, device: torch.device, dtype: torch.dtype) -> Visual:
         """What layer `index` needs, on this device and in this dtype."""
@@ -107,80 +119,76 @@ class VisualTokens:
         """How many numbers are kept."""
         return sum(part.numel() for layer in self._layers for part in layer)
 
-    def layer(self, index: int, device: torch.device, dtype: torch.dtype) -> Visual:
+    @property
+    def shapes(self) -> tuple[Any, ...]:
+        return tuple((tuple(f.shape), tuple(v.shape)) for f, v in self._layers)
+
+    def lend(self, device: torch.device, dtype: torch.dtype) -> None:
         if (device, dtype) not in self._lent:
             self._lent[device, dtype] = tuple(
                 (f.to(device, dtype), v.to(device, dtype)) for f, v in self._layers
             )
+
+    def layer(self, index: int, device: torch.device, dtype: torch.dtype) -> Visual:
+        self.lend(device, dtype)
         return self._lent[device, dtype][index]
 
     def cleanup(self) -> None:
         self._lent.clear()
 
 
-class _Rows(NamedTuple):
-    """Rows of a layer: its output so far, q, k, v, what q was projected from; how often k repeats itself."""
-
-    out: Tensor
-    q: Tensor
-    k: Tensor
-    v: Tensor
-    hidden: Tensor
-    repeats: tuple[int, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class JointAttention:
     """Rows of the given roles attend to their prompt and to visual tokens, in one softmax.
 
-    name: whose messages these are. precision says what logits are computed in.
+    name: whose messages these are. numbers: the place of each layer among those of tokens. precision says
+    what logits are computed in; first is that of a layer of the network.
     """
 
     name: str
-    tokens: Tokens
+    tokens: Visuals
+    numbers: Mapping[SiteKey, int]
     strength: float
     window: Window
     roles: frozenset[Role]
     precision: Precision
+    first: torch.dtype | None = None
+    weight: float = 1.0
 
-    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
-        out, call = inner(q, k, v, place.options), place.call
-        looking = [n for n, role in enumerate(call.roles) if role in self.roles]
-        if not looking or not self.window.holds(call):
-            return out
-        rows = _Rows(out, q, k, v, hidden_states(q, place, self.name), call.repeats)
-        if len(looking) == len(call.roles):
-            return out + self._change(rows, place)
-        chunks = [x.unflatten(0, (len(call.roles), -1)) for x in rows[:5]]
-        some = _Rows._make([*(x[looking].flatten(0, 1) for x in chunks), call.chunks(looking).repeats])
-        result = chunks[0].clone()
-        result[looking] += self._change(some, place).unflatten(0, (len(looking), -1))
-        return result.flatten(0, 1)
-
-    def _change(self, rows: _Rows, place: Place) -> Tensor:
-        """What is added to these rows' outputs; a part of the queries at a time."""
+    def change(self, rows: Rows, place: Place) -> Tensor:
+        """g (o_v - o_t), see above; a part of the queries at a time."""
+        hidden, out = hidden_states(rows, place.options, self.name), rows.out
         size = max(1, _LOGITS // (len(rows.q) * int(place.options["n_heads"]) * rows.k.shape[1]))
-        parts = zip(*(x.split(size, dim=1) for x in (rows.out, rows.q, rows.hidden)), strict=True)
-        changes = [self._of(rows._replace(out=o, q=q, hidden=h), place) for o, q, h in parts]
+        parts = zip(*(x.split(size, dim=1) for x in (out, rows.q, hidden)), strict=True)
+        changes = [self._of(o, q, h, rows, place) for o, q, h in parts]
         return changes[0] if len(changes) == 1 else torch.cat(changes, dim=1)
 
-    def _of(self, rows: _Rows, place: Place) -> Tensor:
-        heads, dtype = place.options["n_heads"], self.precision(place.options, rows.q.dtype)
-        out, q, k, v, hidden = (x.to(dtype) for x in rows[:5])
+    def _of(self, out: Tensor, q: Tensor, hidden: Tensor, rows: Rows, place: Place) -> Tensor:
+        heads, dtype = place.options["n_heads"], self.precision(place.options, q.dtype)
+        made = out.dtype
+        out, q, k, v, hidden = (x.to(dtype) for x in (out, q, rows.k, rows.v, hidden))
         logits = scaled_logits(q, k, heads)
-        weight = log_weight(logits) - _log_repeats(rows.repeats, logits)
-        # Alone, the output beneath is the attention to the text; else that is computed once more.
-        text = split_heads(out, heads) if place.alone else mixed(logits, split_heads(v, heads))
-        folded, values = self.tokens.layer(place.index, q.device, dtype)
+        weight = log_weight(logits) - _log_repeats([view.repeats for view in place.call.views], logits)
+        # The layer's own output is the attention to the text; another is not, and it is computed once more.
+        text = split_heads(out, heads) if rows.own else mixed(logits, split_heads(v, heads))
+        folded, values = self.tokens.layer(self.numbers[place.site], q.device, dtype)
         visual = folded_logits(hidden, folded, heads)
         change = gated(text, weight, visual, split_heads(values[None], heads), self.strength)
-        return merge_heads(change).to(rows.out.dtype)
+        return merge_heads(change).to(made)
+
+    @cached_property
+    def constants(self) -> str:
+        use = self.strength, sorted(self.roles), self.window
+        return repr(("joint", use, self.numbers, self.tokens.shapes))
+
+    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
+        self.tokens.lend(device, self.precision({"attn_precision": self.first}, dtype))
 
     def cleanup(self) -> None:
         self.tokens.cleanup()
 
 
-def _log_repeats(repeats: tuple[int, ...], like: Tensor) -> Tensor | float:
+def _log_repeats(repeats: Sequence[int], like: Tensor) -> Tensor | float:
     """What repeated tokens add to a row's text weight: [rows, 1, 1, 1]. They are no more text than once."""
     if all(repeat == 1 for repeat in repeats):
         return 0.0

@@ -21,11 +21,11 @@ class KeysValues:
     def __init__(self, buffer: torch.Tensor, shapes: Sequence[tuple[int, int, int]]) -> None:
         """buffer is flat: for each shape (roles, tokens, hidden), K and then V."""
         self._buffer = buffer
-        self._shapes = tuple(shapes)
+        self.shapes = tuple(shapes)
         self._lent: dict[tuple[torch.device, torch.dtype], list[Pair]] = {}
 
     def __len__(self) -> int:
-        return len(self._shapes)
+        return len(self.shapes)
 
     @property
     def values(self) -> int:
@@ -38,9 +38,13 @@ class KeysValues:
 
     def on(self, like: torch.Tensor) -> list[Pair]:
         """(K, V) of every layer, each [roles, tokens, hidden], at the device and dtype of `like`."""
-        key = (like.device, like.dtype)
+        return self._lent.get((like.device, like.dtype)) or self.lend(like.device, like.dtype)
+
+    def lend(self, device: torch.device, dtype: torch.dtype) -> list[Pair]:
+        """The same, before anybody asks for it."""
+        key = (device, dtype)
         if key not in self._lent:
-            self._lent[key] = self._split(self._buffer.to(like.device, like.dtype))
+            self._lent[key] = self._split(self._buffer.to(device, dtype))
         return self._lent[key]
 
     def cleanup(self) -> None:
@@ -48,9 +52,9 @@ class KeysValues:
         self._lent.clear()
 
     def _split(self, buffer: torch.Tensor) -> list[Pair]:
-        sizes = [r * t * h for r, t, h in self._shapes for _ in range(2)]
+        sizes = [r * t * h for r, t, h in self.shapes for _ in range(2)]
         parts = iter(buffer.split(sizes))
-        return [(next(parts).view(shape), next(parts).view(shape)) for shape in self._shapes]
+        return [(next(parts).view(shape), next(parts).view(shape)) for shape in self.shapes]
 
 
 def project(tokens: torch.Tensor, pairs: Sequence[Pair]) -> KeysValues:

@@ -6,13 +6,14 @@ position. Both as the authors' full pipeline does it. Spec: instantid_arc2face.m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-#: A part of the latent: height, width, top, left, in latent pixels (the host's order).
-Area = tuple[int, int, int, int]
+from .calls import Call
+from .views import Numbers, Part, View, lines
 
 PIXELS_PER_LATENT = 8
 
@@ -45,31 +46,38 @@ class PictureMask:
     def tokens(
         self,
         latent: tuple[int, int],
-        areas: Sequence[Area | None],
+        views: Sequence[View],
         grid: tuple[int, int],
         batch: int,
         like: torch.Tensor,
     ) -> torch.Tensor:
         """The mask on a token grid (h, w) for rows laid out chunk by chunk: [1 or chunks * batch, h * w, 1].
 
-        latent is the whole latent's height and width, areas the part each chunk of rows shows.
+        latent is the whole latent's height and width; each view shows some of it to `batch` rows.
         """
-        key = ("tokens", latent, tuple(areas), grid, batch, like.device, like.dtype)
-        if key not in self._cache:
-            resized = self._rows(latent, areas, grid, batch, "nearest")
-            self._cache[key] = resized.flatten(1).unsqueeze(-1).to(like.device, like.dtype)
-        return self._cache[key]
+        key = ("tokens", latent, tuple(views), grid, batch, like.device, like.dtype)
+        found = self._cache.get(key)
+        if found is None:
+            resized = self._rows(latent, views, grid, batch, "nearest")
+            found = self._kept(key, resized.flatten(1).unsqueeze(-1).to(like.device, like.dtype))
+        return found
 
     def residual(
-        self, latent: tuple[int, int], areas: Sequence[Area | None], batch: int, like: torch.Tensor
+        self, latent: tuple[int, int], views: Sequence[View], batch: int, like: torch.Tensor
     ) -> torch.Tensor:
         """The mask for a ControlNet residual [rows, C, h, w]: [1 or rows, 1, h, w]."""
         grid = (int(like.shape[-2]), int(like.shape[-1]))
-        key = ("residual", latent, tuple(areas), grid, batch, like.device, like.dtype)
-        if key not in self._cache:
-            resized = self._rows(latent, areas, grid, batch, "bilinear")
-            self._cache[key] = resized.unsqueeze(1).to(like.device, like.dtype)
-        return self._cache[key]
+        key = ("residual", latent, tuple(views), grid, batch, like.device, like.dtype)
+        found = self._cache.get(key)
+        if found is None:
+            resized = self._rows(latent, views, grid, batch, "bilinear")
+            found = self._kept(key, resized.unsqueeze(1).to(like.device, like.dtype))
+        return found
+
+    def _kept(self, key: tuple[object, ...], value: torch.Tensor) -> torch.Tensor:
+        if not torch.compiler.is_compiling():  # a graph that fills a cache is not the one that reads it
+            self._cache[key] = value
+        return value
 
     def cleanup(self) -> None:
         self._cache.clear()
@@ -77,21 +85,26 @@ class PictureMask:
     def _rows(
         self,
         latent: tuple[int, int],
-        areas: Sequence[Area | None],
+        views: Sequence[View],
         grid: tuple[int, int],
         batch: int,
         mode: str,
     ) -> torch.Tensor:
-        if self.mask.shape[0] not in (1, batch):
-            raise ValueError(
-                f"mask holds {self.mask.shape[0]} masks but the batch has {batch} pictures: "
-                "give one mask, or one per picture."
-            )
+        for view in views:
+            if self.mask.shape[0] not in (1, view.count(batch)):
+                raise ValueError(
+                    f"mask holds {self.mask.shape[0]} masks but the batch has {view.count(batch)} pictures: "
+                    "give one mask, or one per picture."
+                )
         picture = self._at_picture_size(latent)
-        distinct = {area: _resize(_crop(picture, area), grid, mode) for area in set(areas)}
-        if len(distinct) == 1 and picture.shape[0] == 1:
-            return distinct[areas[0]]
-        return torch.cat([distinct[area].expand(batch, -1, -1) for area in areas])
+        distinct = {view.part: _resize(crop(picture, view.part), grid, mode) for view in views}
+        if picture.shape[0] == 1:
+            found = [distinct[view.part] for view in views]
+        else:
+            found = [view.pick(distinct[view.part]) for view in views]
+        if len(distinct) == 1 and found[0].shape[0] == 1:
+            return found[0]
+        return torch.cat([part.expand(batch, -1, -1) for part in found])
 
     def _at_picture_size(self, latent: tuple[int, int]) -> torch.Tensor:
         height, width = (side * PIXELS_PER_LATENT for side in latent)
@@ -105,14 +118,36 @@ class PictureMask:
         return _resize(self.mask, (height, width), "bilinear")
 
 
-def _crop(picture: torch.Tensor, area: Area | None) -> torch.Tensor:
-    if area is None:
+def crop(picture: torch.Tensor, part: Part | None, dim: int = 1) -> torch.Tensor:
+    """The pixels of a part of the latent; dim is that of the picture's rows, its columns come next."""
+    if part is None:
         return picture
-    height, width, top, left = (side * PIXELS_PER_LATENT for side in area)
-    return picture[:, top : top + height, left : left + width]
+    for number, wanted in enumerate((part.rows, part.columns)):
+        picture = lines(picture, _pixels(wanted), dim + number)
+    return picture
+
+
+def _pixels(latent: Numbers) -> Numbers:
+    """The pixels of some lines of the latent."""
+    if isinstance(latent, range):
+        return range(latent.start * PIXELS_PER_LATENT, latent.stop * PIXELS_PER_LATENT)
+    return tuple(n * PIXELS_PER_LATENT + pixel for n in latent for pixel in range(PIXELS_PER_LATENT))
 
 
 def _resize(mask: torch.Tensor, size: tuple[int, int], mode: str) -> torch.Tensor:
     if tuple(mask.shape[1:]) == tuple(size):
         return mask
     return F.interpolate(mask[:, None], size=size, mode=mode)[:, 0]
+
+
+def token_mask(mask: PictureMask, q: torch.Tensor, call: Call, options: Mapping[str, Any]) -> torch.Tensor:
+    """The mask for the queries of a layer: [1 or rows, queries, 1]. ValueError where nobody can know it."""
+    call.check_parts("mask")
+    grid = (int(options["activations_shape"][-2]), int(options["activations_shape"][-1]))
+    if grid[0] * grid[1] != q.shape[1]:
+        raise ValueError(
+            f"mask: a layer works on {q.shape[1]} tokens of a {grid[1]}x{grid[0]} grid, because another "
+            "node merges tokens. Remove that node or the mask."
+        )
+    height, width = (int(side) for side in options["original_shape"][-2:])
+    return mask.tokens(call.latent or (height, width), call.views, grid, q.shape[0] // len(call.views), q)

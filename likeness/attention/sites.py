@@ -8,7 +8,7 @@ Spec: instantid_arc2face.md 1.1.2, host_guide.md 4.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,12 +22,18 @@ Layer = Literal["attn1", "attn2"]
 
 @dataclass(frozen=True)
 class Site:
-    """One attention layer: where it is and how wide."""
+    """One attention layer: where it is and how wide; precision is what the host computes its logits in."""
 
     key: SiteKey
     hidden: int
     heads: int
     context: int
+    precision: Any = None
+
+
+def numbered(sites: Sequence[Site]) -> dict[SiteKey, int]:
+    """The place of each site in this order."""
+    return {site.key: number for number, site in enumerate(sites)}
 
 
 def attention_sites(network: nn.Module, layer: Layer = "attn2") -> tuple[Site, ...]:
@@ -43,7 +49,8 @@ def attention_sites(network: nn.Module, layer: Layer = "attn2") -> tuple[Site, .
                 if attention is not None:
                     key = (name, number, depth)
                     hidden, context = attention.to_k.out_features, attention.to_k.in_features
-                    found.append(Site(key, hidden, attention.heads, context))
+                    precision = getattr(transformer, "attn_precision", None)
+                    found.append(Site(key, hidden, attention.heads, context, precision))
     return tuple(found)
 
 

@@ -1,133 +1,132 @@
-"""What can be injected into an attention layer, and when. The base of the engine's modes."""
+"""What may be put into an attention layer: a source either adds to its output or lengthens its keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from .calls import Call
-from .masks import PictureMask
+from .calls import CALL, Call
+from .sites import SiteKey
+from .use import Window
+from .views import Role, View
 
-#: (q, k, v, extra_options) -> [rows, queries, hidden]: projected q, k and v in, before to_out.
-Attention = Callable[[Tensor, Tensor, Tensor, Mapping[str, Any]], Tensor]
+#: (q, k, v, host options, maybe a bias [1 or rows, 1, 1, keys] of the logits) -> [rows, queries, hidden]:
+#: projected q, k and v in, before to_out. What the host's own attention computes.
+Attention = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a source is asked: its layer number `index`, the network call, the host's options.
+    """Where a source is asked: the layer, the call as its rows see it, the host's options for them."""
 
-    alone: the source stands on the layer's own attention; nothing else of ours or of another pack is
-    beneath it.
-    """
-
-    index: int
+    site: SiteKey
     call: Call
     options: Mapping[str, Any]
-    alone: bool = False
+
+    def part(self, start: int, stop: int) -> Place:
+        """The same place as some chunks of rows see it: what is inside must not think there are others."""
+        if (start, stop) == (0, len(self.call.views)):
+            return self
+        call = self.call.chunks(start, stop)
+        options = {**self.options, CALL: call}
+        for name in ("cond_or_uncond", "uuids"):
+            given = self.options.get(name) or ()
+            if len(given) == len(self.call.views):
+                options[name] = given[start:stop]
+        return replace(self, call=call, options=options)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a layer: projected q, k and v [rows, tokens, hidden].
+
+    made, out: what the layer computes for them without anything that adds. own: whether that is the layer's
+    own attention to k and v, and nothing of another pack or of a source that lengthens them. start, stop, of:
+    which chunks of how many these are.
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    made: Tensor | None = None
+    own: bool = False
+    start: int = 0
+    stop: int = 1
+    of: int = 1
+
+    @property
+    def out(self) -> Tensor:
+        if self.made is None:
+            raise RuntimeError("These rows have not been through their layer yet.")
+        return self.made
+
+    def cut(self, x: Tensor) -> Tensor:
+        """These chunks' rows of a tensor that has those of all chunks: a view."""
+        each = len(x) // self.of
+        return x[self.start * each : self.stop * each]
+
+    def part(self, start: int, stop: int, of: int) -> Rows:
+        """Some neighbouring chunks of `of`, of rows that are all there are."""
+        if (start, stop) == (0, of):
+            return self
+        cut = Rows(self.q, self.k, self.v, start=start, stop=stop, of=of)
+        made = None if self.made is None else cut.cut(self.made)
+        return replace(cut, q=cut.cut(self.q), k=cut.cut(self.k), v=cut.cut(self.v), made=made, own=self.own)
+
+
+@dataclass(frozen=True, eq=False)
+class Extra:
+    """Keys and values [1 or rows, m, hidden] that some rows also attend to.
+
+    bias [1 or rows, 1, 1, m] is added to their logits. share: 1 is attention to everything; less blends
+    towards the output without them.
+    """
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor | None = None
+    share: float = 1.0
 
 
 class Source(Protocol):
-    """What is injected: shared by all sites of one adapter."""
+    """Shared by all layers that it is put into."""
 
-    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
-        """The layer's output [rows, queries, hidden] with this source's part in it.
+    @property
+    def window(self) -> Window:
+        """When it acts."""
 
-        inner computes it without: the base, and the sources that were applied before.
-        """
+    @property
+    def constants(self) -> str:
+        """What of it a compiled graph keeps: numbers, words, shapes."""
+
+    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
+        """Before each call of the network, outside of what is compiled: make ready what layers ask for."""
 
     def cleanup(self) -> None:
         """Let go of what was kept for one sampling run."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """When a source is active: from start to end, as parts (0 to 1) of the sampling schedule.
+@runtime_checkable
+class Adds(Source, Protocol):
+    """out += weight * change, for the rows of its roles."""
 
-    The parts become noise levels by the run's own model_sampling, which a node after ours may have
-    changed.
-    """
+    @property
+    def weight(self) -> float: ...
 
-    start: float
-    end: float
+    @property
+    def roles(self) -> frozenset[Role]: ...
 
-    def holds(self, call: Call) -> bool:
-        if call.sigma is None or call.sampling is None:
-            # The network alone, without a schedule: nothing says that it is too early or too late.
-            return True
-        return self.holds_at(call.sampling, call.sigma)
-
-    def holds_at(self, sampling: Any, sigma: float) -> bool:
-        """Whether the noise level sigma lies in the window of a run with this model_sampling."""
-        return _sigma(sampling, self.start) >= sigma >= _sigma(sampling, self.end)
+    def change(self, rows: Rows, place: Place) -> Tensor:
+        """What is added to rows.out, before the weight."""
 
 
-#: Noise levels of parts of a schedule; computing one waits for the device.
-_sigmas: WeakKeyDictionary[Any, dict[float, float]] = WeakKeyDictionary()
+@runtime_checkable
+class Lengthens(Source, Protocol):
+    """Rows also attend to keys and values that are not theirs."""
 
-
-def _sigma(sampling: Any, part: float) -> float:
-    known = _sigmas.setdefault(sampling, {})
-    if part not in known:
-        known[part] = float(sampling.percent_to_sigma(part))
-    return known[part]
-
-
-#: In a MODEL's options: a source wants to know what the layers project. In a layer's options: what it does.
-HIDDEN_WANTED, HIDDEN = "likeness_hidden_wanted", "likeness_hidden"
-
-
-@contextmanager
-def hidden_noted(options: dict[str, Any]) -> Iterator[None]:
-    """While this lasts, layers note what their attn2.to_q is given, if anybody wants it.
-
-    Noted last: patches of other packs may change it before.
-    """
-    if not options.get(HIDDEN_WANTED):
-        yield
-        return
-    patches = options.get("patches", {})
-    options["patches"] = {**patches, "attn2_patch": [*patches.get("attn2_patch", ()), _note_hidden]}
-    try:
-        yield
-    finally:
-        options["patches"] = patches
-
-
-def _note_hidden(
-    hidden: Tensor, context: Tensor, value: Tensor, extra_options: dict[str, Any]
-) -> tuple[Tensor, Tensor, Tensor]:
-    extra_options[HIDDEN] = hidden
-    return hidden, context, value
-
-
-def hidden_states(q: Tensor, place: Place, what: str) -> Tensor:
-    """What this layer's queries q were projected from: [rows, queries, hidden]. what: whose name to say.
-
-    Raises RuntimeError when the network runs without the host's wrappers.
-    """
-    hidden = place.options.get(HIDDEN)
-    if not isinstance(hidden, Tensor) or hidden.shape[:2] != q.shape[:2]:
-        raise RuntimeError(
-            f"{what}: the network was run without the host's wrappers, by a node that replaces the sampling "
-            "code or the network. Take that node out."
-        )
-    return hidden
-
-
-def token_mask(mask: PictureMask, q: Tensor, place: Place) -> Tensor:
-    """The mask for the queries of a layer: [1 or rows, queries, 1]."""
-    options, call = place.options, place.call
-    height, width = (int(side) for side in options["original_shape"][-2:])
-    grid = (int(options["activations_shape"][-2]), int(options["activations_shape"][-1]))
-    if grid[0] * grid[1] != q.shape[1]:
-        raise ValueError(
-            f"mask: a layer works on {q.shape[1]} tokens of a {grid[1]}x{grid[0]} grid, because another "
-            "node merges tokens. Remove that node or the mask."
-        )
-    latent = call.latent or (height, width)
-    return mask.tokens(latent, call.areas, grid, q.shape[0] // len(call.roles), q)
+    def extra(self, view: View, rows: Rows, place: Place) -> Extra | None:
+        """For neighbouring chunks of one role, of which view is the first; None for nothing."""

@@ -13,11 +13,16 @@ from typing import Any
 
 import torch
 
-from ..attention.calls import Call, select_rows
-from ..attention.masks import PictureMask
+from .. import host
+from ..attention.calls import Call
+from ..attention.masks import PIXELS_PER_LATENT, PictureMask, crop
+from ..attention.views import Numbers, Part, lines, rows_of
+from ..attention.wrappers import with_conds, with_names
 from ..host.sampling import ControlBase
 
 log = logging.getLogger(__name__)
+
+_WRAPPERS = {"predict_noise": with_names, "calc_cond_batch": with_conds}
 
 
 class IdentityControl(ControlBase):
@@ -30,7 +35,14 @@ class IdentityControl(ControlBase):
         self.control = control
         self.tokens = tokens
         self.mask = mask
-        self._told = False
+        # The host registers these wherever the prompt is sampled, so that areas, roles and windows are known
+        # on any MODEL. `get_extra_hooks` does not name them: a prompt with hooks of its own is run apart.
+        self.extra_hooks = host.sampling.hooks_for(_WRAPPERS, control.get_extra_hooks())
+        self._said: set[str] = set()
+        self._lent: dict[torch.device, torch.Tensor] = {}
+        #: The control with its hint for one context window, by what that shows.
+        self._windows: dict[tuple[Numbers | None, Part | None], Any] = {}
+        self._begin: tuple[Any, Callable[[float], float]] | None = None
 
     def get_control(
         self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any, batched_number: int, transformer_options: Any
@@ -40,44 +52,82 @@ class IdentityControl(ControlBase):
             previous = self.previous_controlnet.get_control(
                 x_noisy, t, cond, batched_number, transformer_options
             )
-        self._compare_shapes(x_noisy)
-        call = Call.read(transformer_options)
-        tokens = select_rows(self.tokens.to(x_noisy.device), call, x_noisy.shape[0])
-        cond = {**cond, "crossattn_controlnet": tokens}
-        own = self.control.get_control(x_noisy, t, cond, batched_number, transformer_options)
+        call = Call.read(transformer_options, x_noisy.shape)
+        control = self._shown(call, x_noisy)
+        cond = {**cond, "crossattn_controlnet": rows_of(self._on(x_noisy.device), call.views, len(x_noisy))}
+        own = control.get_control(x_noisy, t, cond, batched_number, transformer_options)
         if own is None:
             return previous
         if self.mask is not None:
             own = self._masked(self.mask, own, call, x_noisy)
         return self.control_merge(own, previous, output_dtype=None)
 
-    def _compare_shapes(self, x_noisy: torch.Tensor) -> None:
-        """Say once per run when the host is going to crop the keypoints to the picture's shape."""
+    def _on(self, device: torch.device) -> torch.Tensor:
+        """The tokens on the device, copied once per run."""
+        if device not in self._lent:
+            self._lent[device] = self.tokens.to(device)
+        return self._lent[device]
+
+    def _shown(self, call: Call, x_noisy: torch.Tensor) -> Any:
+        """The control with the keypoints of what this call shows: of a context window, its part of them."""
         hint = getattr(self.control, "cond_hint_original", None)
-        if self._told or hint is None:
-            return
-        self._told = True
-        have, want = (
-            (int(hint.shape[-1]), int(hint.shape[-2])),
-            (x_noisy.shape[-1] * 8, x_noisy.shape[-2] * 8),
-        )
-        if abs(have[0] * want[1] - have[1] * want[0]) > 8 * max(have):
-            log.warning(
+        if hint is None:
+            return self.control
+        view = call.views[0]
+        pictures = view.count(len(x_noisy) // len(call.views))
+        shown = (int(x_noisy.shape[-2]), int(x_noisy.shape[-1]))
+        latent = call.latent if call.window is not None and call.latent is not None else shown
+        self._compare(hint, pictures, latent)
+        chosen = view.pictures if len(hint) == pictures and len(hint) > 1 else None
+        if chosen is None and call.window is None:
+            return self.control
+        key = (chosen, call.window)
+        if key not in self._windows:
+            part = hint if chosen is None else lines(hint, chosen, 0)
+            if call.window is not None:
+                algorithm = self.control.upscale_algorithm
+                part = crop(host.sampling.fitted(part, latent, algorithm), call.window, dim=2)
+            window = self.control.copy()
+            window.cond_hint_original = part
+            if self._begin is not None:
+                window.pre_run(*self._begin)
+            self._windows[key] = window
+        return self._windows[key]
+
+    def _compare(self, hint: torch.Tensor, pictures: int, latent: tuple[int, int]) -> None:
+        """Say once per run what the host does with keypoints of another number or shape than the picture."""
+        if len(hint) not in (1, pictures):
+            self._say(
+                "keypoints hold %d pictures but %d are drawn: %s. Give one, or as many as the latents.",
+                len(hint),
+                pictures,
+                "the last are left out" if len(hint) > pictures else "they are used again from the first",
+            )
+        have = int(hint.shape[-1]), int(hint.shape[-2])
+        want = latent[1] * PIXELS_PER_LATENT, latent[0] * PIXELS_PER_LATENT
+        if abs(have[0] * want[1] - have[1] * want[0]) > PIXELS_PER_LATENT * max(have):
+            self._say(
                 "keypoints are %dx%d but what is drawn is %dx%d, another shape: their sides are cut off. Set "
                 "width and height in Draw Face Keypoints.",
                 *have,
                 *want,
             )
 
+    def _say(self, text: str, *values: object) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            log.warning(text, *values)
+
     @staticmethod
     def _masked(mask: PictureMask, own: Any, call: Call, x_noisy: torch.Tensor) -> Any:
-        batch = x_noisy.shape[0] // len(call.roles)
+        call.check_parts("mask")
+        batch = x_noisy.shape[0] // len(call.views)
         latent = call.latent or (int(x_noisy.shape[-2]), int(x_noisy.shape[-1]))
 
         def masked(residual: torch.Tensor | None) -> torch.Tensor | None:
             if residual is None:
                 return None
-            return residual * mask.residual(latent, call.areas, batch, residual)
+            return residual * mask.residual(latent, call.views, batch, residual)
 
         return {place: [masked(residual) for residual in residuals] for place, residuals in own.items()}
 
@@ -96,11 +146,16 @@ class IdentityControl(ControlBase):
     def pre_run(self, model: Any, percent_to_timestep_function: Callable[[float], float]) -> None:
         super().pre_run(model, percent_to_timestep_function)
         self.control.pre_run(model, percent_to_timestep_function)
+        self._begin = model, percent_to_timestep_function
 
     def cleanup(self) -> None:
         super().cleanup()
-        self.control.cleanup()
-        self._told = False
+        for control in (self.control, *self._windows.values()):
+            control.cleanup()
+        self._said.clear()
+        self._lent.clear()
+        self._windows.clear()
+        self._begin = None
         if self.mask is not None:
             self.mask.cleanup()
 
@@ -108,7 +163,8 @@ class IdentityControl(ControlBase):
         return [*super().get_models(), *self.control.get_models()]
 
     def get_extra_hooks(self) -> list[Any]:
-        return [*super().get_extra_hooks(), *self.control.get_extra_hooks()]
+        previous = self.previous_controlnet
+        return [*(previous.get_extra_hooks() if previous else ()), *self.control.get_extra_hooks()]
 
     def inference_memory_requirements(self, dtype: torch.dtype) -> int:
         own = self.control.inference_memory_requirements(dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ import torch
 from ..values import Face, Faces
 from .models import FaceNetworks
 from .pixels import check_image, rgb8
+from .turned import carried, distinct, quarter_turns, set_right, set_right_like
 
 log = logging.getLogger(__name__)
 
@@ -45,37 +48,81 @@ def detect(
 
 
 def search(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
-    """The faces of one picture, a numpy array [H, W, 3] uint8 RGB, best score first; as `detect`."""
-    import cv2
+    """The faces of one picture, a numpy array [H, W, 3] uint8 RGB, best score first; as `detect`.
 
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    faces = _run(detector, bgr, SIZES[0], min_score, (0, 0))
-    # Who looks again and again will see a face in a cup of coffee. The further tries are for large
-    # faces, which score high there, so they ask for more.
-    surer = (1 + min_score) / 2
+    What is found is trusted when the mesh agrees that it stands as the detector sees it, and else looked at
+    again, see turned.py. Where nothing is sure the picture is turned in quarters, too.
+    """
+    find = partial(_pass, detector, min_score)
+    sure, others = set_right(find, rgb, _upright(detector, rgb, min_score))
+    if not sure:
+        sure, others = _in_quarters(detector, rgb, min_score, others)
+    others = set_right_like(find, rgb, sure, others, _surer(min_score))
+    return tuple(sorted([*sure, *others], key=lambda face: -face.score))
+
+
+def _upright(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
+    """The faces of a picture as it stands."""
+    faces = _pass(detector, min_score, rgb, SIZES[0])
     for size in SIZES[1:]:
         if faces:
             return faces
-        faces = _run(detector, bgr, size, surer, (0, 0))
-    if faces:
-        return faces
-    height, width = bgr.shape[:2]
-    top, left = round(height * _PADDING), round(width * _PADDING)
-    padded = cv2.copyMakeBorder(bgr, top, top, left, left, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
-    faces = _run(detector, padded, _PADDED_SIZE, surer, (left, top))
-    if faces:
-        log.info("A face was found only after a border was put around the picture: it fills the frame.")
+        faces = _pass(detector, _surer(min_score), rgb, size)
+    if not faces:
+        faces = _bordered(detector, rgb, min_score)
+        if faces:
+            log.info("A face was found only after a border was put around the picture: it fills the frame.")
     return faces
 
 
-def _run(detector: Any, bgr: Any, size: int, min_score: float, offset: tuple[int, int]) -> tuple[Face, ...]:
+def _in_quarters(
+    detector: Any, rgb: Any, min_score: float, others: list[Face]
+) -> tuple[list[Face], list[Face]]:
+    """The faces of a picture that lies on its side or stands on its head, as set_right has them.
+
+    others: what was found in the picture as it stands, which is kept.
+    """
+    find, surer = partial(_pass, detector, min_score), _surer(min_score)
+    views = []
+    for turned, angle, back in quarter_turns(rgb):
+        seen = _pass(detector, min_score, turned, SIZES[0]) or _bordered(detector, turned, min_score)
+        sure, unsure = set_right(find, rgb, [carried(face, back) for face in seen], angle)
+        views.append((sure, [face for face in unsure if face.score >= surer]))
+    sure, unsure = max(views, key=lambda view: (len(view[0]), max((f.score for f in view[1]), default=0.0)))
+    if sure or not others:
+        return sure, distinct([*unsure, *others])
+    return sure, others
+
+
+def _surer(min_score: float) -> float:
+    """What further tries ask for: who looks again and again will see a face in a cup of coffee. They are for
+    large faces, which score high there."""
+    return (1 + min_score) / 2
+
+
+def _bordered(detector: Any, rgb: Any, min_score: float) -> tuple[Face, ...]:
+    import cv2
+
+    height, width = rgb.shape[:2]
+    top, left = round(height * _PADDING), round(width * _PADDING)
+    padded = cv2.copyMakeBorder(rgb, top, top, left, left, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
+    shift = torch.tensor([left, top], dtype=torch.float32)
+    return tuple(
+        replace(face, box=face.box - shift.repeat(2), keypoints=face.keypoints - shift)
+        for face in _pass(detector, _surer(min_score), padded, _PADDED_SIZE)
+    )
+
+
+def _pass(detector: Any, min_score: float, rgb: Any, size: int) -> tuple[Face, ...]:
     """One pass. Size and threshold go with the call: the shared detector is never changed."""
-    height, width = bgr.shape[:2]
+    import cv2
+
+    height, width = rgb.shape[:2]
     if min(height, width) * size < max(height, width):
         return ()  # so thin that less than a pixel of it would be left
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     boxes, points = detector.detect(bgr, input_size=(size, size), det_thresh=min_score)
-    shift = torch.tensor(offset, dtype=torch.float32)
     return tuple(
-        Face(torch.from_numpy(box[:4]) - shift.repeat(2), torch.from_numpy(five) - shift, float(box[4]))
+        Face(torch.from_numpy(box[:4]), torch.from_numpy(five), float(box[4]))
         for box, five in zip(boxes, points, strict=True)
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..weights.catalogue import ModelFile, catalogue, face_packs
 from .models import DETECTOR_OUTPUTS, wrap_detector
 from .recognise import Recogniser, wrap_recogniser
+from .recogniser_files import believe, recogniser_files, recogniser_in
 
 log = logging.getLogger(__name__)
 
@@ -112,23 +112,14 @@ def _check_detector(detector: Any) -> None:
 def recogniser_name(path: Path) -> str:
     """The name identities carry for a recogniser's file: `glintr100`, else `folder/file`.
 
-    Ours only in a folder of the catalogue's name or with the catalogue's contents: other packs give other
-    networks the same file name (AuraFace's glintr100.onnx is not antelopev2's).
+    The content counts. A file that we do not know is ours only in a folder of the catalogue's name: other
+    packs give other networks the same file name.
     """
-    for pack in face_packs().values():
-        for name, key in pack.recognisers.items():
-            file = catalogue()[key]
-            if path.name == file.name and (_in_place(path, file) or _same_content(path, file)):
-                return name
+    known = recogniser_in(path)
+    if known is not None:
+        return known
+    for name, file in recogniser_files().items():
+        if path.name == file.name and path.parent.name == file.subpath.rsplit("/", 1)[-1]:
+            believe(path, name)
+            return name
     return f"{path.parent.name}/{path.stem}"
-
-
-def _in_place(path: Path, file: ModelFile) -> bool:
-    return path.parent.name == file.subpath.rsplit("/", 1)[-1]
-
-
-def _same_content(path: Path, file: ModelFile) -> bool:
-    from ..weights.examine import sha256
-
-    # The size first: it tells nearly all apart, and sums of 260 MB take their time.
-    return file.sha256 is not None and path.stat().st_size == file.size and sha256(path) == file.sha256

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from ..values import Faces
+from ..values import Face, Faces
 from .policy import pictures
+
+log = logging.getLogger(__name__)
 
 #: Eye, eye, nose, mouth corner, mouth corner. RGB.
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255))
@@ -21,6 +24,8 @@ _STICK_BRIGHTNESS = 153
 FITS = ("stretch", "crop", "pad")
 #: Which points are drawn, by how many of the five. Without the mouth something else may decide it.
 POINTS = {"all": 5, "eyes and nose": 3}
+#: What is drawn for a picture without a face. The two others keep a clip in step.
+STOP, BLACK, LAST = WITHOUT_FACE = ("stop", "black", "last picture")
 
 
 def draw_kps(width: int, height: int, faces: Sequence[torch.Tensor]) -> Any:
@@ -54,33 +59,63 @@ def _sticks(cv2: Any, canvas: Any, points: list[list[float]]) -> None:
 
 
 def keypoint_images(
-    faces: Faces, width: int = 0, height: int = 0, fit: str = "stretch", points: str = "all"
+    faces: Faces,
+    width: int = 0,
+    height: int = 0,
+    fit: str = "stretch",
+    points: str = "all",
+    without_face: str = STOP,
 ) -> torch.Tensor:
     """One picture [B, H, W, 3] float32 per picture of `faces`, drawn at its final size. Spec 1.2.3.
 
     Dots keep their radius. width, height: 0 is the source's. fit: how the source's shape becomes the
-    output's: stretch it, crop to its middle, or pad around it. points: a key of POINTS. Raises ValueError
-    naming the pictures without a face.
+    output's: stretch it, crop to its middle, or pad around it. points: a key of POINTS. without_face: a
+    name of WITHOUT_FACE. Raises ValueError naming the pictures without a face, unless they are drawn.
     """
     if points not in POINTS:
         raise ValueError(f"points must be one of {', '.join(POINTS)}, not {points!r}.")
-    empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
-    if empty or not faces.faces:
-        advice = "Set if_no_face to skip in Detect Faces to leave such pictures out."
-        if not empty:
-            advice = (
-                "Every picture was skipped for want of a face: use others, or branch on the output found."
-            )
-        where = pictures(empty) if empty else "an empty batch"
-        raise ValueError(f"There are no keypoints to draw: no face in {where}. {advice}")
+    if without_face not in WITHOUT_FACE:
+        raise ValueError(f"without_face must be one of {', '.join(WITHOUT_FACE)}, not {without_face!r}.")
+    shown = _shown(faces, without_face)
     width, height = width or faces.size[0], height or faces.size[1]
     scale, offset = placement(faces.size, (width, height), fit)
     count = POINTS[points]
     drawn = [
         draw_kps(width, height, [(face.keypoints * scale + offset)[:count] for face in found])
-        for found in faces.faces
+        for found in shown
     ]
     return torch.stack([torch.from_numpy(picture) for picture in drawn]).to(torch.float32) / 255.0
+
+
+def _shown(faces: Faces, without_face: str) -> list[Sequence[Face]]:
+    """Whose points are drawn in each picture."""
+    if not faces.faces:
+        raise ValueError(
+            "There are no keypoints to draw: no face in an empty batch. Every picture was skipped for want "
+            "of a face: use others, or branch on the output found."
+        )
+    empty = [index for index, found in zip(faces.indices, faces.faces, strict=True) if not found]
+    if empty and without_face == STOP:
+        raise ValueError(
+            f"There are no keypoints to draw: no face in {pictures(empty)}. For a clip, which must stay in "
+            f"step, set without_face to {BLACK} or {LAST}; else set if_no_face to skip in Detect Faces to "
+            "leave such pictures out."
+        )
+    if empty and without_face == LAST and not faces.count:
+        raise ValueError(
+            f"There are no keypoints to draw: no face in any picture, so there is no last one to repeat. Use "
+            f"other pictures, or set without_face to {BLACK}."
+        )
+    if empty:
+        log.info("No face in %s: drawn as %s.", pictures(empty), without_face)
+    shown: list[Sequence[Face]] = []
+    # Before the first face there is no last one: the first it will be.
+    last = next((found for found in faces.faces if found), ()) if without_face == LAST else ()
+    for found in faces.faces:
+        if found and without_face == LAST:
+            last = found
+        shown.append(found or last)
+    return shown
 
 
 def placement(

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..weights.catalogue import FacePack, face_packs
-from ..weights.find import MissingModel, find_file
+from ..values import recogniser_text
+from ..weights.catalogue import FacePack, catalogue, face_packs
+from ..weights.find import MissingModel, find_copies, find_file
+from ..weights.find import fingerprint as stamps
 from .recognise import Recogniser, open_recogniser
+from .recogniser_files import believe, recogniser_in
 from .sessions import PROVIDERS, BrokenModel, once, open_session, resolve_provider
 
 #: Five points and two anchors on each of three strides: scores, boxes and points.
@@ -65,8 +68,18 @@ class FaceModels:
 
     @property
     def recognisers(self) -> list[str]:
-        """Names of the recognisers that belong to the pack, whether their files are there or not."""
-        return list(self._parts.recognisers)
+        """Names of the recognisers of the pack, whether their files are there or not.
+
+        Where another network lies under a file's name, that network's.
+        """
+        names: dict[str, None] = {}
+        for name in self._parts.recognisers:
+            names |= dict.fromkeys(recogniser_in(path) or name for path in self._copies(name) or [Path()])
+        return list(names)
+
+    def _copies(self, name: str) -> list[Path]:
+        """Where the file of a recogniser of the pack lies, by the file's name; what is used first first."""
+        return find_copies(catalogue()[self._parts.recognisers[name]], self.folders)
 
     def _find(self, key: str) -> Path:
         return find_file(key, self.folders)
@@ -80,16 +93,38 @@ class FaceModels:
 
     def recogniser(self, name: str) -> Recogniser:
         """A recogniser of the pack by name. Raises ValueError with the names there are, MissingModel."""
-        keys = self._parts.recognisers
-        if name not in keys:
+        path = self._file_of(name)
+        if path is None:
             raise ValueError(
-                f"The face pack {self.pack} has no recogniser {name}; it has: {', '.join(keys)}. Choose one "
-                "of these in Embed Faces, or another pack in Load Face Models."
+                f"The face pack {self.pack} has no recogniser {name}{self._instead(name)}; it has: "
+                f"{', '.join(self.recognisers)}. Choose one of these in Embed Faces, or another pack in Load "
+                "Face Models."
             )
+        if recogniser_in(path) is None:
+            believe(path, name)
         provider = resolve_provider(self.provider)
-        return once(
-            name, self._find(keys[name]), provider, lambda path, ort: open_recogniser(name, path, ort)
-        )
+        return once(name, path, provider, lambda path, ort: open_recogniser(name, path, ort))
+
+    def _file_of(self, name: str) -> Path | None:
+        """The file that holds a recogniser, by its content, else by its name. Raises MissingModel.
+
+        Others of the pack are read only when its own file is another network.
+        """
+        own = self._parts.recognisers.get(name)
+        if own is not None and not self._copies(name):
+            return self._find(own)  # which says how to get it
+        for called in sorted(self._parts.recognisers, key=lambda called: called != name):
+            for path in self._copies(called):
+                if (recogniser_in(path) or called) == name:
+                    return path
+        return None
+
+    def _instead(self, name: str) -> str:
+        """What lies where the recogniser's file belongs, as a part of a sentence; or nothing."""
+        if name not in self._parts.recognisers:
+            return ""
+        path = self._copies(name)[0]
+        return f" ({path} is {recogniser_text(recogniser_in(path) or '')}, another network)"
 
     def __repr__(self) -> str:
         return f"FaceModels({self.pack}, {self.provider})"
@@ -104,6 +139,21 @@ def first_there(models: FaceNetworks, names: Sequence[str]) -> str | None:
             continue
         return name
     return None
+
+
+def fingerprint(pack: str | None, folders: Sequence[str | Path] | None = None) -> str:
+    """Changes when one of the pack's files does, so that the host runs again what uses them."""
+    parts = face_packs().get(pack or "")
+    if parts is None:
+        return ""
+    keys = (parts.detector, *parts.recognisers.values(), parts.mesh)
+    return stamps(*keys, folders=folders)
+
+
+def bundled_fingerprint() -> str:
+    """The same for what looks at faces without face models: the detector and the mesh of this pack."""
+    parts = face_packs()["embedded"]
+    return stamps(parts.detector, parts.mesh)
 
 
 def default_pack(folders: Sequence[str | Path] | None = None) -> str:

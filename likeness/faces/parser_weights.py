@@ -9,9 +9,8 @@ import torch
 
 from .bisenet import CLASSES, BiSeNet
 
-#: Names some trainers put before every other, and the dict others put them in.
+#: Names some trainers put before every other.
 _PREFIXES = ("", "module.")
-_NESTED = "state_dict"
 #: Batch norms count what they were trained with; nothing is computed from it, and some files leave it out.
 _COUNTER = "num_batches_tracked"
 _SIGN = "cp.resnet.conv1.weight"
@@ -36,11 +35,19 @@ def build_network(content: Mapping[str, Any], name: str) -> BiSeNet:
 
 
 def _tensors(content: Mapping[str, Any], name: str) -> dict[str, torch.Tensor]:
-    nested = content.get(_NESTED)
-    named = nested if isinstance(nested, Mapping) else content
-    prefix = next((p for p in _PREFIXES if any(str(key).startswith(p + "cp.") for key in named)), None)
+    # Trainers keep the weights beside much else: under state_dict, model_state_dict, net, ...
+    candidates = [content, *(value for value in content.values() if isinstance(value, Mapping))]
+    named, prefix = next(
+        (
+            (each, start)
+            for each in candidates
+            for start in _PREFIXES
+            if any(str(key).startswith(start + "cp.") for key in each)
+        ),
+        (content, None),
+    )
     if prefix is None:
-        shown = ", ".join(str(key) for key in list(named)[:3]) or "nothing"
+        shown = ", ".join(str(key) for key in list(content)[:3]) or "nothing"
         raise ValueError(
             f"{name} is no face parser of the BiSeNet layout: it holds no {_SIGN} (its first keys: {shown}). "
             f"{_ADVICE}"

@@ -31,8 +31,13 @@ def face_map(face: Face, margin: float = 0.5, align: str = UPRIGHT) -> torch.Ten
     if side <= 0:
         raise ValueError(f"{face!r} has no size: there is nothing to crop.")
     angle = _eye_angle(face) if align == UPRIGHT else 0.0
+    return turned_square(torch.tensor([(x1 + x2) / 2, (y1 + y2) / 2]), angle, side)
+
+
+def turned_square(centre: torch.Tensor, angle: float, side: float) -> torch.Tensor:
+    """The map [2, 3] to the square around a place whose upper edge lies at an angle, in radians clockwise."""
     across = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64) * side
-    return _square(torch.tensor([(x1 + x2) / 2, (y1 + y2) / 2], dtype=torch.float64), across)
+    return _square(centre.to(torch.float64), across)
 
 
 def middle_map(size: tuple[int, int]) -> torch.Tensor:

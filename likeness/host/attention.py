@@ -9,25 +9,21 @@ import torch
 import torch.nn.functional as F
 from comfy.ldm.modules.attention import get_attn_precision, optimized_attention
 
-_KEY_BIAS = "likeness_key_bias"
-
-
-def with_key_bias(extra_options: Mapping[str, Any], bias: torch.Tensor) -> dict[str, Any]:
-    """Options that make base_attention add bias [1 or rows, 1, 1, keys] to its logits.
-
-    Keys that are appended after that have a bias of 0.
-    """
-    return {**extra_options, _KEY_BIAS: bias}
-
 
 def base_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, extra_options: Mapping[str, Any]
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    extra_options: Mapping[str, Any],
+    bias: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """What the layer would have computed without us, host options and overrides included."""
-    bias = extra_options.get(_KEY_BIAS)
+    """What the layer would have computed without us, host options and overrides included.
+
+    bias [1 or rows, 1, 1, keys] is added to its logits.
+    """
     if bias is not None:
         # The host's fast kernels take no bias, or none that is the same for all queries.
-        return _scaled_dot_product(q, k, v, extra_options, F.pad(bias, (0, k.shape[1] - bias.shape[-1])))
+        return _scaled_dot_product(q, k, v, extra_options, bias)
     return optimized_attention(
         q,
         k,

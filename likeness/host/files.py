@@ -50,9 +50,10 @@ def list_models(folder: str) -> list[str]:
 
 
 def find_model(folder: str, name: str) -> str | None:
-    """Full path of a model file, or None."""
+    """Full path of a model file, or None. Names of a workflow from another system have other slashes."""
     register_model_folders()
-    path = folder_paths.get_full_path(folder, name)
+    names = (name, name.replace("\\", "/"))
+    path = next(filter(None, (folder_paths.get_full_path(folder, one) for one in names)), None)
     return str(path) if path else None
 
 
@@ -87,7 +88,10 @@ def identities_directory() -> str:
 
 
 def next_number(directory: str, filename_prefix: str) -> tuple[str, str, int]:
-    """Folder, name and the first free number for a file to write, counted as the host's savers do."""
+    """Folder, name and the first free number for a file to write, counted as the host's savers do.
+
+    Only a guess: another process may take that number at the same time.
+    """
     os.makedirs(directory, exist_ok=True)
     folder, name, number, _, _ = folder_paths.get_save_image_path(filename_prefix, directory)
     return folder, name, number

@@ -9,8 +9,10 @@ import comfy.model_management as model_management
 import comfy.utils
 import torch
 from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
 from latent_preview import get_previewer
 from PIL import Image
+from server import PromptServer
 
 
 def progress(total: int) -> Callable[[], None]:
@@ -76,6 +78,13 @@ class PictureProgress:
         pixels = (picture.detach().to("cpu", torch.float32).clamp(0, 1) * 255).round().to(torch.uint8)
         shown = Image.fromarray(pixels.numpy())
         self._bar.update_absolute(self._done, preview=("JPEG", shown, max(shown.size)))
+
+
+def tell(text: str) -> None:
+    """Show a text on the node that is running, where there is a page to show it."""
+    running, server = get_executing_context(), getattr(PromptServer, "instance", None)
+    if running is not None and server is not None:
+        server.send_progress_text(text, running.node_id)
 
 
 def blocked(message: str) -> Any:

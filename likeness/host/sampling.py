@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
+import comfy.hooks
 import comfy.model_management as model_management
+import comfy.patcher_extension as patcher_extension
 import comfy.sample
 import comfy.utils
 import latent_preview
 import torch
 from comfy.controlnet import ControlBase
-from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler, default_noise_sampler
-from comfy.model_patcher import create_model_options_clone
 from comfy.model_sampling import CONST
-from comfy.sampler_helpers import prepare_mask, prepare_model_patcher
-from comfy.samplers import (
-    KSAMPLER,
-    CFGGuider,
-    calc_cond_batch,
-    cast_to_load_options,
-    process_conds,
-    sampler_object,
-    sampling_function,
-)
+from comfy.sampler_helpers import get_additional_models
+from comfy.samplers import KSAMPLER, CFGGuider, calc_cond_batch, sampler_object
 
 __all__ = [
     "KSAMPLER",
     "LATENT_SHAPE_FACTS",
-    "BrownianTreeNoiseSampler",
     "CFGGuider",
     "ControlBase",
-    "branch_options",
     "calc_cond_batch",
     "decode",
-    "default_noise_sampler",
+    "fitted",
+    "hooks_for",
     "latent_encoder",
     "latent_samples",
+    "models_of_conds",
     "noise_between",
     "noise_level",
-    "prepare_mask",
-    "process_conds",
+    "random_draws_put_back",
     "run_guider",
     "run_sampler",
     "sample",
     "sampler_object",
-    "sampling_function",
+    "through_step_wrappers",
 ]
 
 #: What an empty LATENT says of itself; no longer true of the one that a sampler makes of it.
@@ -131,15 +123,45 @@ def sample(
     return result
 
 
-def branch_options(model: Any, conds: Any, sigmas: torch.Tensor, device: torch.device) -> dict[str, Any]:
-    """The options a second MODEL is sampled with, prepared as the host's guider does for the first."""
-    for target in (device, model.model_dtype()):
-        model.model_patches_to(target)
-    options: dict[str, Any] = create_model_options_clone(model.model_options)
-    prepare_model_patcher(model, conds, options)
-    options["transformer_options"]["sample_sigmas"] = sigmas
-    cast_to_load_options(options, device=device, dtype=model.model_dtype())
-    return options
+def models_of_conds(conds: dict[str, list[dict[str, Any]]], dtype: torch.dtype) -> list[Any]:
+    """The MODELs that the conditionings of a guider bring with them, such as ControlNets."""
+    models: list[Any] = get_additional_models(conds, dtype)[0]
+    return models
+
+
+def through_step_wrappers(
+    step: Callable[..., Any], guider: Any, options: dict[str, Any], x: torch.Tensor, timestep: torch.Tensor
+) -> Any:
+    """step(x, timestep, options, seed) inside of what the options wrap around a guider's step."""
+    wrappers = patcher_extension.get_all_wrappers(
+        patcher_extension.WrappersMP.PREDICT_NOISE, options, is_model_options=True
+    )
+    executor = patcher_extension.WrapperExecutor.new_class_executor(step, guider, wrappers)
+    return executor.execute(x, timestep, options, None)
+
+
+def random_draws_put_back(device: torch.device) -> AbstractContextManager[None]:
+    """Whoever draws without a seed of its own (churn, token merging) draws the same again afterwards."""
+    cards = [device] if device.type == "cuda" else []
+    made: AbstractContextManager[None] = torch.random.fork_rng(cards)
+    return made
+
+
+def hooks_for(wrappers: Mapping[str, Callable[..., Any]], others: Sequence[Any] = ()) -> Any:
+    """Hooks of a ControlNet: wrappers by the host's kind, run wherever its prompt is sampled; and others."""
+    named = {kind: {"likeness_control": [wrapper]} for kind, wrapper in wrappers.items()}
+    own = comfy.hooks.HookGroup()
+    hook = comfy.hooks.TransformerOptionsHook(transformers_dict={"wrappers": named})
+    hook.hook_ref = "likeness_control"  # all of them are one: the host registers it once
+    own.add(hook)
+    return comfy.hooks.HookGroup.combine_all_hooks([own, *others])
+
+
+def fitted(hint: torch.Tensor, latent: tuple[int, int], algorithm: str) -> torch.Tensor:
+    """A ControlNet's picture [B, C, H, W] as the host brings it to the size of a latent (height, width)."""
+    height, width = (side * 8 for side in latent)
+    fitting: torch.Tensor = comfy.utils.common_upscale(hint, width, height, algorithm, "center")
+    return fitting
 
 
 def latent_samples(model: Any, latent: dict[str, Any]) -> torch.Tensor:

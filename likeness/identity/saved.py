@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..values import Identity
-from ..weights.write import numbered
+from ..weights.write import write_numbered
 from .files import load_people, save_people
 from .people import ANY, Person, choose_person
 
@@ -18,13 +18,14 @@ def save_numbered(
 ) -> Path:
     """Write people under the next free number of the host's first identities folder, and say where.
 
-    pictures: as in save_people. Raises ValueError for a prefix that is empty or leads out of that folder.
+    pictures: as in save_people. Raises ValueError for a prefix that is empty, leads out or is no file name.
     """
     from .. import host
 
-    path = numbered(host.files.identities_directory(), filename_prefix, "identity")
-    save_people(people, path, pictures)
-    return path
+    directory = host.files.identities_directory()
+    return write_numbered(
+        directory, filename_prefix, "identity", lambda path: save_people(people, path, pictures)
+    )
 
 
 def load_named(name: str, person: str = "", recogniser: str = ANY) -> tuple[Identity, torch.Tensor | None]:

@@ -1,1 +1,1 @@
-"""Ways through the host's samplers: inversion, two branches with the same noise, a run kept for another."""
+"""Ways through the host's samplers: inversion, a run kept, and its steps gone again beside another run."""

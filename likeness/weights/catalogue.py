@@ -19,8 +19,10 @@ class ModelFile:
 
     folder is a model folder of the host ("insightface", "controlnet"), or "embedded" for the files
     committed with the pack; subpath is where in it. size (bytes) and sha256 are None when unknown.
-    url is a direct address, or None for a file that is made: then made_from names the package; or that
-    nobody offers at an address: by_hand. member is the file's name inside the archive that url points to.
+    also: other places in such a folder where people and other installers put it. url is a direct address,
+    or None for a file that is made: then made_from names the package; or that nobody offers at an address:
+    by_hand. member is the file's name inside the archive that url points to, whose own size and sum are
+    archive_size and archive_sha256.
     """
 
     key: str
@@ -30,10 +32,13 @@ class ModelFile:
     source: str
     methods: tuple[str, ...]
     subpath: str = ""
+    also: tuple[str, ...] = ()
     size: int | None = None
     sha256: str | None = None
     url: str | None = None
     member: str | None = None
+    archive_size: int | None = None
+    archive_sha256: str | None = None
     made_from: str | None = None
     by_hand: bool = False
     note: str = ""
@@ -113,7 +118,8 @@ def catalogue() -> dict[str, ModelFile]:
     """Every model file by key, in the order of the catalogue."""
     files = {}
     for entry in _document()["file"]:
-        files[entry["key"]] = ModelFile(**{**entry, "methods": tuple(entry["methods"])})
+        lists = {name: tuple(entry.get(name, ())) for name in ("methods", "also")}
+        files[entry["key"]] = ModelFile(**{**entry, **lists})
     return files
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from .catalogue import ModelFile
@@ -42,7 +43,8 @@ def fetch(file: ModelFile, folder: Path, report: Report = print) -> Path:
     else:
         if not archive.is_file():
             unfinished = archive.with_name(archive.name + ".part")
-            download(address(file.url), unfinished, None, report).replace(archive)
+            download(address(file.url), unfinished, file.archive_size, report).replace(archive)
+        _check_archive(file, archive)
         _unpack(file, archive, part)
     finding = examine(part, file)
     if finding.state == DAMAGED:
@@ -67,6 +69,17 @@ def archive_path(file: ModelFile, folder: Path) -> Path | None:
     if file.member is None or file.url is None:
         return None
     return (folder / file.inside).with_name(file.url.rsplit("/", 1)[-1])
+
+
+def _check_archive(file: ModelFile, archive: Path) -> None:
+    """Raises DownloadError, and removes the archive, when it is not the published one."""
+    published = replace(
+        file, name=archive.name, size=file.archive_size, sha256=file.archive_sha256, member=None
+    )
+    finding = examine(archive, published)
+    if finding.state == DAMAGED:
+        archive.unlink()
+        raise DownloadError(f"{archive.name} {finding.reason}. It was removed; run again.")
 
 
 def _unpack(file: ModelFile, archive: Path, part: Path) -> None:

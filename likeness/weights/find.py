@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +47,15 @@ def search_places(file: ModelFile, folders: Sequence[str | Path] | None = None) 
     places: list[Path] = []
     for folder in folders:
         places += _inside(Path(folder), file.subpath)
+        places += [Path(os.path.normpath(Path(folder, place))) for place in file.also]
     return list(dict.fromkeys(places))
+
+
+def fingerprint(*keys: str, folders: Sequence[str | Path] | None = None) -> str:
+    """Changes when one of these catalogued files does, or comes, or goes. folders: as in find_file."""
+    copies = (path for key in keys for path in find_copies(catalogue()[key], folders))
+    stats = ((path, path.stat()) for path in copies)
+    return "; ".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
 
 
 def _inside(folder: Path, subpath: str) -> list[Path]:

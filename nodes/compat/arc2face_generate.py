@@ -9,7 +9,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...likeness.methods.arc2face import generate
+from ...likeness.choices.arc2face import NEGATIVE
+from ...likeness.methods import arc2face as method
 from ...likeness.values import IDENTITY
 from ..common import compat_schema
 
@@ -32,7 +33,7 @@ def _drawing_inputs() -> list[Any]:
 
 def _sampling_inputs() -> list[Any]:
     return [
-        io.String.Input("negative_prompt", default=generate.NEGATIVE, tooltip="What not to draw."),
+        io.String.Input("negative_prompt", default=NEGATIVE, tooltip="What not to draw."),
         io.Int.Input("num_inference_steps", default=30, min=1, max=100, tooltip="How many sampling steps."),
         io.Float.Input(
             "guidance_scale", default=2.7, min=0.1, max=30.0, step=0.1, tooltip="The cfg. Up to 1: none."
@@ -77,12 +78,16 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return "" if "vae" in inputs else method.generate.vae_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         face_embedding: Any,
         unet: Any,
         encoder: Any,
-        negative_prompt: str = generate.NEGATIVE,
+        negative_prompt: str = NEGATIVE,
         num_inference_steps: int = 30,
         guidance_scale: float = 2.7,
         num_images: int = 1,
@@ -91,10 +96,14 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         seed: int = -1,
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = generate.sd15_vae(unet) if vae is None else vae
-        settings = generate.Settings(num_inference_steps, guidance_scale, num_images, seed, negative_prompt)
+        vae = method.generate.sd15_vae(unet) if vae is None else vae
+        settings = method.generate.Settings(
+            num_inference_steps, guidance_scale, num_images, seed, negative_prompt
+        )
         return io.NodeOutput(
-            generate.generate(unet, encoder, face_embedding, settings, generate.empty(width, height), vae)
+            method.generate.generate(
+                unet, encoder, face_embedding, settings, method.generate.empty(width, height), vae
+            )
         )
 
 
@@ -128,13 +137,17 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return "" if "vae" in inputs else method.generate.vae_fingerprint()
+
+    @classmethod
     def execute(
         cls,
         face_embedding: Any,
         unet: Any,
         encoder: Any,
         initial_image: Any,
-        negative_prompt: str = generate.NEGATIVE,
+        negative_prompt: str = NEGATIVE,
         num_inference_steps: int = 30,
         guidance_scale: float = 2.7,
         num_images: int = 1,
@@ -143,13 +156,13 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
         extra_param: str = "",
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = generate.sd15_vae(unet) if vae is None else vae
-        settings = generate.Settings(
+        vae = method.generate.sd15_vae(unet) if vae is None else vae
+        settings = method.generate.Settings(
             num_inference_steps, guidance_scale, num_images, seed, negative_prompt, extra_param
         )
-        latent = generate.encoded(vae, initial_image)
+        latent = method.generate.encoded(vae, initial_image)
         return io.NodeOutput(
-            generate.generate(unet, encoder, face_embedding, settings, latent, vae, denoise_strength)
+            method.generate.generate(unet, encoder, face_embedding, settings, latent, vae, denoise_strength)
         )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...likeness import host
-from ...likeness.attention import Use
-from ...likeness.methods.instantid import compat
+from ...likeness.choices.instantid import AVERAGE, COMBINATIONS, SIMPLE_NOISE
+from ...likeness.methods import instantid as method
 from ...likeness.values import FACE_MODELS, FACE_TOKENS, INSTANTID
 from ..common import compat_schema
 
@@ -63,7 +63,7 @@ class CompatApplyInstantID(io.ComfyNode):
             "LikenessCompatApplyInstantID",
             "Apply InstantID (Old Graphs)",
             "Apply InstantID of the common pack: finds the face, applies it and its keypoints, with noise "
-            f"{compat.SIMPLE_NOISE} in the negative.",
+            f"{SIMPLE_NOISE} in the negative.",
             inputs=[
                 *(_INSTANTID, _INSIGHTFACE, _CONTROL_NET, _IMAGE, _MODEL, *_PROMPTS),
                 _float("weight", 0.8, 0.0, 5.0, "Strength of the identity and of the ControlNet."),
@@ -89,9 +89,9 @@ class CompatApplyInstantID(io.ComfyNode):
         image_kps: Any = None,
         mask: Any = None,
     ) -> io.NodeOutput:
-        settings = compat.Settings(weight, weight, start_at, end_at, compat.SIMPLE_NOISE)
+        settings = method.compat.Settings(weight, weight, start_at, end_at, SIMPLE_NOISE)
         given = (model, instantid, insightface, control_net, image, positive, negative)
-        return io.NodeOutput(*compat.apply(*given, settings, image_kps, mask))
+        return io.NodeOutput(*method.compat.apply(*given, settings, image_kps, mask))
 
 
 class CompatApplyInstantIDAdvanced(io.ComfyNode):
@@ -110,8 +110,8 @@ class CompatApplyInstantIDAdvanced(io.ComfyNode):
                 _NOISE,
                 io.Combo.Input(
                     "combine_embeds",
-                    options=list(compat.COMBINATIONS),
-                    default=compat.AVERAGE,
+                    options=list(COMBINATIONS),
+                    default=AVERAGE,
                     tooltip="How several pictures become one person. concat shows the model all of them.",
                 ),
                 *(_KEYPOINTS, _MASK),
@@ -134,13 +134,13 @@ class CompatApplyInstantIDAdvanced(io.ComfyNode):
         start_at: float = 0.0,
         end_at: float = 1.0,
         noise: float = 0.0,
-        combine_embeds: str = compat.AVERAGE,
+        combine_embeds: str = AVERAGE,
         image_kps: Any = None,
         mask: Any = None,
     ) -> io.NodeOutput:
-        settings = compat.Settings(ip_weight, cn_strength, start_at, end_at, noise, combine_embeds)
+        settings = method.compat.Settings(ip_weight, cn_strength, start_at, end_at, noise, combine_embeds)
         given = (model, instantid, insightface, control_net, image, positive, negative)
-        return io.NodeOutput(*compat.apply(*given, settings, image_kps, mask))
+        return io.NodeOutput(*method.compat.apply(*given, settings, image_kps, mask))
 
 
 class CompatFaceKeypoints(io.ComfyNode):
@@ -159,7 +159,7 @@ class CompatFaceKeypoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, faceanalysis: Any, image: Any) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(compat.keypoint_pictures(faceanalysis, image)))
+        return io.NodeOutput(host.running.to_image(method.compat.keypoint_pictures(faceanalysis, image)))
 
 
 class CompatInstantIDAttention(io.ComfyNode):
@@ -197,8 +197,8 @@ class CompatInstantIDAttention(io.ComfyNode):
         noise: float = 0.0,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(weight, start_at, end_at, mask, stretch=True)
-        return io.NodeOutput(*compat.patch_attention(model, instantid, insightface, image, use, noise))
+        use = method.Use(weight, start_at, end_at, mask, stretch=True)
+        return io.NodeOutput(*method.compat.patch_attention(model, instantid, insightface, image, use, noise))
 
 
 class CompatInstantIDControlNet(io.ComfyNode):
@@ -232,9 +232,9 @@ class CompatInstantIDControlNet(io.ComfyNode):
         end_at: float = 1.0,
         mask: Any = None,
     ) -> io.NodeOutput:
-        use = Use(strength, start_at, end_at, mask, stretch=True)
+        use = method.Use(strength, start_at, end_at, mask, stretch=True)
         given = (face_embeds, control_net, image_kps, positive, negative)
-        return io.NodeOutput(*compat.add_control(*given, strength, use))
+        return io.NodeOutput(*method.compat.add_control(*given, strength, use))
 
 
 NODES: list[type[io.ComfyNode]] = [

@@ -88,7 +88,7 @@ async def put_in(page: Page, name: str) -> dict[str, Any]:
         loaded = (
             "app.graph.nodes.filter((n) => n.type === 'PreviewImage' && n.imgs?.[0]?.naturalWidth).length"
         )
-        await page.wait_for(f"{loaded} === {pictures}", 10)
+        await page.wait_for(f"{loaded} === {pictures}")
     await page.screenshot(SHOTS / f"blueprint_{name.replace(' ', '_').lower()}.png")
     seen["shown"] = await page.run(SHOWN)
     return seen

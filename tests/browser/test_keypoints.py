@@ -58,8 +58,8 @@ async def dragging(widget: Widget, found: np.ndarray) -> None:
     np.testing.assert_allclose(np.delete(moved, 2, 0), np.delete(found, 2, 0), atol=0.01)
     await widget.page.run("(window.kept = edited(), 1)")
     await widget.page.press("z", ["Control"])
-    await asyncio.sleep(0.5)
-    assert await widget.text() == ""
+    await widget.page.wait_for("text() === ''")
+    await widget.page.rest(0.5)
     assert await widget.page.run("kept === edited() && app.graph.nodes.length === 5"), "the graph was undone"
     await widget.page.press("y", ["Control"])
     np.testing.assert_allclose(await widget.points(), moved)
@@ -100,7 +100,7 @@ async def copying(widget: Widget) -> None:
         await widget.page.run("navigator.clipboard.writeText('old')")
         await widget.page.allow(*clipboard)
         await widget.click("Copy")
-        await widget.page.wait_for("said() === 'Copied.'", 10)
+        await widget.page.wait_for("said() === 'Copied.'")
         assert await widget.page.run("navigator.clipboard.readText()") == await widget.text()
 
 
@@ -127,13 +127,11 @@ async def typing(widget: Widget, found: np.ndarray) -> None:
       const area = areas.find((one) => one.value === text()); area.focus(); area.select(); })()"""
     await widget.page.run(select)
     await widget.page.type("[{")
-    await asyncio.sleep(0.3)
-    assert (await widget.page.run("said()")).startswith("keypoints: ")
+    await widget.page.wait_for("said().startsWith('keypoints: ')")
     await widget.page.run(select)
     points = [[round(x + 40), round(y + 100)] for x, y in found.tolist()]
     await widget.page.type(json.dumps([{"points": points}]))
-    await asyncio.sleep(0.3)
-    assert f"{points[1][0]:.1f}, {points[1][1]:.1f}" in await widget.page.run("said()")
+    await widget.page.wait_for(f"said().includes('{points[1][0]:.1f}, {points[1][1]:.1f}')")
     (placed,) = await widget.queue()
     assert placed["points"] == points
 
@@ -145,12 +143,11 @@ async def host_undo(widget: Widget, found: np.ndarray) -> None:
     dragged = await widget.text()
     assert dragged
     await widget.page.run("app.extensionManager.command.execute('Comfy.Undo')")
-    await asyncio.sleep(1)
-    assert await widget.text() == ""
+    await widget.page.wait_for("text() === ''")
+    await widget.page.rest(1)
     assert await widget.usable("Snap"), "the points that were found are forgotten"
     await widget.page.run("app.extensionManager.command.execute('Comfy.Redo')")
-    await asyncio.sleep(1)
-    assert await widget.text() == dragged
+    await widget.page.wait_for(f"text() === {json.dumps(dragged)}")
 
 
 async def saving(widget: Widget, found: np.ndarray) -> None:
@@ -161,7 +158,7 @@ async def saving(widget: Widget, found: np.ndarray) -> None:
     await widget.reload()
     await page.run(BUILD % FOLDER)
     await page.run(f"app.loadGraphData({workflow})")
-    await asyncio.sleep(1)
+    await page.rest(1)
     assert await widget.text() == text
     prompt = json.loads(await page.run("app.graphToPrompt().then((p) => JSON.stringify(p.output))"))
     assert prompt["4"]["inputs"] == {"faces": ["3", 0], "width": 1024, "height": 1024, "keypoints": text}
@@ -179,15 +176,15 @@ async def zooming_the_graph(widget: Widget) -> None:
     spot = await page.run(WHERE % (list(WHOLE), 256.0, 400.0))
     before = await page.run(scale)
     await page.wheel(*spot, -120)
-    await asyncio.sleep(1)
-    assert await page.run(scale) > before
+    await page.wait_for(f"{scale} > {before}")
+    await page.rest(1)
     points = await widget.points()
     await widget.drag(points[0], points[0] + np.array([-40, -20]))
     np.testing.assert_allclose((await widget.points())[0], points[0] + np.array([-40, -20]), atol=2.5)
     await page.run(
         "app.canvas.ds.scale = 1; app.canvas.ds.offset = [40, 20]; app.canvas.setDirty(true, true)"
     )
-    await asyncio.sleep(0.5)
+    await page.rest(0.5)
 
 
 async def a_batch(widget: Widget, found: np.ndarray) -> None:
@@ -212,7 +209,7 @@ async def a_batch(widget: Widget, found: np.ndarray) -> None:
 async def linked(widget: Widget) -> None:
     """While a link sets the text, the widget only shows what came out."""
     await widget.page.run(LINK)
-    await asyncio.sleep(0.5)
+    await widget.page.rest(0.5)
     placed, _ = await widget.queue()
     assert placed["points"][2] == [30, 40]
     assert "link" in await widget.page.run("said()")
@@ -225,7 +222,7 @@ async def linked(widget: Widget) -> None:
 async def template(widget: Widget) -> None:
     """The template has room for the node, and the page makes the same prompt of it."""
     await widget.page.run(f"app.loadGraphData({json.dumps(read(WORKFLOWS / 'keypoints_edit.json'))})")
-    await asyncio.sleep(1)
+    await widget.page.rest(1)
     made = json.loads(await widget.page.run("app.graphToPrompt().then((p) => JSON.stringify(p.output))"))
     made = {i: node for i, node in made.items() if node["class_type"] != "MarkdownNote"}
     assert made == read(api_files()["keypoints_edit"])

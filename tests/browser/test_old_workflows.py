@@ -5,7 +5,6 @@ Screenshots are left in demo/browser.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -44,10 +43,11 @@ async def open_one(page: Page, name: str, graph: dict[str, Any]) -> dict[str, An
     await page.run(f"{REPLACE} || {panel}.click()")
     await page.wait_for(f"!!{REPLACE}")
     await page.run(FIT)
-    await asyncio.sleep(1)
+    await page.rest(1)
     await page.screenshot(SHOTS / f"old_{name}_opened.png")
     await page.run(f"{REPLACE}.click()")
-    await asyncio.sleep(1)
+    await page.wait_for("app.graph.nodes.every(n => n.type in LiteGraph.registered_node_types)")
+    await page.rest(1)
     seen["replaced"] = json.loads(await page.run(STATE))
     await page.screenshot(SHOTS / f"old_{name}_replaced.png")
     await page.run(AGAIN)

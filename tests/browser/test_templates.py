@@ -59,7 +59,7 @@ async def visit(page: Page, name: str) -> Visit:
     wanted = [int(i) for i, node in tiny["prompt"].items() if node["class_type"] in PICTURES]
     if ended[0] == "execution_success":
         loaded = "app.graph.getNodeById(i).imgs?.some(image => image.naturalWidth)"
-        await page.wait_for(f"{json.dumps(wanted)}.every(i => {loaded})", 10)
+        await page.wait_for(f"{json.dumps(wanted)}.every(i => {loaded})")
     await page.drawn()
     shown, ran = await page.run(SHOWN), await state(page)
     run_shot = grey(await page.screenshot(SHOTS / f"{name}_run.png"))

@@ -5,7 +5,6 @@ ComfyUI's desktop program begins with them; the other templates' tests use the c
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -37,8 +36,8 @@ async def elements(page: Page, name: str) -> tuple[list[list[Any]], list[list[fl
     await close_panel(page)
     found = await load(page, read(WORKFLOWS / f"{name}.json"))
     scale, *zero = await fit(page)
-    await page.wait_for(f"document.querySelectorAll('[data-node-id]').length === {len(found['boxes'])}", 20)
-    await asyncio.sleep(0.5)  # they find their sizes a little later
+    await page.wait_for(f"document.querySelectorAll('[data-node-id]').length === {len(found['boxes'])}")
+    await page.rest(0.5)  # they find their sizes a little later
     await page.screenshot(SHOTS / f"{name}_modern.png")
     placed: list[list[Any]] = json.loads(await page.run(ELEMENTS))
     groups = [[scale * v + zero[k % 2] for k, v in enumerate(group)] for group in found["groups"]]

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from conftest import PACK_FOLDER
 from support.broken_prompts import Broken, Prompt, all_broken, changed, put_hostile_files
+from support.patience import PATIENCE
 from support.workflow_runs import pictures, small, upload_inputs
 
 from installer import paths, tiny
@@ -97,7 +98,7 @@ def good(prompts: dict[str, Prompt], count: int) -> dict[str, tuple[Prompt, int]
 
 def drawn(server: Server, prompt: Prompt) -> list[np.ndarray]:
     """Every picture that a prompt saves or shows."""
-    entry = server.run(prompt, timeout=120)
+    entry = server.run(prompt, timeout=PATIENCE)
     shown = sorted(node for node, output in entry["outputs"].items() if "images" in output)
     return [picture for node in shown for picture in pictures(server, entry, node)]
 
@@ -116,7 +117,7 @@ def answer(server: Server, broken: Broken) -> str:
             faults = json.loads(server._post("/prompt", body, "application/json"))["node_errors"]
             if faults:
                 return json.dumps(faults)
-        server.run(broken.prompt, timeout=120, on_event=stop if broken.cancel else None)
+        server.run(broken.prompt, timeout=PATIENCE, on_event=stop if broken.cancel else None)
     except ServerError as error:
         return str(error)
     return "nothing: it was run"
@@ -125,13 +126,14 @@ def answer(server: Server, broken: Broken) -> str:
 def megabytes(server: Server) -> float:
     """What the server's process holds once it has let go of what it can."""
     server._post("/free", b'{"unload_models": true, "free_memory": true}', "application/json")
-    process = psutil.Process(server.pid)
-    return min(_after(process) for _ in range(3))
-
-
-def _after(process: psutil.Process) -> float:
-    time.sleep(0.4)
-    return process.memory_info().rss / 1e6
+    process, least, since = psutil.Process(server.pid), float("inf"), 0
+    end = time.monotonic() + PATIENCE
+    while since < 5 and time.monotonic() < end:  # until it has not become less for a while
+        time.sleep(0.4)
+        size = process.memory_info().rss / 1e6
+        since = since + 1 if size > least - 1 else 0
+        least = min(least, size)
+    return least
 
 
 def test_two_hundred_prompts_many_of_them_broken(abused: Server, prompts: dict[str, Prompt]) -> None:

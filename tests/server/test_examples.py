@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.patience import PATIENCE
 from support.workflow_runs import png, small, titled
 
 from installer.paths import REPOSITORY
@@ -40,7 +41,7 @@ def workflow(name: str, folder: Path) -> Path:
 def client(*arguments: str | Path | dict[str, Any], cwd: Path) -> subprocess.CompletedProcess:
     texts = [json.dumps(part) if isinstance(part, dict) else str(part) for part in arguments]
     command = [sys.executable, str(EXAMPLES / "client.py"), *texts]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=PATIENCE)
 
 
 def curl(server: Server, *arguments: str | Path | dict[str, Any], cwd: Path) -> subprocess.CompletedProcess:
@@ -53,7 +54,7 @@ def curl(server: Server, *arguments: str | Path | dict[str, Any], cwd: Path) -> 
         text=True,
         cwd=cwd,
         env={**os.environ, **settings},
-        timeout=180,
+        timeout=PATIENCE,
     )
 
 

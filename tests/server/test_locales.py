@@ -6,6 +6,7 @@ import json
 import urllib.request
 
 import pytest
+from support.patience import PATIENCE
 
 from installer.server import Server
 from tools.locales import LANGUAGES, english, read, written
@@ -19,7 +20,7 @@ def test_english_is_what_the_nodes_say(server: Server) -> None:
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
 def test_the_host_serves_each_language(server: Server, language: str) -> None:
-    with _OPENER.open(server.url + "/i18n", timeout=60) as answer:
+    with _OPENER.open(server.url + "/i18n", timeout=PATIENCE) as answer:
         served = json.load(answer)[language]
     assert served["nodeDefs"] == read(language, "nodeDefs")
     assert served["nodeCategories"] == read(language, "main")["nodeCategories"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Any
@@ -67,7 +66,7 @@ class Widget:
     async def open(self, vue: bool) -> None:
         await self.page.settle("LikenessEditKeypoints", {**SETTINGS, "Comfy.VueNodes.Enabled": vue})
         await self.page.run(BUILD % FOLDER)
-        await asyncio.sleep(2)
+        await self.page.rest(2)
 
     async def reload(self) -> None:
         await self.page.reload("LikenessEditKeypoints")
@@ -83,20 +82,20 @@ class Widget:
         a, b = [await self.page.run(WHERE % ([float(v) for v in shown], *spot)) for spot in (start, end)]
         middle = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
         await self.page.drag(tuple(a), middle, tuple(b))
-        await asyncio.sleep(0.3)
+        await self.page.rest()
 
     async def click(self, name: str) -> None:
         box = f"button({json.dumps(name)}).getBoundingClientRect()"
         await self.page.drag(tuple(await self.page.run(f"(b => [b.x + b.width / 2, b.y + 5])({box})")))
-        await asyncio.sleep(0.3)
+        await self.page.rest()
 
     async def loaded(self, at_least: int) -> list[str]:
         """The node's pictures that the page has asked for, when there are so many, and a second later."""
         names = "performance.getEntriesByType('resource').map((entry) => entry.name)"
         pattern = r"filename=(likeness_keypoints\w+)"
         found = f"new Set({names}.map((name) => name.match(/{pattern}/)?.[1]).filter(Boolean)).size"
-        await self.page.wait_for(f"{found} >= {at_least}", 20)
-        await asyncio.sleep(1)
+        await self.page.wait_for(f"{found} >= {at_least}")
+        await self.page.rest(1)
         return sorted(set(re.findall(pattern, " ".join(await self.page.run(names)))))
 
     async def usable(self, name: str) -> bool:

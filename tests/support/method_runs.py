@@ -75,7 +75,7 @@ def e_adapter(pack: Any, dtype: torch.dtype) -> Method:
     tokens = adapter.projector(fill("features", (2, 17, emojidiff.VISION)) * 4)
     given = {
         "eadapter": adapter,
-        "expression_tokens": module.ExpressionTokens(tokens[:1], tokens[1:], "tiny"),
+        "expression_tokens": pack.module("likeness.adapters").Tokens(tokens[:1], tokens[1:], adapter.made),
     }
     return _on_sd15(pack, golden, model, "LikenessApplyEAdapter", given)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from likeness.adapters.projectors import Projector, build
 from likeness.weights.read import tensors_under
 
-from ..reading import read
+from ..reading import read, read_parts
 
 _CHANNELS = 4
 
@@ -61,16 +61,7 @@ def load_base(where: str) -> BaseModel:
     kinds |= {"text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}
     if (folder / "text_encoder_2").is_dir():
         kinds |= {"text_encoder_2": CLIPTextModelWithProjection, "tokenizer_2": CLIPTokenizer}
-    missing = [name for name in kinds if not (folder / name).is_dir()]
-    if missing:
-        raise ValueError(f"--base {where} is no folder in diffusers' layout: it lacks {missing[0]}.")
-    parts: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        extra: Any = {} if "tokenizer" in name or name == "scheduler" else {"torch_dtype": torch.float32}
-        try:
-            parts[name] = kind.from_pretrained(where, subfolder=name, local_files_only=True, **extra)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ValueError(f"--base {where}: its part {name} can't be read. ({error})") from error
+    parts = read_parts(where, kinds)
     two = "text_encoder_2" in parts
     encoders = (parts["text_encoder"], parts["text_encoder_2"]) if two else (parts["text_encoder"],)
     tokenizers = (parts["tokenizer"], parts["tokenizer_2"]) if two else (parts["tokenizer"],)

@@ -16,12 +16,11 @@ from likeness.faces.detect import detect
 from likeness.faces.mesh import landmarks
 from likeness.faces.mesh_points import five_points
 from likeness.faces.models import FaceModels
+from likeness.faces.pictures import open_picture
 from likeness.faces.recognise import Recogniser, open_recogniser
 from likeness.faces.sessions import PROVIDERS
 from likeness.faces.template import template
 from likeness.values import Face, Faces
-
-from ..pictures import BadPicture
 
 #: The side of the aligned face on which sharpness is measured.
 _SHARP = 256
@@ -109,14 +108,8 @@ class Looker:
 def read_picture(path: Path) -> Tensor:
     """[H, W, 3], RGB from 0 to 1, of any shape. Raises BadPicture."""
     import numpy
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with Image.open(path) as image:
-            pixels = numpy.array(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise BadPicture(f"{path} is no picture that can be read: {error}") from error
-    return torch.from_numpy(pixels).float() / 255
+    return torch.from_numpy(numpy.array(open_picture(path))).float() / 255
 
 
 def write_picture(picture: Tensor, path: Path) -> None:

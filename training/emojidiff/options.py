@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from ..arguments import positive, side
-from ..trackers import NAMES
+from ..arguments import positive, saving_and_watching, side
 
 _EPILOG = """\
 Four stages, each a command: base (adapter from portraits), data (triplets out of it: drawn, faces swapped,
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         stage = stages.add_parser(name, help=text, description=text)
         _files(stage, name)
         _learning(stage, name)
-        _watching(stage)
+        _drawing(saving_and_watching(stage, "batches"))
     data = stages.add_parser("data", help="triplets: drawn with stage 0's adapter, faces swapped, filtered")
     _files(data, "data")
     _iterating(data)
@@ -112,22 +112,9 @@ def _alignment(made: argparse.ArgumentParser) -> None:
     add("--cut", type=int, default=400, help="image terms at timesteps below this (default: %(default)s)")
 
 
-def _watching(made: argparse.ArgumentParser) -> None:
-    add = made.add_argument_group("saving and watching").add_argument
-    add("--save-every", type=positive, default=1000, help="steps (default: %(default)s)")
-    add("--keep", type=positive, default=3, help="checkpoints; older ones go (default: %(default)s)")
-    add("--log-every", type=positive, default=10, help="steps between two lines (default: %(default)s)")
-    add("--log-to", choices=NAMES, nargs="*", default=[], help="further places for the curves")
-    add("--validate-every", type=int, default=500, help="steps; 0 is never (default: %(default)s)")
-    add("--validation-batches", type=positive, default=16, help="(default: %(default)s)")
-    add("--sample-every", type=int, default=1000, help="steps; 0 is never (default: %(default)s)")
-    add("--samples", type=positive, default=4, help="batches to draw (default: %(default)s)")
-    _drawing(add)
-
-
-def _drawing(add: object) -> None:
-    add("--sample-steps", type=positive, default=30, help="of DDIM (default: %(default)s)")  # type: ignore[operator]
-    add("--guidance", type=float, default=5.0, help="of drawn pictures (default: %(default)s)")  # type: ignore[operator]
+def _drawing(add: Any) -> None:
+    add("--sample-steps", type=positive, default=30, help="of DDIM (default: %(default)s)")
+    add("--guidance", type=float, default=5.0, help="of drawn pictures (default: %(default)s)")
 
 
 def _iterating(made: argparse.ArgumentParser) -> None:

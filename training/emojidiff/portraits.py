@@ -7,20 +7,20 @@ stage 0.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..captions import read_captions
 from ..pictures import BadPicture, pictures_in
 from .faces import Looker, write_picture
 from .triplets import FILE, Triplet, read_triplets, write_triplets
 
 log = logging.getLogger(__name__)
 
-_CAPTIONS, _OF = "captions.json", "portraits_of.txt"
+_OF = "portraits_of.txt"
 
 
 def prepare(folder: Path, made: Path, smallest: int) -> list[Triplet]:
@@ -35,7 +35,7 @@ def prepare(folder: Path, made: Path, smallest: int) -> list[Triplet]:
         _check_same(folder, made)
         return read_triplets(made)
     people = _people(folder)
-    captions, looker = _captions(folder), Looker()
+    captions, looker = read_captions(folder), Looker()
     found: list[Triplet] = []
     left_out: Counter[str] = Counter()
     for pictures in people:
@@ -75,19 +75,6 @@ def _people(folder: Path) -> list[Sequence[Path]]:
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     alone: list[Sequence[Path]] = [[path] for path in pictures_in(folder)]
     return alone + [pictures_in(path) for path in inside]
-
-
-def _captions(folder: Path) -> Mapping[str, str]:
-    path = folder / _CAPTIONS
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read. ({error})") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} must be an object: file name to text.")
-    return {str(name): str(text) for name, text in found.items()}
 
 
 def _portrait(

@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from likeness.faces.pictures import picture_size
 from likeness.faces.template import SIZE
 
 from ..chance import generator, happens, place
-from ..pictures import BadPicture, read_square
+from ..pictures import read_square
 from .ica import filled
 from .people import People
 from .triplets import Triplet
@@ -97,14 +98,7 @@ class Samples(Dataset[Batch]):
 
 def _target(triplet: Triplet, side: int) -> tuple[Tensor, int]:
     """The picture [3, side, side] from 0 to 1, and how many pixels a side of the file has."""
-    from PIL import Image, UnidentifiedImageError
-
-    picture = read_square(triplet.target, side)
-    try:
-        with Image.open(triplet.target) as image:
-            return picture, image.width
-    except (OSError, UnidentifiedImageError) as error:
-        raise BadPicture(f"{triplet.target} is no picture that can be read: {error}") from error
+    return read_square(triplet.target, side), picture_size(triplet.target)[0]
 
 
 def jittered(template: Tensor, source: torch.Generator) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ..reading import read_parts
+
 _INPAINTING_CHANNELS = 9
 
 
@@ -68,19 +70,7 @@ def _from_folder(where: str, local: bool) -> InpaintingModel:
         "tokenizer": CLIPTokenizer,
         "scheduler": DDIMScheduler,
     }
-    if local:
-        missing = [name for name in kinds if not (Path(where) / name).is_dir()]
-        if missing:
-            raise ValueError(f"--base {where} is no folder in diffusers' layout: it lacks {missing[0]}.")
-    weights = {"torch_dtype": torch.float32}
-    parts: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        extra: Any = weights if name in ("unet", "vae", "text_encoder") else {}
-        try:
-            parts[name] = kind.from_pretrained(where, subfolder=name, local_files_only=local, **extra)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ValueError(f"--base {where}: its part {name} can't be read. ({error})") from error
-    return InpaintingModel(**parts)
+    return InpaintingModel(**read_parts(where, kinds, local))
 
 
 def _from_file(where: str, config: str | None) -> InpaintingModel:

@@ -8,7 +8,6 @@ people/captions.json     {"anna/0001.jpg": "a smiling woman with ...", ...}     
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Iterable, Mapping
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..captions import read_captions, read_object
 from ..pictures import pictures_in
 
 log = logging.getLogger(__name__)
 
-CAPTIONS = "captions.json"
 #: The authors shuffle with this seed; of which generator is not known: here it is Python's.
 SPLIT_SEED, TEST_SHARE, VALIDATION_SHARE = 2022, 0.3, 0.1
 #: Names of the official list. Only the first two are attested; the others are read if they are there.
@@ -82,7 +81,7 @@ def read_people(
         )
     if not validation:
         log.warning("Too few people for validation: there will be no held-out loss and no sample pictures.")
-    return People(root, tuple(train), tuple(validation), _captions(root / CAPTIONS))
+    return People(root, tuple(train), tuple(validation), read_captions(root))
 
 
 def split(
@@ -111,7 +110,7 @@ def _folders(root: Path) -> list[Person]:
 
 def _official(root: Path, official: Path, share: float) -> tuple[list[Person], list[Person]]:
     """Without names for validation in the list, the last of the shuffled training names are it."""
-    listed = _json(official)
+    listed = read_object(official)
     absent = [key for key in (_TRAIN, _PICTURES) if key not in listed]
     if absent:
         raise ValueError(f"{official} is no list of CelebAHQ-IDI: it lacks {absent[0]}.")
@@ -131,23 +130,3 @@ def _listed(root: Path, official: Path, listed: Mapping[str, Any], name: str) ->
     if len(pictures) < 2:
         raise ValueError(f"{official}: {name!r} has {len(pictures)} pictures; two are needed.")
     return Person(name, pictures)
-
-
-def _captions(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
-        return {}
-    found = _json(path)
-    wrong = [name for name, text in found.items() if not isinstance(text, str)]
-    if wrong:
-        raise ValueError(f"{path}: the caption of {wrong[0]} is no text.")
-    return found
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read as JSON: {error}") from error
-    if not isinstance(found, Mapping):
-        raise ValueError(f"{path} must hold an object with names, not a {type(found).__name__}.")
-    return found

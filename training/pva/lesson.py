@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from likeness.adapters.projectors import IdentityTransformer
+from likeness.choices.pva import PLACEHOLDER
 from likeness.faces.iresnet import IResNet
-from likeness.methods.pva.content import FACE_NET, PLACEHOLDER, TRANSFORMER, UNET, WORD, Base
+from likeness.methods.pva.content import FACE_NET, TRANSFORMER, UNET, WORD, Base
 from likeness.methods.pva.learning import strata
 from likeness.sampling.noised import noised
 

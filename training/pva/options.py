@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..arguments import positive, side
-from ..trackers import NAMES
+from ..arguments import positive, saving_and_watching, side
 
 _EPILOG = """\
 The data set: a folder per person with two aligned, square portraits or more (as in FFHQ and CelebA-HQ), and
@@ -25,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
     )
     _files(made.add_argument_group("files"))
     _learning(made.add_argument_group("learning"))
-    _watching(made.add_argument_group("saving and watching"))
+    add = saving_and_watching(made, "pictures")
+    add("--sample-steps", type=positive, default=25, help="of DDIM, eta 1 (default: %(default)s)")
     return made
 
 
@@ -94,16 +94,3 @@ def _learning(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="boxes as high as they should be wide and the other way round, as in the authors' code",
     )
-
-
-def _watching(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--save-every", type=positive, default=1000, help="steps (default: %(default)s)")
-    add("--keep", type=positive, default=3, help="checkpoints; older ones go (default: %(default)s)")
-    add("--log-every", type=positive, default=10, help="steps between two lines (default: %(default)s)")
-    add("--log-to", choices=NAMES, nargs="*", default=[], help="further places for the curves")
-    add("--validate-every", type=int, default=500, help="steps; 0 is never (default: %(default)s)")
-    add("--validation-batches", type=positive, default=16, help="(default: %(default)s)")
-    add("--sample-every", type=int, default=1000, help="steps; 0 is never (default: %(default)s)")
-    add("--samples", type=positive, default=4, help="pictures to draw (default: %(default)s)")
-    add("--sample-steps", type=positive, default=25, help="of DDIM, eta 1 (default: %(default)s)")

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
+from likeness.choices.pva import PLACEHOLDER
 from likeness.faces.holes import strokes
 from likeness.faces.references import face_crop
-from likeness.methods.pva.content import PLACEHOLDER
 from likeness.methods.pva.learning import mirrored
 
 from ..chance import generator, happens, place, whole

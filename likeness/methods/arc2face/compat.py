@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from ... import host
+from ...choices.arc2face import AVERAGES, ENCODER, ENCODERS, UNET, UNETS
 from ...faces.detect import detect
 from ...faces.embed import identify
 from ...faces.models import FaceModels
+from ...faces.models import fingerprint as face_files
 from ...faces.policy import SKIP, apply_policy
 from ...values import Identity
 from ...weights.catalogue import catalogue
@@ -26,15 +28,17 @@ from .prompt import RECOGNISER
 
 log = logging.getLogger(__name__)
 
+#: What describes faces unless something is connected.
+FACE_PACK = "antelopev2"
 #: Where that pack keeps the U-Net and, in a folder of it, the encoder; its face models are in another.
 OLD_FOLDER = "arc2face_checkpoints"
 _ENCODERS = ("model.safetensors", "pytorch_model.bin")
 #: That pack's defaults, and the published files that they mean.
 _DEFAULTS = {
-    arc2face_files.UNETS: "diffusion_pytorch_model.safetensors",
-    arc2face_files.ENCODERS: "encoder",
+    UNETS: "diffusion_pytorch_model.safetensors",
+    ENCODERS: "encoder",
 }
-_KEYS = {arc2face_files.UNETS: "arc2face/unet", arc2face_files.ENCODERS: "arc2face/encoder"}
+_KEYS = {UNETS: UNET, ENCODERS: ENCODER}
 _PARTS = (0.15, 0.85)  # of the sorted values, between which the trimmed mean lies
 
 Averaging = Callable[[torch.Tensor], torch.Tensor]
@@ -73,7 +77,7 @@ def _random(vectors: torch.Tensor) -> torch.Tensor:
 
 
 #: Raw vectors [N, 512] of the faces -> [512].
-AVERAGES: dict[str, Averaging] = {
+_AVERAGES: dict[str, Averaging] = {
     "average": lambda vectors: vectors.mean(dim=0),
     "median": _median,
     "trimmed_mean": _trimmed,
@@ -98,16 +102,15 @@ def average(vectors: torch.Tensor, method: str, n_outliers: int = 0) -> torch.Te
         distance = (vectors - vectors.mean(dim=0)).norm(dim=1)
         kept = distance.argsort(stable=True, descending=True)[n_outliers:].sort().values
         vectors = vectors[kept]
-    return AVERAGES[method](vectors)
+    return _AVERAGES[method](vectors)
 
 
 def extract(images: torch.Tensor, method: str, n_outliers: int, models: FaceModels | None = None) -> Identity:
     """Who ALL the faces of a batch show together. Raises ValueError when there is none, MissingModel.
 
-    models: what finds and describes the faces, else antelopev2 on the CPU, out of our folders or that
-    pack's.
+    models: what finds and describes the faces, else antelopev2 on the CPU.
     """
-    models = models or FaceModels.open("antelopev2", "CPU", face_folders())
+    models = models or FaceModels.open(FACE_PACK, "CPU")
     faces = apply_policy(detect(models, images), SKIP, "")
     if not faces.faces:
         raise ValueError(
@@ -118,20 +121,20 @@ def extract(images: torch.Tensor, method: str, n_outliers: int, models: FaceMode
     return Identity(vector[None], RECOGNISER, source=f"{identity.source}; {method}")
 
 
-def face_folders() -> list[str]:
-    """Where face models are looked for: the host's folders, then models/antelopev2."""
-    return [*host.files.model_folders("insightface"), host.files.models_directory()]
+def faces_fingerprint() -> str:
+    """Changes when one of the files does that `extract` looks through."""
+    return face_files(FACE_PACK)
 
 
 def load_unet(model_path: str) -> Any:
     """The MODEL of a file in that pack's folder or ours. Raises MissingModel, ValueError for another file."""
-    path = _find(arc2face_files.UNETS, "model_path", model_path)
+    path = _find(UNETS, "model_path", model_path)
     return arc2face_files.load_unet(path, model_path)
 
 
 def load_encoder(encoder_path: str) -> Any:
     """The CLIP of a folder, as that pack has it, or of a file. Raises as load_unet does."""
-    path = _find(arc2face_files.ENCODERS, "encoder_path", encoder_path)
+    path = _find(ENCODERS, "encoder_path", encoder_path)
     return arc2face_files.load_encoder(path, encoder_path)
 
 
@@ -143,7 +146,7 @@ def fingerprint(folder: str, name: str | None) -> str:
 
 def _places(folder: str, name: str) -> list[tuple[str, str]]:
     """Where a file of `folder` may lie, the first choice first: (folder of models, file in it)."""
-    if folder == arc2face_files.UNETS:
+    if folder == UNETS:
         return [(OLD_FOLDER, name), (folder, f"arc2face/{name}"), (folder, name)]
     inside = [(OLD_FOLDER, f"{name}/{file}") for file in _ENCODERS]
     # What that pack calls `encoder`, our installer puts elsewhere. Any other name means that file alone.

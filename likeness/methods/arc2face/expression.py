@@ -4,56 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ... import host
+from ...adapters import Adapter, AdapterLayers, Tokens, Words, attend
 from ...adapters.describe import describe
-from ...adapters.layers import AdapterLayers
-from ...adapters.projectors import Projector, build
-from ...attention.adds import AddedAttention
-from ...attention.engine import inject
-from ...attention.use import Use, kind_of
+from ...adapters.projectors import build
+from ...attention.use import Use
+from ...choices.arc2face import ADAPTER, ADAPTERS
 from ...values import Expression
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights, tensors_under
 
-FOLDER, PUBLISHED = "ipadapter", "arc2face/exp_adapter"
-NEEDS = "The expression adapter needs an SD1.5 model (Arc2Face)"
+WORDS = Words(
+    "Apply Expression",
+    "The expression adapter needs an SD1.5 model (Arc2Face)",
+    "expression",
+    "expression_adapter",
+    "Load Expression Adapter",
+)
+#: What the projector takes: a FLAME expression, so many numbers.
+FLAME = "flame"
 _NUMBERS = 55
-
-
-@dataclass(frozen=True, eq=False)
-class ExpressionAdapter:
-    """A loaded adapter, in host memory."""
-
-    name: str
-    projector: Projector
-    layers: AdapterLayers
-
-    def __repr__(self) -> str:
-        return f"ExpressionAdapter({self.name}, {len(self.layers.pairs)} layers)"
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
 
 
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the loader again."""
-    return host.files.fingerprint(FOLDER, file)
+    return host.files.fingerprint(ADAPTERS, file)
 
 
-def load(file: str) -> ExpressionAdapter:
+def load(file: str) -> Adapter:
     """Raises MissingModel, or ValueError saying what the file is instead."""
-    path = find_chosen(FOLDER, file, PUBLISHED)
-    return parse(read_weights(path)[0], os.path.basename(path))
+    path = find_chosen(ADAPTERS, file, ADAPTER)
+    return replace(parse(read_weights(path)[0], os.path.basename(path)), file=fingerprint(file))
 
 
-def parse(content: Mapping[str, Any], name: str) -> ExpressionAdapter:
+def parse(content: Mapping[str, Any], name: str) -> Adapter:
     """An adapter from a file's content, nested or flat; the projection's layout from its keys. Spec 2.5.2."""
     image_proj, layers = tensors_under(content, "image_proj"), tensors_under(content, "ip_adapter")
     if not image_proj or not layers:
@@ -68,22 +57,17 @@ def parse(content: Mapping[str, Any], name: str) -> ExpressionAdapter:
             "IP-Adapter for something else. Use Arc2Face's exp_adapter.bin; one for pictures goes into Load "
             "E-Adapter."
         )
-    return ExpressionAdapter(name, projector, AdapterLayers.parse(layers, projector.token_width, name))
+    kept = AdapterLayers.parse(layers, projector.token_width, name)
+    return Adapter(name, projector, kept, FLAME, WORDS)
 
 
-def expression_tokens(adapter: ExpressionAdapter, expression: Expression) -> torch.Tensor:
-    """Tokens [2, T, D]: the projection of zeros for negative prompts, that of the expression."""
+def expression_tokens(adapter: Adapter, expression: Expression) -> Tokens:
+    """The projection of the expression; for negative prompts that of zeros."""
     parameters = expression.parameters[:, None]
-    return adapter.projector(torch.cat([torch.zeros_like(parameters), parameters]))
+    projected = adapter.projector(torch.cat([torch.zeros_like(parameters), parameters]))
+    return Tokens(projected[1:], projected[:1], adapter.made)
 
 
-def apply(model: Any, adapter: ExpressionAdapter, expression: Expression, use: Use) -> Any:
+def apply(model: Any, adapter: Adapter, expression: Expression, use: Use) -> Any:
     """A clone of MODEL that shows the expression; MODEL itself when there is nothing to do."""
-    network = model.model.diffusion_model
-    sites, numbers = adapter.layers.match(network, kind_of(model), NEEDS)
-    tokens = expression_tokens(adapter, expression)
-    if use.nothing("Apply Expression") or use.weight == 0:
-        return model
-    kept = adapter.layers.keys_values(tokens, numbers)
-    source = AddedAttention(kept, use.weight, use.window, use.where, host.attention.narrow_attention)
-    return inject(model, sites, source, host.attention.base_attention)
+    return attend(model, adapter, expression_tokens(adapter, expression), use)

@@ -13,11 +13,9 @@ import torch
 
 from ... import host
 from ...adapters.describe import describe
-from ...weights.chosen import find_chosen, list_files
+from ...choices.arc2face import ENCODER, ENCODERS, UNET, UNETS
+from ...weights.chosen import find_chosen
 from ...weights.read import read_weights
-
-UNETS, ENCODERS = "diffusion_models", "text_encoders"
-_UNET, _ENCODER = "arc2face/unet", "arc2face/encoder"
 
 #: The first tensor of a U-Net in the host's own layout.
 _HOST_SIGN = "input_blocks.0.0.weight"
@@ -46,21 +44,13 @@ _WHOLE = (
 _ENCODER_LAYER = re.compile(r"text_model\.encoder\.layers\.(\d+)\.")
 
 
-def unet_files() -> list[str]:
-    return list_files(UNETS, _UNET)
-
-
-def encoder_files() -> list[str]:
-    return list_files(ENCODERS, _ENCODER)
-
-
 def fingerprint(unet_file: str | None, encoder_file: str | None) -> str:
     return f"{host.files.fingerprint(UNETS, unet_file)}; {host.files.fingerprint(ENCODERS, encoder_file)}"
 
 
 def load(unet_file: str, encoder_file: str) -> tuple[Any, Any]:
     """(MODEL, CLIP). Raises MissingModel, or ValueError naming what a file is or lacks."""
-    unet, encoder = find_chosen(UNETS, unet_file, _UNET), find_chosen(ENCODERS, encoder_file, _ENCODER)
+    unet, encoder = find_chosen(UNETS, unet_file, UNET), find_chosen(ENCODERS, encoder_file, ENCODER)
     content = read_weights(unet)[0]
     width = check_unet(content, unet_file)
     config, dtype = check_encoder(read_weights(encoder)[0], encoder_file)

@@ -6,15 +6,18 @@ The sampler is the authors': DPM-Solver++ of second order. Spec: instantid_arc2f
 from __future__ import annotations
 
 import logging
+import os
 import random
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 
 from ... import host
+from ...choices.arc2face import NEGATIVE
 from ...values import Identity
 from ...weights.catalogue import catalogue
 from ...weights.find import MissingModel, explain_missing
@@ -23,7 +26,6 @@ from .prompt import encode
 log = logging.getLogger(__name__)
 
 SAMPLER, SCHEDULER = "dpmpp_2m", "sgm_uniform"
-NEGATIVE = "ugly, deformed, noisy, blurry, low contrast, split image"
 _PIXELS_PER_LATENT = 8
 _VAE = "sd15/checkpoint"
 #: SD1.x alone has its text encoder and its VAE under these names in one checkpoint.
@@ -102,15 +104,32 @@ def sd15_vae(model: Any) -> Any:
 
     It is kept as long as MODEL's network is. Raises MissingModel when there is none.
     """
-    names = host.files.list_models("checkpoints")
-    published = catalogue()[_VAE].name
-    for name in sorted(names, key=lambda name: (PurePosixPath(name).name != published, name)):
-        path = host.files.find_model("checkpoints", name)
-        if path and name.endswith(".safetensors") and _is_sd15(path):
-            log.info("Arc2Face: the VAE is that of the checkpoint %s.", name)
-            return _vae(model, path, host.files.fingerprint("checkpoints", name))
+    found = _sd15_checkpoint()
+    if found is not None:
+        name, path = found
+        log.info("Arc2Face: the VAE is that of the checkpoint %s.", name)
+        return _vae(model, path, host.files.fingerprint("checkpoints", name))
     missing = explain_missing(catalogue()[_VAE], [Path(p) for p in host.files.model_folders("checkpoints")])
     raise MissingModel(f"Arc2Face needs the VAE of SD1.5, and vae is not connected. {missing}")
+
+
+def vae_fingerprint() -> str:
+    """Changes when another checkpoint than before is the one for `sd15_vae`, or its file is replaced."""
+    found = _sd15_checkpoint()
+    return "missing" if found is None else host.files.fingerprint("checkpoints", found[0])
+
+
+def _sd15_checkpoint() -> tuple[str, str] | None:
+    """(name, path) of the published SD1.5 checkpoint, else of the first there is, or None."""
+    published = catalogue()[_VAE].name
+    names = host.files.list_models("checkpoints")
+    for name in sorted(names, key=lambda name: (PureWindowsPath(name).name != published, name)):
+        path = host.files.find_model("checkpoints", name)
+        if path and name.endswith(".safetensors"):
+            stat = os.stat(path)
+            if _is_sd15(path, stat.st_size, stat.st_mtime_ns):
+                return name, path
+    return None
 
 
 def _vae(model: Any, path: str, fingerprint: str) -> Any:
@@ -120,7 +139,9 @@ def _vae(model: Any, path: str, fingerprint: str) -> Any:
     return held[1]
 
 
-def _is_sd15(path: str) -> bool:
+@lru_cache(maxsize=1024)
+def _is_sd15(path: str, size: int, changed: int) -> bool:
+    """By the names in its head, which is read again only when size or time of change are others."""
     from safetensors import SafetensorError, safe_open
 
     try:

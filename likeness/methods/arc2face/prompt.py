@@ -6,12 +6,12 @@ Spec: instantid_arc2face.md 2.1 to 2.3.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from ...attention.calls import ROLE
-from ...values import Identity, recogniser_text
+from ...values import Conditioning, Identity, recogniser_text
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +19,6 @@ RECOGNISER = "arc2face"
 PROMPT = "photo of a id person"
 #: What the host's tokeniser makes of "id".
 ID_TOKEN = 1014
-
-Conditioning = list[Any]
 
 
 def encode(
@@ -31,7 +29,8 @@ def encode(
     N embeddings give N prompts in one CONDITIONING, [N, 77, 768]: the pictures of a batch take them
     in turn. The negative is the empty prompt through the same encoder, or the words of `negative`. extra:
     words after the prompt, which the model was not trained with. The last layer is always used, whatever
-    clip skip is set. Raises ValueError for an identity of another recogniser, or a CLIP that is no CLIP-L.
+    clip skip is set; hooks on the CLIP act, and have their schedule, as in the host's own encoding. Raises
+    ValueError for an identity of another recogniser, or a CLIP that is no CLIP-L.
     """
     if identity.recogniser != RECOGNISER:
         raise ValueError(
@@ -42,12 +41,8 @@ def encode(
     clip = clip.clone()
     clip.clip_layer(None)
     prompts = [_encode(clip, _prompt_tokens(clip, vector, extra)) for vector in vectors.unit]
-    conds, pooled = (torch.cat(part) for part in zip(*prompts, strict=True))
-    nothing, nothing_pooled = _encode(clip, clip.tokenize(negative))
-    return (
-        [[conds, {"pooled_output": pooled, ROLE: "positive"}]],
-        [[nothing, {"pooled_output": nothing_pooled, ROLE: "negative"}]],
-    )
+    nothing = _encode(clip, clip.tokenize(negative))
+    return [_batched(entries) for entries in zip(*prompts, strict=True)], nothing
 
 
 def _prompt_tokens(clip: Any, vector: torch.Tensor, extra: str) -> dict[str, Any]:
@@ -73,6 +68,14 @@ def _token_width(clip: Any) -> int:
     return int(embeddings.weight.shape[1])
 
 
-def _encode(clip: Any, tokens: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    encoded: tuple[torch.Tensor, torch.Tensor] = clip.encode_from_tokens(tokens, return_pooled=True)
+def _encode(clip: Any, tokens: dict[str, Any]) -> Conditioning:
+    """One prompt, or where hooks on the CLIP have a schedule, one for each part of the steps."""
+    encoded: Conditioning = clip.encode_from_tokens_scheduled(tokens, show_pbar=False)
     return encoded
+
+
+def _batched(entries: Sequence[list[Any]]) -> list[Any]:
+    """Prompts [1, 77, 768] of the same part of the steps as one, [N, 77, 768]."""
+    conds, facts = zip(*entries, strict=True)
+    pooled = torch.cat([each["pooled_output"] for each in facts])
+    return [torch.cat(conds), {**facts[0], "pooled_output": pooled}]

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from ... import host
+from ...adapters import kind_of
 from ...attention.engine import inject
 from ...attention.lengthens import Bank, BankAttention
 from ...attention.sites import SiteKey, attention_sites
-from ...attention.use import Use, kind_of
+from ...attention.use import Use
 from ...weights.chosen import find_chosen
 from ...weights.read import read_weights
 
@@ -50,9 +51,7 @@ def apply(
     if lora_file:
         model = _with_lora(model, lora_file, lora_strength)
     sites = attention_sites(model.model.diffusion_model, "attn1")
-    keys = tuple(site.key for site in sites)
-    source = BankAttention(bank, keys, use.weight, use.window)
-    return inject(model, sites, source, host.attention.base_attention, "attn1")
+    return inject(model, sites, BankAttention(bank, use.weight, use.window), "attn1")
 
 
 def _check(model: Any, image: torch.Tensor, positive: list[Any]) -> None:
@@ -134,24 +133,32 @@ def fingerprint(lora: str | None) -> str:
     return host.files.fingerprint(LORAS, lora)
 
 
+#: What PEFT writes before every name, and how a U-Net's layers begin: its own writers leave out `unet.`.
+_WRAPPED = "base_model.model."
+_LAYERS = ("down_blocks.", "mid_block.", "up_blocks.")
+#: How the two halves end with diffusers and PEFT, and with the host.
+_ENDS = {
+    ".lora_A.weight": ".lora_down.weight",
+    ".lora_B.weight": ".lora_up.weight",
+    ".lora.down.weight": ".lora_down.weight",
+    ".lora.up.weight": ".lora_up.weight",
+    ".lora_A.default.weight": ".lora_down.weight",
+    ".lora_B.default.weight": ".lora_up.weight",
+    ".alpha": ".alpha",
+}
+
+
 def host_lora_name(key: str) -> str:
     """A diffusers or PEFT LoRA key by the name the host knows; other keys as they are. Spec 2.6.
 
     unet.down_blocks.0.x.to_q.lora_A.weight -> lora_unet_down_blocks_0_x_to_q.lora_down.weight
     """
-    if not key.startswith("unet.") or ".processor." in key:
-        return key  # the host knows the older layout, unet.x.processor.to_q_lora.down.weight, itself
-    key = key.removeprefix("unet.")
-    ends = {
-        ".lora_A.weight": ".lora_down.weight",
-        ".lora_B.weight": ".lora_up.weight",
-        ".lora.down.weight": ".lora_down.weight",
-        ".lora.up.weight": ".lora_up.weight",
-        ".lora_A.default.weight": ".lora_down.weight",
-        ".lora_B.default.weight": ".lora_up.weight",
-        ".alpha": ".alpha",
-    }
-    for end, host_end in ends.items():
-        if key.endswith(end):
-            return "lora_unet_" + key.removesuffix(end).replace(".", "_") + host_end
-    return "lora_unet_" + key
+    layer = key.removeprefix("unet.").removeprefix(_WRAPPED).removeprefix("unet.")
+    if layer == key and not key.startswith(_LAYERS):
+        return key
+    if ".processor." in layer:
+        return "unet." + layer  # the older layout, unet.x.processor.to_q_lora.down.weight, is the host's, too
+    for end, host_end in _ENDS.items():
+        if layer.endswith(end):
+            return "lora_unet_" + layer.removesuffix(end).replace(".", "_") + host_end
+    return "lora_unet_" + layer

@@ -1,22 +1,17 @@
 """EmojiDiff-style E-adapters: the expression of a picture. Spec: pva_freecure_emojidiff.md part C."""
 
-from .adapter import EAdapter, ExpressionTokens, encode, parse
-from .apply import ALL, BLACK, LAYERS, NEGATIVES, apply
+from ...attention import Use
+from .adapter import encode, parse
+from .apply import apply
 from .blend import blend
-from .files import fingerprint, list_files, load
+from .files import fingerprint, load
 
 __all__ = [
-    "ALL",
-    "BLACK",
-    "LAYERS",
-    "NEGATIVES",
-    "EAdapter",
-    "ExpressionTokens",
+    "Use",
     "apply",
     "blend",
     "encode",
     "fingerprint",
-    "list_files",
     "load",
     "parse",
 ]

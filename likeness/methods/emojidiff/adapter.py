@@ -7,13 +7,12 @@ attention beside that of the words; projector, layer and file layout are those o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ...adapters.layers import AdapterLayers
-from ...adapters.projectors import Projector, build
+from ...adapters import Adapter, AdapterLayers, Tokens, Words
+from ...adapters.projectors import build
 from ...faces.pixels import check_finite, check_image
 from ...values import Expression
 from ...weights.read import tensors_under
@@ -31,50 +30,16 @@ _VISION = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class ExpressionTokens:
-    """Expressions as attention takes them, float32 on the CPU: tokens [N, T, D], one set for each.
-
-    null [1, T, D] is no expression at all, for negative prompts. adapter: the file they were made with.
-    """
-
-    tokens: torch.Tensor
-    null: torch.Tensor
-    adapter: str
-
-    def __post_init__(self) -> None:
-        for name in ("tokens", "null"):
-            value = getattr(self, name).detach().to("cpu", torch.float32)
-            if value.ndim != 3 or value.numel() == 0:
-                raise ValueError(f"Expression tokens must be [N, T, D], not {list(value.shape)}.")
-            if not torch.isfinite(value).all():
-                raise ValueError("Expression tokens hold NaN or infinity.")
-            object.__setattr__(self, name, value)
-        if self.null.shape != (1, *self.tokens.shape[1:]):
-            raise ValueError(f"Null tokens {list(self.null.shape)} do not fit {list(self.tokens.shape)}.")
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __repr__(self) -> str:
-        n, t, d = self.tokens.shape
-        return f"ExpressionTokens({n} x {t} x {d}, {self.adapter})"
+WORDS = Words(
+    "Apply E-Adapter",
+    "An E-adapter needs a model of the family it was trained for",
+    "expression_tokens",
+    "eadapter",
+    "Load E-Adapter",
+)
 
 
-@dataclass(frozen=True, eq=False)
-class EAdapter:
-    """A loaded adapter, in host memory; encoder says what its tokens are made of."""
-
-    name: str
-    projector: Projector
-    layers: AdapterLayers
-    encoder: str
-
-    def __repr__(self) -> str:
-        return f"EAdapter({self.name}, {len(self.layers.pairs)} layers, {self.encoder})"
-
-
-def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) -> EAdapter:
+def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) -> Adapter:
     """An adapter from a file's content: nested or flat, ours, any IP-Adapter-Plus, or Arc2Face's. Spec C.1.
 
     Raises ValueError that says what the file is instead, or which part of it is missing or misshapen.
@@ -92,20 +57,20 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
     of = layer_count(facts.get("base"))
     kept = AdapterLayers.parse(layers, projector.token_width, name, partial=True, of=of)
     flame = projector.embedding_width == FLAME_NUMBERS
-    return EAdapter(name, projector, kept, FLAME_VECTOR if flame else CLIP_VISION)
+    return Adapter(name, projector, kept, FLAME_VECTOR if flame else CLIP_VISION, WORDS)
 
 
 def encode(
-    adapter: EAdapter,
+    adapter: Adapter,
     clip_vision: Any = None,
     templates: torch.Tensor | None = None,
     expression: Expression | None = None,
-) -> ExpressionTokens:
+) -> Tokens:
     """Tokens of templates [N, H, W, 3] through the host's CLIP_VISION, or of FLAME parameters. Spec C.3.
 
     Raises ValueError, naming the input, when the adapter is shown what it was not made for.
     """
-    if adapter.encoder == FLAME_VECTOR:
+    if adapter.takes == FLAME_VECTOR:
         if expression is None or templates is not None:
             raise ValueError(
                 f"{adapter.name} takes FLAME parameters, not pictures: connect expression (from Read "
@@ -124,7 +89,7 @@ def encode(
     return _project(adapter, _features(adapter, clip_vision, templates))
 
 
-def _features(adapter: EAdapter, clip_vision: Any, templates: torch.Tensor) -> torch.Tensor:
+def _features(adapter: Adapter, clip_vision: Any, templates: torch.Tensor) -> torch.Tensor:
     """CLIP's features before its last layer [1 + N, T, D]: of a black picture, then of the templates."""
     check_image(templates, "template")
     if len(templates) == 0:
@@ -147,7 +112,7 @@ def _features(adapter: EAdapter, clip_vision: Any, templates: torch.Tensor) -> t
     return torch.cat(parts)
 
 
-def _project(adapter: EAdapter, features: torch.Tensor) -> ExpressionTokens:
+def _project(adapter: Adapter, features: torch.Tensor) -> Tokens:
     """The first of the features becomes the null tokens."""
     projected = adapter.projector(features)
-    return ExpressionTokens(projected[1:], projected[:1], adapter.name)
+    return Tokens(projected[1:], projected[:1], adapter.made)

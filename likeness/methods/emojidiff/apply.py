@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
-from ... import host
-from ...attention.adds import BOTH, AddedAttention
-from ...attention.calls import Role
-from ...attention.engine import inject
+from ...adapters import Adapter, Tokens, attend
+from ...attention.adds import BOTH
 from ...attention.sites import Site
-from ...attention.use import Use, kind_of
-from .adapter import EAdapter, ExpressionTokens
+from ...attention.use import Use
+from ...attention.views import Role
+from ...choices.emojidiff import ALL, BLACK, CUSTOM, LAYERS, MID_UP, NEGATIVES, NOTHING, UP_ONLY
 
-log = logging.getLogger(__name__)
-
-ALL, UP_ONLY, MID_UP, CUSTOM = LAYERS = ("all", "up_only", "mid+up", "custom")
 _PARTS: Mapping[str, frozenset[str]] = {
     ALL: frozenset({"input", "middle", "output"}),
     UP_ONLY: frozenset({"output"}),
     MID_UP: frozenset({"middle", "output"}),
 }
-#: What negative prompts attend to.
-BLACK, NOTHING = NEGATIVES = ("no expression", "nothing")
 _ROLES: Mapping[str, frozenset[Role]] = {BLACK: BOTH, NOTHING: frozenset({"positive"})}
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")  # Python reads no number of 5000 digits
-_NEEDS = "An E-adapter needs a model of the family it was trained for"
 
 
 def apply(
     model: Any,
-    adapter: EAdapter,
-    tokens: ExpressionTokens,
+    adapter: Adapter,
+    tokens: Tokens,
     use: Use,
     layers: str = ALL,
     layer_list: str = "",
@@ -48,23 +38,7 @@ def apply(
     """
     if negative not in NEGATIVES:
         raise ValueError(f"negative must be one of {', '.join(NEGATIVES)}, not {negative!r}.")
-    if tokens.adapter != adapter.name:
-        raise ValueError(
-            f"expression_tokens were made with {tokens.adapter}, but eadapter is {adapter.name}: connect the "
-            "same Load E-Adapter to both nodes."
-        )
-    sites, numbers = adapter.layers.match(model.model.diffusion_model, kind_of(model), _NEEDS)
-    wanted = chosen_layers(layers, layer_list)
-    chosen = [(s, n) for s, n in zip(sites, numbers, strict=True) if wanted(s, adapter.layers.number(n))]
-    if not chosen:
-        log.info("Apply E-Adapter changes nothing: no layer of %s is among the layers chosen.", adapter.name)
-        return model
-    if use.nothing("Apply E-Adapter") or use.weight == 0:
-        return model
-    kept = adapter.layers.keys_values(torch.cat([tokens.null, tokens.tokens]), tuple(n for _, n in chosen))
-    roles = _ROLES[negative]
-    source = AddedAttention(kept, use.weight, use.window, use.where, host.attention.narrow_attention, roles)
-    return inject(model, tuple(s for s, _ in chosen), source, host.attention.base_attention)
+    return attend(model, adapter, tokens, use, _ROLES[negative], chosen_layers(layers, layer_list))
 
 
 def chosen_layers(layers: str, layer_list: str = "") -> Callable[[Site, int], bool]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from .adapter import ExpressionTokens
+from ...adapters import Tokens
 
 
-def blend(a: ExpressionTokens, b: ExpressionTokens, amount: float = 0.5, steps: int = 1) -> ExpressionTokens:
+def blend(a: Tokens, b: Tokens, amount: float = 0.5, steps: int = 1) -> Tokens:
     """Tokens on the straight line from a to b: at `amount` of the way, or `steps` of them up to there.
 
     amount 0 is a, 1 is b; less or more goes beyond. steps above 1: the first is a, the last at amount, the
     others evenly between. Raises ValueError for tokens of different adapters, or numbers that do not fit.
     """
-    if a.adapter != b.adapter or a.tokens.shape[1:] != b.tokens.shape[1:]:
+    if a.made_with != b.made_with or a.somebody.shape[1:] != b.somebody.shape[1:]:
         raise ValueError(
-            f"expression_a was made with {a.adapter}, expression_b with {b.adapter}: encode both with one "
-            "adapter."
+            f"expression_a was made with {a.made_with}, expression_b with {b.made_with}: encode both with "
+            "one adapter."
         )
-    if not torch.equal(a.null, b.null):
+    if a.nobody is None or b.nobody is None or not torch.equal(a.nobody, b.nobody):
         raise ValueError(
             "expression_a and expression_b were made with different CLIP vision models, or files of one "
             "name: encode both with the same."
@@ -40,4 +40,4 @@ def blend(a: ExpressionTokens, b: ExpressionTokens, amount: float = 0.5, steps: 
             )
         parts = torch.tensor(float(amount))
     # Not a + part * (b - a): at 1 that misses b by a rounding.
-    return ExpressionTokens((1 - parts) * a.tokens + parts * b.tokens, a.null, a.adapter)
+    return Tokens((1 - parts) * a.somebody + parts * b.somebody, a.nobody, a.made_with)

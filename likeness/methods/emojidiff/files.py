@@ -7,34 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import torch
 
 from ... import host
+from ...adapters import Adapter
+from ...choices.emojidiff import FOLDERS, PUBLISHED
 from ...weights.catalogue import catalogue
-from ...weights.chosen import list_files as list_chosen
 from ...weights.find import MissingModel, explain_missing
 from ...weights.read import read_weights
 from ...weights.write import write_tensors
-from .adapter import EAdapter, parse
+from .adapter import parse
 from .kinds import BASES, FORMAT, TEMPLATE, described_layers
 
-#: Ours, and that of the common IP-Adapter pack; a name in both is the first's.
-FOLDERS = ("emojidiff", "ipadapter")
-PUBLISHED = "emojidiff/weights"
 #: The CLIP vision model that files are made for unless they say otherwise.
 CLIP = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
-_loaded: WeakValueDictionary[str, EAdapter] = WeakValueDictionary()
-
-
-def list_files() -> list[str]:
-    """The files of both folders; the name of the one there ought to be when there are none."""
-    names = [name for folder in FOLDERS for name in host.files.list_models(folder)]
-    return list(dict.fromkeys(names)) or list_chosen(FOLDERS[0], PUBLISHED)
+_loaded: WeakValueDictionary[str, Adapter] = WeakValueDictionary()
 
 
 def fingerprint(file: str | None) -> str:
@@ -42,7 +35,7 @@ def fingerprint(file: str | None) -> str:
     return host.files.fingerprint(_folder_of(file) if file else FOLDERS[0], file)
 
 
-def load(file: str) -> EAdapter:
+def load(file: str) -> Adapter:
     """The adapter `file` of models/emojidiff or models/ipadapter. Raises MissingModel, or ValueError."""
     path, key = host.files.find_model(_folder_of(file), file), fingerprint(file)
     if path is None:
@@ -51,7 +44,7 @@ def load(file: str) -> EAdapter:
         raise MissingModel(f"{file} is not there. {explain_missing(published, folders)}")
     adapter = _loaded.get(key)
     if adapter is None:
-        adapter = _loaded[key] = parse(*read_weights(path), name=os.path.basename(path))
+        adapter = _loaded[key] = replace(parse(*read_weights(path), name=os.path.basename(path)), file=key)
     return adapter
 
 

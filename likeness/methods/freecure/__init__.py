@@ -1,18 +1,12 @@
 """FreeCure: attributes and expression given back. Spec: pva_freecure_emojidiff.md part B."""
 
-from ...sampling.inversion import LARGEST_GAMMA, LEAST_GAMMA
-from .attention import MODES, Mode
 from .expression import expression_steps, repair_expression
 from .repair import Prompts, Repair, guider
-from .sample import Attributes, Expression, Run, sample
+from .sample import Attributes, ExpressionRepair, Run, sample
 
 __all__ = [
-    "LARGEST_GAMMA",
-    "LEAST_GAMMA",
-    "MODES",
     "Attributes",
-    "Expression",
-    "Mode",
+    "ExpressionRepair",
     "Prompts",
     "Repair",
     "Run",

@@ -7,23 +7,19 @@ Spec: pva_freecure_emojidiff.md B.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ...attention.calls import Role
-from ...attention.lengthens import part_of
-from ...attention.sources import Attention, Place, Window
+from ...attention.calls import Call
+from ...attention.sites import SiteKey
+from ...attention.sources import Extra, Place, Rows
+from ...attention.use import Window
+from ...attention.views import Role, View
+from ...choices.freecure import Mode
 from .mask import AttributeMask, Chosen
-
-Mode = Literal["code", "paper", "paper_masked"]
-MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
-
-#: (host options, bias [1 or rows, 1, 1, keys]) -> options that make the base attention add the bias.
-WithBias = Callable[[Mapping[str, Any], Tensor], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,27 +109,52 @@ class FoundationTokens:
 
 
 @dataclass(frozen=True, eq=False)
-class Recorder:
-    """In the foundation's layers: changes nothing, notes what the personalised branch may look at."""
+class FoundationSource:
+    """What both branches have in common; numbers: the place of each layer among those that look."""
 
     tokens: FoundationTokens
     looking: Looking
+    numbers: Mapping[SiteKey, int]
 
-    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
-        looking, call = self.looking, place.call
-        if looking.window.holds(call):
-            rows = len(k) // len(call.roles)
-            for chunk, role in enumerate(call.roles):
-                if looking.share(role) > 0 and not self.tokens.has(place.index, role):
-                    part = slice(chunk * rows, (chunk + 1) * rows)
-                    self.tokens.keep(place.index, role, _tokens(looking, k[part], v[part], place))
-            if self.tokens.enough:
-                raise Enough
-        return inner(q, k, v, place.options)
+    @property
+    def window(self) -> Window:
+        return self.looking.window
+
+    @property
+    def constants(self) -> str:
+        look = self.looking
+        return repr((type(self).__name__, look.mode, look.strength, look.style_fidelity, look.window))
+
+    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
+        """Nothing: what is looked at is made by the foundation's layers."""
 
     def cleanup(self) -> None:
         self.tokens.clear()
         self.looking.mask.cleanup()
+
+
+@dataclass(frozen=True, eq=False)
+class Recorder(FoundationSource):
+    """In the foundation's layers: lengthens nothing, notes what the personalised branch may look at."""
+
+    def extra(self, view: View, rows: Rows, place: Place) -> None:
+        index = self.numbers[place.site]
+        if self.looking.share(view.role) > 0 and not self.tokens.has(index, view.role):
+            self.tokens.keep(index, view.role, _tokens(self.looking, rows.k, rows.v, place))
+        if self.tokens.enough:
+            raise Enough
+
+
+@dataclass(frozen=True, eq=False)
+class FoundationAware(FoundationSource):
+    """In the personalised branch's layers: own tokens and the foundation's, in one softmax."""
+
+    def extra(self, view: View, rows: Rows, place: Place) -> Extra | None:
+        share = self.looking.share(view.role)
+        if share == 0:
+            return None
+        tokens = self.tokens.of(self.numbers[place.site], view.role)
+        return Extra(tokens.keys, tokens.values, tokens.bias, share)
 
 
 def _tokens(looking: Looking, k: Tensor, v: Tensor, place: Place) -> Tokens:
@@ -162,6 +183,7 @@ def bias_of(looking: Looking, chosen: Chosen, like: Tensor) -> Tensor | None:
 
 def _chosen(mask: AttributeMask, k: Tensor, place: Place) -> Chosen:
     options, call = place.options, place.call
+    call.check_parts("mask")
     grid = (int(options["activations_shape"][-2]), int(options["activations_shape"][-1]))
     if grid[0] * grid[1] != k.shape[1]:
         raise ValueError(
@@ -170,49 +192,3 @@ def _chosen(mask: AttributeMask, k: Tensor, place: Place) -> Chosen:
         )
     height, width = (int(side) for side in options["original_shape"][-2:])
     return mask.choose(call.latent or (height, width), grid, len(k), k)
-
-
-@dataclass(frozen=True, eq=False)
-class FoundationAware:
-    """In the personalised branch's layers: own tokens and the foundation's, in one softmax."""
-
-    tokens: FoundationTokens
-    looking: Looking
-    with_bias: WithBias
-
-    def attend(self, inner: Attention, q: Tensor, k: Tensor, v: Tensor, place: Place) -> Tensor:
-        roles = place.call.roles
-        shares = [self.looking.share(role) for role in roles]
-        if not any(shares) or not self.looking.window.holds(place.call):
-            return inner(q, k, v, place.options)
-        if len(roles) == 1:
-            return self._extended([q, k, v], inner, place, roles[0])
-        out = torch.empty_like(q).unflatten(0, (len(roles), -1))
-        chunked = [x.unflatten(0, (len(roles), -1)) for x in (q, k, v)]
-        for chunk, (role, share) in enumerate(zip(roles, shares, strict=True)):
-            part = part_of(place, place.call, [chunk])
-            own = [x[chunk] for x in chunked]
-            out[chunk] = (
-                self._extended(own, inner, part, role)
-                if share
-                else inner(own[0], own[1], own[2], part.options)
-            )
-        return out.flatten(0, 1)
-
-    def _extended(self, own: Sequence[Tensor], inner: Attention, place: Place, role: Role) -> Tensor:
-        q, k, v = own
-        tokens = self.tokens.of(place.index, role)
-        if tokens.keys.shape[1] == 0:
-            return inner(q, k, v, place.options)
-        options = place.options
-        if tokens.bias is not None:
-            zeros = tokens.bias.new_zeros((*tokens.bias.shape[:-1], k.shape[1]))
-            options = self.with_bias(options, torch.cat([zeros, tokens.bias], dim=-1))
-        keys, values = torch.cat([k, tokens.keys], dim=1), torch.cat([v, tokens.values], dim=1)
-        out = inner(q, keys, values, options)
-        share = self.looking.share(role)
-        return out if share == 1 else torch.lerp(inner(q, k, v, place.options), out, share)
-
-    def cleanup(self) -> None:
-        self.tokens.clear()
-        self.looking.mask.cleanup()

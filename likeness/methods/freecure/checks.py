@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from ...adapters import kind_of
 from ...attention.sites import Site
-from ...attention.use import kind_of
+from ...values import Conditioning
 
 #: They take a noise_sampler as their ancestral relatives do, and never add what it draws.
 _ADD_NOTHING = frozenset({"sample_res_multistep", "sample_res_multistep_cfg_pp"})
@@ -62,7 +63,7 @@ def _same_weights(one: Any, other: Any) -> bool:
     return hooks and same_objects
 
 
-def carries_identity(conditioning: list[Any]) -> bool:
+def carries_identity(conditioning: Conditioning) -> bool:
     """Whether an IdentityControl is among the ControlNets of a CONDITIONING."""
     for _, facts in conditioning:
         control = facts.get("control")
@@ -73,7 +74,7 @@ def carries_identity(conditioning: list[Any]) -> bool:
     return False
 
 
-def check_conditioning(name: str, conditioning: Sequence[Any], several: bool = False) -> None:
+def check_conditioning(name: str, conditioning: Conditioning, several: bool = False) -> None:
     """Raises ValueError unless the CONDITIONING is one prompt for the whole picture and all steps.
 
     several allows more than one prompt, which negative rows may have as long as they are left alone.
@@ -93,7 +94,8 @@ def check_conditioning(name: str, conditioning: Sequence[Any], several: bool = F
             raise ValueError(
                 f"{name} holds for a part of the steps only. Take Conditioning Set Timestep Range out."
             )
-        if "hooks" in facts:
+        control = facts.get("control")
+        if facts.get("hooks") is not None or (control is not None and control.get_extra_hooks()):
             raise ValueError(
                 f"{name} carries hooks (scheduled LoRAs), which would make the two models differ. Take them "
                 "off and load the LoRA before the two models part."
@@ -105,7 +107,7 @@ def check_slots(name: str, model: Any, sites: Sequence[Site]) -> None:
     slots = model.model_options["transformer_options"].get("patches_replace", {}).get("attn1", {})
     for site in sites:
         occupant = slots.get(site.key, slots.get(site.key[:2]))
-        if hasattr(occupant, "injections"):
+        if hasattr(occupant, "sources"):
             occupant = occupant.base or slots.get(site.key[:2])
         if occupant is not None:
             kind = type(occupant).__module__
@@ -116,18 +118,12 @@ def check_slots(name: str, model: Any, sites: Sequence[Site]) -> None:
 
 
 def check_sampler(sampler: Any) -> None:
-    """Raises ValueError for samplers whose steps depend on the whole batch, or that draw unpaired noise."""
+    """Raises ValueError for samplers whose steps depend on the picture."""
     function = getattr(sampler, "sampler_function", None)
-    options = getattr(sampler, "extra_options", {})
     if "adaptive" in getattr(function, "__name__", type(sampler).__name__).lower():
         raise ValueError(
-            "sampler: dpm_adaptive chooses its steps by looking at both pictures at once, so that they "
-            "would change each other. Use dpmpp_2m or euler instead."
-        )
-    if options.get("s_churn", 0) > 0:
-        raise ValueError(
-            "sampler: s_churn draws other noise for the two pictures. Set s_churn to 0, or use an ancestral "
-            "sampler."
+            "sampler: dpm_adaptive chooses its steps by looking at the picture, so that the two pictures "
+            "would take different ones. Use dpmpp_2m or euler instead."
         )
 
 

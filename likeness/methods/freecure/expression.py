@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ... import host
 from ...sampling.inversion import Inversion, flipped, low_part, relative_error
+from ...values import Conditioning, Latent
 from .checks import check_deterministic
 
 #: Called after each step of a stage with (step from 0, denoised, x, steps of the stage).
@@ -31,8 +32,8 @@ class RepairedExpression:
     estimated and measured: relative error of the way up and down with the template alone, or None.
     """
 
-    latent: dict[str, Any]
-    inverted: dict[str, Any]
+    latent: Latent
+    inverted: Latent
     steps: int
     level: float
     estimated: float | None
@@ -59,10 +60,10 @@ def expression_steps(model: Any, sigmas: Tensor, gamma: float = 0.5, measure: bo
 
 def repair_expression(
     model: Any,
-    latent: dict[str, Any],
-    template: list[Any],
-    target: list[Any],
-    negative: list[Any],
+    latent: Latent,
+    template: Conditioning,
+    target: Conditioning,
+    negative: Conditioning,
     sampler: Any,
     sigmas: Tensor,
     gamma: float = 0.5,
@@ -114,12 +115,12 @@ def repair_expression(
     )
 
 
-def has_control(conditioning: list[Any]) -> bool:
+def has_control(conditioning: Conditioning) -> bool:
     """Whether a ControlNet hangs on a CONDITIONING."""
     return any(facts.get("control") is not None for _, facts in conditioning)
 
 
-def without_control(conditioning: list[Any]) -> list[Any]:
+def without_control(conditioning: Conditioning) -> Conditioning:
     """A CONDITIONING's text alone: with a ControlNet on one prompt, cfg would push away from its pose."""
     if not has_control(conditioning):
         return conditioning
@@ -129,8 +130,8 @@ def without_control(conditioning: list[Any]) -> list[Any]:
 
 def round_trip_error(
     model: Any,
-    template: list[Any],
-    negative: list[Any],
+    template: Conditioning,
+    negative: Conditioning,
     cfg: float,
     part: Tensor,
     samples: Tensor,
@@ -161,7 +162,7 @@ def _part(model: Any, sigmas: Tensor, gamma: float) -> Tensor:
     return low_part(sigmas, gamma, host.sampling.noise_level(model, gamma))
 
 
-def _checked(latent: dict[str, Any]) -> dict[str, Any]:
+def _checked(latent: Latent) -> Latent:
     samples = latent["samples"]
     if getattr(samples, "is_nested", False):
         raise ValueError(

@@ -18,7 +18,7 @@ from torch import Tensor
 from ... import host
 from ...attention.flux import Joint, Then, inject_joint
 from ...attention.sites import SiteKey
-from .attention import Enough, FoundationTokens, Looking, Tokens, bias_of
+from .attention import Enough, FoundationSource, FoundationTokens, Looking, Tokens, bias_of
 from .mask import Chosen
 
 #: (q or k [rows, heads, tokens, size], rotations of the places or None) -> the same, rotated.
@@ -36,20 +36,19 @@ def look_in_flux(
 ) -> tuple[Any, Any]:
     """Clones of both MODELs; in these blocks of Flux the first looks at what the second notes."""
     patch = int(personalised.model.diffusion_model.patch_size)
-    aware = FluxAware(tokens, looking, patch, host.flux.rotate, host.flux.joint_attention)
-    recorder = FluxRecorder(tokens, looking, patch, host.flux.rotate)
+    numbers = {key: number for number, key in enumerate(blocks)}
+    aware = FluxAware(tokens, looking, numbers, patch, host.flux.rotate, host.flux.joint_attention)
+    recorder = FluxRecorder(tokens, looking, numbers, patch, host.flux.rotate)
     return inject_joint(personalised, blocks, aware), inject_joint(foundation, blocks, recorder)
 
 
 @dataclass(frozen=True, eq=False)
-class FluxRecorder:
+class FluxRecorder(FoundationSource):
     """In the foundation's blocks: changes nothing, notes what the personalised branch may look at.
 
     patch: how many pixels of the latent are a token's side.
     """
 
-    tokens: FoundationTokens
-    looking: Looking
     patch: int
     rotate: Rotate
 
@@ -57,9 +56,10 @@ class FluxRecorder:
         place, looking = given.place, self.looking
         if not looking.window.holds(place.call):
             return
+        index = self.numbers[place.site]
         for number, role in enumerate(place.call.roles):
-            if looking.share(role) > 0 and not self.tokens.has(place.index, role):
-                self.tokens.keep(place.index, role, self._tokens(given.chunk(number)))
+            if looking.share(role) > 0 and not self.tokens.has(index, role):
+                self.tokens.keep(index, role, self._tokens(given.chunk(number)))
         if self.tokens.enough:
             raise Enough
 
@@ -77,17 +77,11 @@ class FluxRecorder:
             keys = keys * self.looking.strength
         return Tokens(keys, values, bias_of(self.looking, chosen, keys))
 
-    def cleanup(self) -> None:
-        self.tokens.clear()
-        self.looking.mask.cleanup()
-
 
 @dataclass(frozen=True, eq=False)
-class FluxAware:
+class FluxAware(FoundationSource):
     """In the personalised branch's blocks: picture queries in one softmax with the foundation's tokens."""
 
-    tokens: FoundationTokens
-    looking: Looking
     patch: int
     rotate: Rotate
     attention: JointAttention
@@ -101,7 +95,7 @@ class FluxAware:
         for number, role in enumerate(call.roles):
             share = self.looking.share(role)
             if share > 0:
-                tokens = self.tokens.of(given.place.index, role)
+                tokens = self.tokens.of(self.numbers[given.place.site], role)
                 if tokens.keys.shape[2] > 0:
                     seen.append((number, share, self._seen(given.chunk(number), tokens, picture)))
         return partial(_put, seen, picture, len(call.roles)) if seen else None
@@ -111,10 +105,6 @@ class FluxAware:
         q, k = self.rotate(part.q, part.pe)[:, :, picture], self.rotate(part.k, part.pe)
         keys, values = torch.cat([k, tokens.keys], dim=2), torch.cat([part.v, tokens.values], dim=2)
         return self.attention(q, keys, values, _mask(part, tokens, picture), part.place.options)
-
-    def cleanup(self) -> None:
-        self.tokens.clear()
-        self.looking.mask.cleanup()
 
 
 def _put(seen: Sequence[tuple[int, float, Tensor]], picture: slice, chunks: int, out: Tensor) -> Tensor:

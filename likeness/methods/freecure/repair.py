@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ... import host
+from ...adapters import kind_of
 from ...attention.engine import inject
 from ...attention.flux import joint_blocks
-from ...attention.use import Use, kind_of
-from .attention import MODES, FoundationAware, FoundationTokens, Looking, Mode, Recorder
+from ...attention.sites import numbered
+from ...attention.use import Use
+from ...choices.freecure import MODES, Mode
+from ...values import Conditioning
+from .attention import FoundationAware, FoundationTokens, Looking, Recorder
 from .checks import carries_identity, check_conditioning, check_experimental, check_models, check_slots
 from .flux import look_in_flux
 from .flux_layers import choose_blocks
@@ -20,13 +24,10 @@ from .layers import choose_layers, execution_order
 from .mask import AttributeMask
 
 if TYPE_CHECKING:  # they are guiders of the host; all that needs none can be imported without
-    from ...sampling.trajectory import FoundationGuider, Trajectory
-    from .guider import FreeCureGuider
+    from ...sampling.trajectory import RecordingGuider, Trajectory
+    from .guiding import FreeCureGuider
 
 log = logging.getLogger(__name__)
-
-#: CONDITIONING of the host: a list of [tensor, dict].
-Conditioning = list[Any]
 
 
 @dataclass(frozen=True)
@@ -95,24 +96,24 @@ def guider(
     mask: torch.Tensor | None = None,
     trajectory: Trajectory | None = None,
 ) -> FreeCureGuider:
-    """A GUIDER that runs both MODELs in lock-step; mask [B, H, W] is where attributes come from.
+    """A GUIDER that draws the foundation, then the person; mask [B, H, W] is where attributes come from.
 
-    Without a mask, with an empty one or an empty window both branches run as they are. trajectory: the
-    foundation's own run (`foundation_guider`), made with the same sampler, sigmas, noise, latent and
-    cfg; the foundation then costs one row a step. Raises ValueError, naming the input, for MODELs,
-    prompts or layers that do not fit.
+    Without a mask, with an empty one or an empty window only the person is drawn, as she is. trajectory:
+    the foundation's run (`foundation_guider`), made already with the same sampler, sigmas, noise, latent
+    and cfg. Raises ValueError, naming the input, for MODELs, prompts or layers that do not fit.
     """
-    from .guider import FreeCureGuider
+    from ...host.sampling import CFGGuider
+    from .guiding import FreeCureGuider
 
     check_models(personalised, foundation)
     prompts.check(several_negatives=repair.style_fidelity == 1)
     tokens = FoundationTokens()
     look = _look_in_flux if host.flux.is_flux(personalised.model.diffusion_model) else _look_in_unet
-    personalised, foundation, looking = look(personalised, foundation, repair, mask, tokens)
-    made = FreeCureGuider(personalised.clone(), foundation.clone(), tokens, looking, trajectory)
-    made.set_conds(prompts.positive, prompts.negative)
-    made.set_foundation_conds(*prompts.of_foundation())
-    made.set_cfg(cfg)
+    looks, looked_at, looking = look(personalised, foundation, repair, mask, tokens)
+    second = _prepared(CFGGuider(looked_at.clone()), *prompts.of_foundation(), cfg)
+    alone = foundation_guider(foundation, prompts, cfg)
+    made = FreeCureGuider(looks.clone(), alone, second, tokens, looking, trajectory)
+    _prepared(made, prompts.positive, prompts.negative, cfg)
     return made
 
 
@@ -132,11 +133,10 @@ def _look_in_unet(
         several = mask is not None and mask.ndim == 3 and len(mask) > 1
         if repair.mode == "code" or (repair.mode == "paper_masked" and several):
             check_slots("personalised", personalised, chosen)
-        aware = FoundationAware(tokens, looking, host.attention.with_key_bias)
-        personalised = inject(personalised, chosen, aware, host.attention.base_attention, "attn1")
-        foundation = inject(
-            foundation, chosen, Recorder(tokens, looking), host.attention.base_attention, "attn1"
-        )
+        numbers = numbered(chosen)
+        aware, recorder = FoundationAware(tokens, looking, numbers), Recorder(tokens, looking, numbers)
+        personalised = inject(personalised, chosen, aware, "attn1")
+        foundation = inject(foundation, chosen, recorder, "attn1")
     return personalised, foundation, looking
 
 
@@ -153,14 +153,19 @@ def _look_in_flux(
     return personalised, foundation, looking
 
 
-def foundation_guider(foundation: Any, prompts: Prompts, cfg: float) -> FoundationGuider:
+def foundation_guider(foundation: Any, prompts: Prompts, cfg: float) -> RecordingGuider:
     """A GUIDER for the foundation alone; its `trajectory` is for `guider` afterwards."""
-    from ...sampling.trajectory import FoundationGuider
+    from ...sampling.trajectory import RecordingGuider
 
-    made = FoundationGuider(foundation)
-    made.set_conds(*prompts.of_foundation())
-    made.set_cfg(cfg)
+    made = RecordingGuider(foundation)
+    _prepared(made, *prompts.of_foundation(), cfg)
     return made
+
+
+def _prepared(guider: Any, positive: Conditioning, negative: Conditioning, cfg: float) -> Any:
+    guider.set_conds(positive, negative)
+    guider.set_cfg(cfg)
+    return guider
 
 
 def _looking(model: Any, repair: Repair, mask: torch.Tensor | None, layers: int) -> Looking | None:

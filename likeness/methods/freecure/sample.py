@@ -14,16 +14,13 @@ from ... import host
 from ...attention.masks import PIXELS_PER_LATENT
 from ...faces.label_masks import class_masks, freecure_mask
 from ...faces.parsing import parse_pictures
-from . import repair as freecure
+from ...values import Conditioning, Latent
 from .checks import check_deterministic, check_sampler
 from .expression import RepairedExpression, expression_steps, has_control, repair_expression, without_control
 from .mask import AttributeMask
-from .repair import Prompts, Repair
+from .repair import Prompts, Repair, foundation_guider, guider
 
 log = logging.getLogger(__name__)
-
-#: LATENT of the host: a dict with `samples` [B, C, h, w], and `noise_mask`.
-Latent = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,14 @@ class Attributes:
 
 
 @dataclass(frozen=True)
-class Expression:
+class ExpressionRepair:
     """What the expression repair goes back and forth with; see repair_expression.
 
     target None: the text of the foundation's prompt. Raises ValueError without a template.
     """
 
     template: Any
-    target: Any = None
+    target: Conditioning | None = None
     gamma: float = 0.5
     inversion_cfg: float = 1.0
 
@@ -102,7 +99,7 @@ def sample(
     repair: Repair,
     run: Run,
     attributes: Attributes,
-    expression: Expression | None = None,
+    expression: ExpressionRepair | None = None,
     compare: bool = False,
 ) -> Result:
     """Sample the foundation, find its attributes, sample the personalised picture with them.
@@ -121,19 +118,19 @@ def sample(
     )
     steps = len(run.sigmas) - 1
 
-    alone = freecure.foundation_guider(foundation, prompts, run.cfg)
+    alone = foundation_guider(foundation, prompts, run.cfg)
     found = _drawn(alone, run, progress.stage(steps))
     mask, looked_at = _masks(attributes, found, progress.step)
     report = f"Attributes were taken from {float((mask > 0.5).float().mean()):.1%} of the picture."
-    guider = freecure.guider(
+    looking = guider(
         personalised, foundation, prompts, run.cfg, repair, looked_at, trajectory=alone.trajectory
     )
-    refined = _drawn(guider, run, progress.stage(steps))
+    refined = _drawn(looking, run, progress.stage(steps))
     plain = None
     if compare:
         shown = progress.stage(steps)
         # Without anything to repair it is drawn already.
-        repaired = guider.looking is not None
+        repaired = looking.looking is not None
         plain = _drawn(_plain(personalised, prompts, run.cfg), run, shown) if repaired else refined
     if expression is not None:
         made = _expressed(foundation, refined, prompts, run, expression, progress.stage)
@@ -151,11 +148,11 @@ def _check(
     if attributes.mask is not None:
         AttributeMask(attributes.mask).check((height, width), rows)
     everywhere = torch.ones(rows, 1, 1)
-    freecure.guider(personalised, foundation, prompts, run.cfg, repair, everywhere)
+    guider(personalised, foundation, prompts, run.cfg, repair, everywhere)
 
 
 def _steps(
-    foundation: Any, run: Run, attributes: Attributes, expression: Expression | None, compare: bool
+    foundation: Any, run: Run, attributes: Attributes, expression: ExpressionRepair | None, compare: bool
 ) -> int:
     """All that the progress bar counts: sampling steps, decoding, and each parsed picture."""
     if len(run.sigmas) < 2:
@@ -166,15 +163,17 @@ def _steps(
     return drawings + looking + later
 
 
-def _drawn(guider: Any, run: Run, callback: Callable[..., None]) -> Latent:
-    return host.sampling.run_guider(guider, run.noise, run.sampler, run.sigmas, run.latent, callback)
+def _drawn(made: Any, run: Run, callback: Callable[..., None]) -> Latent:
+    # Each drawing as if it were the first one, also where a sampler draws without a seed.
+    with host.sampling.random_draws_put_back(made.model_patcher.load_device):
+        return host.sampling.run_guider(made, run.noise, run.sampler, run.sigmas, run.latent, callback)
 
 
 def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
-    guider = host.sampling.CFGGuider(personalised)
-    guider.set_conds(prompts.positive, prompts.negative)
-    guider.set_cfg(cfg)
-    return guider
+    made = host.sampling.CFGGuider(personalised)
+    made.set_conds(prompts.positive, prompts.negative)
+    made.set_cfg(cfg)
+    return made
 
 
 def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor | None]:
@@ -198,7 +197,7 @@ def _expressed(
     latent: Latent,
     prompts: Prompts,
     run: Run,
-    expression: Expression,
+    expression: ExpressionRepair,
     stage: Callable[[int], Callable[..., None]],
 ) -> RepairedExpression:
     positive, negative = prompts.of_foundation()

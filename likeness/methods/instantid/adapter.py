@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ...adapters import Adapter, AdapterLayers, Tokens, Words
 from ...adapters.describe import describe
-from ...adapters.layers import AdapterLayers
 from ...adapters.projectors import Resampler
 from ...values import Identity, recogniser_text
 from ...weights.read import tensors_under
 
 DEFAULT_RECOGNISER = "glintr100"
-NEEDS = "InstantID needs an SDXL checkpoint"
+WORDS = Words(
+    "Apply InstantID", "InstantID needs an SDXL checkpoint", "identity", "instantid", "Load InstantID"
+)
 
 
-@dataclass(frozen=True, eq=False)
-class InstantID:
-    """A loaded adapter, in host memory: the projector, the attention layers, whose vectors it takes."""
-
-    name: str
-    projector: Resampler
-    layers: AdapterLayers
-    recogniser: str
-
-    def __repr__(self) -> str:
-        return f"InstantID({self.name}, {len(self.layers.pairs)} layers, {self.recogniser})"
-
-
-def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) -> InstantID:
+def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) -> Adapter:
     """An adapter from a file's content: nested as published, or flat. Spec 1.1.
 
     Raises ValueError that says what the file is instead, or which part of it is missing or misshapen.
@@ -50,27 +38,28 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
     except ValueError as error:
         raise ValueError(f"{name} is not an InstantID adapter: {error}.") from error
     recogniser = metadata.get("recogniser", DEFAULT_RECOGNISER)
-    return InstantID(name, projector, AdapterLayers.parse(layers, projector.token_width, name), recogniser)
+    kept = AdapterLayers.parse(layers, projector.token_width, name)
+    return Adapter(name, projector, kept, recogniser, WORDS)
 
 
 def identity_tokens(
-    adapter: InstantID,
+    adapter: Adapter,
     identity: Identity,
     negative_noise: float = 0.0,
     seed: int = 0,
     empty: bool = False,
-) -> torch.Tensor:
-    """Tokens [2, T, D]: for negative prompts, for positive prompts. Spec 1.3.1, 1.3.2, 1.2.4.
+) -> Tokens:
+    """One set of tokens, and those of nobody for negative prompts. Spec 1.3.1, 1.3.2, 1.2.4.
 
     The embedding goes in raw. The negative is the projected zero vector, or uniform noise of the
     given size (0 to 1) from its own seed. Several embeddings are not averaged here: their tokens
     stand side by side. empty: the zero vector in place of every embedding, FreeCure's foundation
     (pva_freecure_emojidiff.md B.1). Raises ValueError for an identity of another recogniser or width.
     """
-    if identity.recogniser != adapter.recogniser:
+    if identity.recogniser != adapter.takes:
         raise ValueError(
             f"identity was made with {recogniser_text(identity.recogniser)}, but {adapter.name} understands "
-            f"only {recogniser_text(adapter.recogniser)}. Set recogniser to {adapter.recogniser} in Embed "
+            f"only {recogniser_text(adapter.takes)}. Set recogniser to {adapter.takes} in Embed "
             "Faces."
         )
     embeddings = identity.embeddings if identity.weights is None else identity.mean[None]
@@ -88,4 +77,4 @@ def identity_tokens(
         nobody = negative_noise * torch.rand(nobody.shape, generator=generator)
     projected = adapter.projector(torch.cat([nobody, embeddings[:, None]]))
     negative, positive = projected[:1], projected[1:]
-    return torch.cat([negative.repeat(1, count, 1), positive.flatten(0, 1)[None]])
+    return Tokens(positive.flatten(0, 1)[None], negative.repeat(1, count, 1), adapter.made)

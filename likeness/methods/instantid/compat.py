@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 
+from ...adapters import Adapter, Tokens, attend
 from ...attention.use import Use
+from ...choices.instantid import AVERAGE, COMBINATIONS, NORM_AVERAGE
 from ...control.identity import check_identity_net
 from ...faces.choose import select
 from ...faces.detect import detect
@@ -21,25 +23,21 @@ from ...faces.embed import identify
 from ...faces.keypoints import keypoint_images
 from ...faces.models import FaceModels
 from ...faces.policy import SKIP, apply_policy
-from ...values import Faces, Identity
-from .adapter import InstantID, identity_tokens
-from .apply import Conditioning, attend, condition, hint, match_layers
+from ...values import Conditioning, Faces, Identity
+from .adapter import identity_tokens
+from .apply import condition, hint
 
 log = logging.getLogger(__name__)
-
-COMBINATIONS = AVERAGE, NORM_AVERAGE, CONCAT = ("average", "norm average", "concat")
-#: The simple Apply InstantID has no widget for it.
-SIMPLE_NOISE = 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class FaceTokens:
-    """An identity as InstantID's ControlNet takes it: tokens [2, T, D], negative and positive."""
+    """An identity as InstantID's ControlNet takes it."""
 
-    tokens: torch.Tensor
+    tokens: Tokens
 
     def __repr__(self) -> str:
-        return f"FaceTokens({list(self.tokens.shape)})"
+        return f"FaceTokens({list(self.tokens.somebody.shape)})"
 
 
 @dataclass(frozen=True)
@@ -94,21 +92,18 @@ def noise_seed(identity: Identity) -> int:
     return int(identity.embeddings.sum()) % 1_000_000_007
 
 
-def tokens_of(adapter: InstantID, identity: Identity, noise: float) -> torch.Tensor:
-    """[2, T, D], negative and positive, as spec 1.3.2 says of the old pack."""
+def tokens_of(adapter: Adapter, identity: Identity, noise: float) -> Tokens:
+    """As spec 1.3.2 says of the old pack."""
     return identity_tokens(adapter, identity, noise, noise_seed(identity))
 
 
 def patch_attention(
-    model: Any, adapter: InstantID, models: FaceModels, image: torch.Tensor, use: Use, noise: float
+    model: Any, adapter: Adapter, models: FaceModels, image: torch.Tensor, use: Use, noise: float
 ) -> tuple[Any, FaceTokens]:
     """(MODEL with the face of `image` in its attention, the tokens for the ControlNet). Spec 1.3.3."""
-    layers = match_layers(model, adapter)
-    identity = combined(models, largest_faces(models, image, "image"), adapter.recogniser, AVERAGE)
+    identity = combined(models, largest_faces(models, image, "image"), adapter.takes, AVERAGE)
     tokens = tokens_of(adapter, identity, noise)
-    if not use.nothing("InstantID"):
-        model = attend(model, adapter, layers, tokens, use)
-    return model, FaceTokens(tokens)
+    return attend(model, adapter, tokens, use), FaceTokens(tokens)
 
 
 def add_control(
@@ -126,7 +121,7 @@ def add_control(
     as the old pack has it; it does not cut the ControlNet. Raises ValueError for another ControlNet or a
     picture that is none.
     """
-    check_identity_net(control_net, tokens.tokens.shape[-1])
+    check_identity_net(control_net, tokens.tokens.somebody.shape[-1])
     control = hint(control_net, image_kps, strength, use, "image_kps")
     if control is None:
         return positive, negative
@@ -136,15 +131,15 @@ def add_control(
 
 def masked(positive: Conditioning, use: Use) -> Conditioning:
     """The prompt, counting only where the mask is; without a mask as it is."""
-    if use.where is None:
+    if use.picture_mask is None:
         return positive
-    place = {"mask": use.where.mask, "set_area_to_bounds": False}
+    place = {"mask": use.picture_mask.mask, "set_area_to_bounds": False}
     return [[tensor, {**facts, **place}] for tensor, facts in positive]
 
 
 def apply(
     model: Any,
-    adapter: InstantID,
+    adapter: Adapter,
     models: FaceModels,
     control_net: Any,
     image: torch.Tensor,
@@ -161,17 +156,14 @@ def apply(
     ValueError naming the input for anything that does not fit.
     """
     use = Use(settings.ip_weight, settings.start, settings.end, mask, stretch=True)
-    layers = match_layers(model, adapter)
     faces = largest_faces(models, image, "image")
-    identity = combined(models, faces, adapter.recogniser, settings.combine)
+    identity = combined(models, faces, adapter.takes, settings.combine)
     tokens = tokens_of(adapter, identity, settings.noise)
     keypoints = _first(faces) if image_kps is None else _drawn(models, image_kps)
     prompts = add_control(
         FaceTokens(tokens), control_net, keypoints, masked(positive, use), negative, settings.cn_strength, use
     )
-    if not use.nothing("InstantID"):
-        model = attend(model, adapter, layers, tokens, use)
-    return model, *prompts
+    return attend(model, adapter, tokens, use), *prompts
 
 
 def _first(faces: Faces) -> torch.Tensor:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from ... import host
+from ...adapters import Adapter
+from ...choices.instantid import FOLDER, PUBLISHED
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.read import read_weights
-from .adapter import InstantID, parse
-
-FOLDER, PUBLISHED = "instantid", "instantid/ip-adapter"
+from .adapter import parse
 
 #: Loaded adapters by path, size and time of change: shared while any workflow holds them.
-_loaded: WeakValueDictionary[str, InstantID] = WeakValueDictionary()
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
+_loaded: WeakValueDictionary[str, Adapter] = WeakValueDictionary()
 
 
 def fingerprint(file: str | None) -> str:
@@ -26,10 +22,10 @@ def fingerprint(file: str | None) -> str:
     return host.files.fingerprint(FOLDER, file)
 
 
-def load(file: str) -> InstantID:
+def load(file: str) -> Adapter:
     """The adapter in models/instantid/`file`. Raises MissingModel, or ValueError for another file."""
     path, key = find_chosen(FOLDER, file, PUBLISHED), fingerprint(file)
     adapter = _loaded.get(key)
     if adapter is None:
-        adapter = _loaded[key] = parse(*read_weights(path), name=os.path.basename(path))
+        adapter = _loaded[key] = replace(parse(*read_weights(path), name=os.path.basename(path)), file=key)
     return adapter

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from ... import host
-from ...attention.calls import Role
-from ...attention.engine import inject
+from ...adapters import Adapter, Tokens, Words, attend, kind_of
 from ...attention.gate import JointAttention, VisualTokens, fold
-from ...attention.sites import Site, attention_module, attention_sites
-from ...attention.use import Use, kind_of
-from .content import PVA, PVATokens
+from ...attention.sites import Site, attention_module, attention_sites, numbered
+from ...attention.use import Use
+from ...attention.views import Role
+from ...choices.pva import APPLY_TO
+from .content import PVA, RECOGNISER
 
-APPLY_TO: Mapping[str, frozenset[Role]] = {
-    "positive": frozenset({"positive"}),
-    "both": frozenset({"positive", "negative"}),
-}
 _CHANNELS = 9
 _NEEDS = "PVA needs an inpainting checkpoint (9 channels) with prompt tokens of width"
 _FAMILIES = {768: "768, that of SD1.5", 1024: "1024, that of SD2 (512-inpainting-ema.safetensors)"}
 
 
-def apply(model: Any, pva: PVA, tokens: PVATokens, use: Use, apply_to: str = "positive") -> Any:
+def apply(model: Any, pva: PVA, tokens: Tokens, use: Use, apply_to: str = "positive") -> Any:
     """A clone of MODEL that draws the person; MODEL itself when there is nothing to do.
 
     use.weight is the strength: it multiplies the identity's weights before the softmax; 1 is the published
@@ -36,39 +34,71 @@ def apply(model: Any, pva: PVA, tokens: PVATokens, use: Use, apply_to: str = "po
         raise ValueError(f"apply_to must be one of {', '.join(APPLY_TO)}, not {apply_to!r}.")
     if use.weight < 0:
         raise ValueError(f"strength is {use.weight}: it can't be less than 0, where the person has no part.")
-    sites = match(model, pva)
-    if tokens.tokens.shape[-1] != pva.token_width:
-        raise ValueError(
-            f"pva_tokens are {tokens.tokens.shape[-1]} wide, {pva.name} takes {pva.token_width}: they were "
-            "made with another pva. Connect the same Load PVA to Encode PVA."
-        )
-    if use.nothing("Apply PVA") or use.weight == 0:
-        return model
-    if pva.tuned:
-        layers = layer_names(model, pva, sites)
-        model = host.loading.set_weights(
-            model, {host_name(key, layers): value for key, value in pva.tuned.items()}
-        )
-    kept = visual_tokens(pva, tokens, sites)
-    source = JointAttention(
-        "Apply PVA", kept, use.weight, use.window, APPLY_TO[apply_to], host.attention.logits_dtype
+    looking = attend(model, adapter_of(pva), tokens, use, APPLY_TO[apply_to])
+    if looking is model or not pva.tuned:
+        return looking
+    layers = layer_names(model, pva, match(model, pva))
+    return host.loading.set_weights(
+        looking, {host_name(key, layers): value for key, value in pva.tuned.items()}
     )
-    return inject(model, sites, source, host.attention.base_attention, hidden=True)
 
 
-def visual_tokens(pva: PVA, tokens: PVATokens, sites: tuple[Site, ...]) -> VisualTokens:
-    """What each layer needs of the tokens, projected once, in float32 on the CPU."""
-    one, layers = tokens.tokens[0].to("cpu", torch.float32), []
-    for layer, site in zip(pva.layers, sites, strict=True):
-        to_q, to_k, to_v = (w.to("cpu", torch.float32) for w in (layer.to_q, layer.to_k, layer.to_v))
-        layers.append((fold(to_q, F.linear(one, to_k), site.heads), F.linear(one, to_v)))
-    return VisualTokens(layers)
+def adapter_of(pva: PVA) -> Adapter:
+    """PVA as an adapter like others, whose layers have a query of their own."""
+    words = Words("Apply PVA", _needs(pva), "pva_tokens", "pva", "Load PVA")
+    base = pva.base
+    return Adapter(base.name, base.transformer, VisualLayers(pva), RECOGNISER, words, base.file)
+
+
+@dataclass(frozen=True, eq=False)
+class VisualLayers:
+    """The layers of a PVA file, in checkpoint order."""
+
+    pva: PVA
+    hidden: bool = True
+
+    def number(self, index: int) -> int:
+        return 2 * index + 1
+
+    def match(
+        self, network: torch.nn.Module, kind: str, needs: str
+    ) -> tuple[tuple[Site, ...], tuple[int, ...]]:
+        """One to one. Raises ValueError for another network."""
+        sites = _match(network, kind, self.pva, needs)
+        return sites, tuple(range(len(sites)))
+
+    def source(
+        self, tokens: Tokens, sites: Sequence[Site], numbers: Sequence[int], use: Use, roles: frozenset[Role]
+    ) -> JointAttention:
+        """What each layer needs of the tokens is projected once, in float32 on the CPU."""
+        one, layers = tokens.somebody[0], []
+        for number, site in zip(numbers, sites, strict=True):
+            layer = self.pva.layers[number]
+            to_q, to_k, to_v = (w.to("cpu", torch.float32) for w in (layer.to_q, layer.to_k, layer.to_v))
+            layers.append((fold(to_q, F.linear(one, to_k), site.heads), F.linear(one, to_v)))
+        return JointAttention(
+            "Apply PVA",
+            VisualTokens(layers),
+            numbered(sites),
+            use.weight,
+            use.window,
+            roles,
+            host.attention.logits_dtype,
+            sites[0].precision,
+        )
 
 
 def match(model: Any, pva: PVA) -> tuple[Site, ...]:
     """The network's cross-attention layers in checkpoint order. Raises ValueError for another network."""
-    network, kind, width = model.model.diffusion_model, kind_of(model), pva.token_width
-    needs = f"{_NEEDS} {_FAMILIES.get(width, width)}."
+    return _match(model.model.diffusion_model, kind_of(model), pva, _needs(pva))
+
+
+def _needs(pva: PVA) -> str:
+    return f"{_NEEDS} {_FAMILIES.get(pva.token_width, pva.token_width)}."
+
+
+def _match(network: Any, kind: str, pva: PVA, needs: str) -> tuple[Site, ...]:
+    width = pva.token_width
     sites = attention_sites(network)
     if not sites:
         raise ValueError(f"model is {kind}, which has no U-Net cross-attention. {needs}")

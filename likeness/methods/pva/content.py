@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ...adapters import MadeWith, Tokens
 from ...adapters.describe import describe
 from ...adapters.projectors import IdentityTransformer
 from ...faces.iresnet import IResNet, build_iresnet
@@ -23,8 +24,6 @@ from ...weights.read import tensors_under
 RECOGNISER = "ms1mv3_r50"
 #: In the metadata of the safetensors files that we write.
 _FORMAT, _BASES = "likeness-pva/1", {768: "sd15-inpainting", 1024: "sd2-inpainting"}
-#: The word that stands for the person in a prompt.
-PLACEHOLDER = "<new1>"
 
 Tensors = Mapping[str, torch.Tensor]
 WORD, TRANSFORMER, UNET, FACE_NET = "modifier_vec", "transform_network", "unet", "face_net"
@@ -54,13 +53,14 @@ class VisualLayer:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A base file in host memory. word [token width] is what `<new1>` stands for."""
+    """A base file in host memory. word [token width] is what `<new1>` stands for; file as in Adapter."""
 
     name: str
     word: torch.Tensor
     transformer: IdentityTransformer
     unet: Tensors
     face_net: IResNet | None
+    file: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,18 +111,7 @@ class PVA:
         return f"PVA({self.name}, {len(self.layers)} layers, tokens of {self.token_width})"
 
 
-@dataclass(frozen=True, eq=False)
-class PVATokens:
-    """One person for attention: tokens [1, T, token width], float32 on the CPU."""
-
-    tokens: torch.Tensor
-
-    def __repr__(self) -> str:
-        _, count, width = self.tokens.shape
-        return f"PVATokens({count} of {width})"
-
-
-def identity_tokens(pva: PVA, identity: Identity) -> PVATokens:
+def identity_tokens(pva: PVA, identity: Identity) -> Tokens:
     """The tokens of any number of references, whose order does not matter. Spec A.4.
 
     The embeddings go in raw and one by one; an identity with weights counts by its mean. Raises ValueError
@@ -141,7 +130,7 @@ def identity_tokens(pva: PVA, identity: Identity) -> PVATokens:
             f"{transformer.embedding_width}."
         )
     with torch.no_grad():
-        return PVATokens(transformer(embeddings[None]))
+        return Tokens(transformer(embeddings[None]), None, MadeWith(pva.base.name, pva.base.file))
 
 
 def file_facts(token_width: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -14,18 +15,18 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import torch
 
 from ... import host
+from ...choices.pva import CONTENTS, EVERYTHING, FOLDER, PERSON, PRECISIONS, PUBLISHED
 from ...faces.iresnet import build_iresnet
+from ...faces.models import bundled_fingerprint
 from ...faces.sessions import once
 from ...weights.chosen import find_chosen
-from ...weights.chosen import list_files as list_chosen
 from ...weights.find import find_file
+from ...weights.find import fingerprint as stamps
 from ...weights.read import read_weights
-from ...weights.write import numbered, write_tensors
+from ...weights.write import prepare_numbered, write_numbered, write_tensors
 from .content import FACE_NET, PVA, TRANSFORMER, UNET, WORD, Base, file_facts, parse_base, parse_person
 
-FOLDER, PUBLISHED, FACE_ENCODER = "pva", "pva/weights", "pva/face_encoder"
-EVERYTHING, PERSON = CONTENTS = ("everything", "person")
-PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}
+FACE_ENCODER = "pva/face_encoder"
 
 #: Bytes that one face takes in the encoder beside its weights: five times its largest features.
 _WORKING_MEMORY = 16 << 20
@@ -35,15 +36,6 @@ _BATCH = 16
 _loaded: WeakValueDictionary[str, Base] = WeakValueDictionary()
 #: The tuned face encoders of base files, in the host's care.
 _tuned: WeakKeyDictionary[Base, Any] = WeakKeyDictionary()
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
-
-
-def list_persons() -> list[str]:
-    """Every file that may hold a person's layer."""
-    return host.files.list_models(FOLDER)
 
 
 def fingerprint(file: str | None, person_file: str | None = None) -> str:
@@ -56,7 +48,8 @@ def load(file: str, person_file: str | None = None) -> PVA:
     path, key = find_chosen(FOLDER, file, PUBLISHED), host.files.fingerprint(FOLDER, file)
     base = _loaded.get(key)
     if base is None:
-        base = _loaded[key] = parse_base(read_weights(path)[0], os.path.basename(path))
+        parsed = parse_base(read_weights(path)[0], os.path.basename(path))
+        base = _loaded[key] = replace(parsed, file=key)
     if person_file is None:
         return PVA(base)
     layer = find_chosen(FOLDER, person_file, PUBLISHED)
@@ -86,27 +79,39 @@ def _published(path: Path, _: str) -> Any:
     return host.loading.managed_network(build_iresnet(read_weights(str(path))[0], path.name))
 
 
-def check_name(filename_prefix: str) -> None:
+def encoder_fingerprint() -> str:
+    """Changes when what describes faces for PVA does: detector, mesh, the published face encoder."""
+    return f"{bundled_fingerprint()}; {stamps(FACE_ENCODER)}"
+
+
+def check_name(prefix: str, input_id: str) -> None:
     """Raises ValueError for a prefix that `save` would refuse; makes its folder, as `save` does."""
-    numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
+    prepare_numbered(host.files.model_folders(FOLDER)[0], prefix, "file", input_id)
 
 
-def save(pva: PVA, filename_prefix: str, content: str = EVERYTHING, precision: str = "as it is") -> Path:
+def save(
+    pva: PVA,
+    prefix: str,
+    content: str = EVERYTHING,
+    precision: str = "as it is",
+    input_id: str = "filename_prefix",
+) -> Path:
     """Write to models/pva under the next free number, and say where; flat, with the official names.
 
-    everything: a base file with the person's layer in it, if there is one; person: that layer alone. Raises
-    ValueError for a bad prefix, or a person that is not there.
+    everything: a base file with the person's layer in it, if there is one; person: that layer alone.
+    input_id: where the prefix comes from. Raises ValueError for a bad one, or a person that is not there.
     """
     if content not in CONTENTS or precision not in PRECISIONS:
         raise ValueError(
             f"content must be one of {', '.join(CONTENTS)}, and precision one of {', '.join(PRECISIONS)}."
         )
-    path = numbered(host.files.model_folders(FOLDER)[0], filename_prefix, "file")
     dtype, tensors = PRECISIONS[precision], {}
     for key, value in _flat(pva, content).items():
         tensors[key] = value.to("cpu", dtype if value.is_floating_point() else None).clone()
-    write_tensors(tensors, file_facts(pva.token_width), path)
-    return path
+    facts, directory = file_facts(pva.token_width), host.files.model_folders(FOLDER)[0]
+    return write_numbered(
+        directory, prefix, "file", lambda path: write_tensors(tensors, facts, path), input_id
+    )
 
 
 def _flat(pva: PVA, content: str) -> dict[str, torch.Tensor]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
-from .content import PLACEHOLDER, PVA
+from ...choices.pva import PLACEHOLDER
+from ...values import Conditioning
+from .content import PVA
 
 log = logging.getLogger(__name__)
 
-Conditioning = list[Any]
 #: Words that CLIP's tokeniser makes one token of, by its number. One of them holds the person's place while
 #: the text is cut into tokens.
 _STAND_INS = {"sks": 48136, "ohwx": 47993}

@@ -11,8 +11,8 @@ from torch import nn
 from ... import host
 from ...attention.engine import inject
 from ...attention.gate import JointAttention, Visual, fold
-from ...attention.sites import Site
-from ...attention.sources import Window
+from ...attention.sites import Site, numbered
+from ...attention.use import Window
 from .apply import host_name, layer_names
 from .content import OWN, PVA, VISUAL, Person
 from .prompt import encode_word
@@ -35,6 +35,13 @@ class _LearningTokens:
         one = self.tokens[0].to(device)
         folded = fold(to_q, F.linear(one, to_k), self._sites[index].heads)
         return folded.to(device, dtype), F.linear(one, to_v).to(device, dtype)
+
+    @property
+    def shapes(self) -> tuple[Any, ...]:
+        return ()
+
+    def lend(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Nothing: they are made when a layer asks, with gradients."""
 
     def cleanup(self) -> None:
         pass
@@ -70,12 +77,13 @@ class Student:
         source = JointAttention(
             "Tune PVA",
             self._tokens,
+            numbered(sites),
             1.0,
             Window(0.0, 1.0),
             frozenset({"positive"}),
             host.attention.logits_dtype,
         )
-        self.model = inject(copy, sites, source, host.attention.base_attention, hidden=True)
+        self.model = inject(copy, sites, source, hidden=True)
 
     def _learn_own(self, copy: Any, device: torch.device) -> dict[str, nn.Parameter]:
         """The layers' own tensors, and in the copy what each has learnt on top of its weight and LoRAs."""

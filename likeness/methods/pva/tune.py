@@ -9,22 +9,21 @@ from typing import Any
 import torch
 
 from ... import host
-from ...attention.engine import SITES
+from ...adapters import Tokens
 from ...attention.use import Use
+from ...attention.wrappers import SITES
+from ...choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, SETS
 from ...faces.references import Images, references
 from ...sampling.noised import noised
 from ...values import Identity
 from . import files
 from .apply import apply, match
-from .content import PVA, RECOGNISER, PVATokens, identity_tokens
+from .content import PVA, RECOGNISER, identity_tokens
 from .learning import lessons, strata
 from .material import Material, prepare, row
 from .prompt import check_clip
 from .student import Student
 
-CROSS_ALL, VISUAL_ONLY = SETS = ("cross_all", "visual_only")
-AUTO = "auto"
-COMPUTE_PRECISIONS = {AUTO: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 _WEIGHT_DECAY = 0.01
 
 #: Told the losses so far after every step; it may end the tuning by raising.
@@ -71,7 +70,7 @@ class Tuned:
 
     model: Any
     pva: PVA
-    tokens: PVATokens
+    tokens: Tokens
     losses: tuple[float, ...]
 
 

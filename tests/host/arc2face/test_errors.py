@@ -276,6 +276,81 @@ def test_lora_layouts_with_everything_they_come_with(pack: Any, base: Path, keys
     assert len(reference(pack, lora=name).patches) == 1
 
 
+#: The styles in which a LoRA of a U-Net is found: the names of the halves of one layer. {d}: diffusers' name.
+STYLES = {
+    "diffusers with PEFT": ("unet.{d}.lora_A.weight", "unet.{d}.lora_B.weight"),
+    "diffusers before PEFT": ("unet.{d}.lora.down.weight", "unet.{d}.lora.up.weight"),
+    "processors": ("unet.{p}_lora.down.weight", "unet.{p}_lora.up.weight"),
+    "processors alone": ("{p}_lora.down.weight", "{p}_lora.up.weight"),
+    "kohya": ("lora_unet_{u}.lora_down.weight", "lora_unet_{u}.lora_up.weight"),
+    "the U-Net alone": ("{d}.lora_A.weight", "{d}.lora_B.weight"),
+    "the U-Net alone before PEFT": ("{d}.lora.down.weight", "{d}.lora.up.weight"),
+    "a wrapped U-Net": ("base_model.model.{d}.lora_A.weight", "base_model.model.{d}.lora_B.weight"),
+    "a wrapped U-Net before PEFT": (
+        "base_model.model.{d}.lora.down.weight",
+        "base_model.model.{d}.lora.up.weight",
+    ),
+    "a wrapped U-Net with its name": (
+        "unet.base_model.model.{d}.lora_A.weight",
+        "unet.base_model.model.{d}.lora_B.weight",
+    ),
+    "a named adapter": ("{d}.lora_A.default.weight", "{d}.lora_B.default.weight"),
+}
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_of_lora_changes_every_attention_weight(
+    pack: Any, base: Path, style: str, half: bool
+) -> None:
+    """What the host makes of each weight is W + strength * up @ down, to the last layer."""
+    import comfy.lora
+    import comfy.utils
+
+    model = GOLDEN.model("SD15")
+    names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
+    attention = {
+        name.removesuffix(".weight"): f"diffusion_model.{ours}"
+        for name, ours in names.items()
+        if ".attn" in name and name.endswith(("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight"))
+    }
+    weights = {
+        key: comfy.utils.get_attr(model.model, key).float()
+        for key in attention.values()
+        if key in model.model.state_dict()
+    }
+    assert len(weights) == 128, "sixteen blocks of two layers with four weights"
+    generator, content, wanted = torch.Generator().manual_seed(1), {}, {}
+    for layer, key in attention.items():
+        if key not in weights:
+            continue
+        out, into = weights[key].shape
+        down, up = (torch.randn(shape, generator=generator) for shape in ((2, into), (out, 2)))
+        down, up = (half_.half() if half else half_ for half_ in (down, up))
+        block, part = layer.rsplit(".to_", 1)
+        processor = f"{block}.processor.to_{part.removesuffix('.0')}"
+        form = {"d": layer, "u": layer.replace(".", "_"), "p": processor}
+        content |= {name.format(**form): value for name, value in zip(STYLES[style], (down, up), strict=True)}
+        wanted[key] = weights[key] + 0.5 * (up.float() @ down.float())
+    file = write(base, "loras", "style.safetensors", content)
+    patched = reference(pack, model=model, lora=file, lora_strength=0.5)
+    assert set(patched.patches) == set(wanted)
+    for key, expected in wanted.items():
+        found = comfy.lora.calculate_weight(patched.patches[key], weights[key].clone(), key)
+        assert torch.allclose(found, expected, atol=1e-5), key
+
+
+@pytest.mark.parametrize(
+    "strange",
+    ["base_model.model.conv_in.lora_A.weight", "down_blocks.9.x.lora_A.weight", "text_model.x.lora_A.weight"],
+)
+def test_a_lora_with_a_stranger_in_it_is_refused(pack: Any, base: Path, strange: str) -> None:
+    layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k"
+    content = {f"{layer}.lora_A.weight": torch.ones(2, 32), f"{layer}.lora_B.weight": torch.ones(32, 2)}
+    name = write(base, "loras", "strange.safetensors", {**content, strange: torch.ones(2, 32)})
+    assert "1 of 3 tensors fit no layer of model" in said(lambda: reference(pack, lora=name))
+
+
 def test_a_replaced_lora_is_noticed(pack: Any, base: Path) -> None:
     node = pack.node("LikenessApplyReference")
     name = write(base, "loras", "changing.safetensors", {"a": torch.zeros(1)})

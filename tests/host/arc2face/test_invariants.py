@@ -52,7 +52,7 @@ def room(pack: Any) -> SimpleNamespace:
         given = {"vae": vae, "image": torch.zeros(1, HEIGHT, WIDTH, 3), "positive": positive()}
         return pack.node("LikenessApplyReference").execute(model=model, **{**given, **inputs})[0]
 
-    tokens = methods.expression_tokens(adapter, expression)
+    tokens = methods.expression_tokens(adapter, expression).both
     return SimpleNamespace(
         model=model,
         exact=GOLDEN.model("SD15", dtype=torch.float64),
@@ -143,7 +143,7 @@ def test_three_runs_equal_one_and_branches_stay_apart(room: Any) -> None:
 def test_the_bank_s_keys_are_projected_once_per_run_and_let_go(room: Any) -> None:
     patched = room.refer()
     slots = patched.model_options["transformer_options"]["patches_replace"]["attn1"]
-    source = next(iter(slots.values())).injections[0].source
+    source = next(iter(slots.values())).sources[0]
     counted = []
     module = room.model.model.diffusion_model.middle_block[1].transformer_blocks[0].attn1.to_k
     rows = source.bank[("middle", 0, 0)].shape[1]
@@ -191,7 +191,7 @@ def test_the_reference_lora_reaches_the_picture_not_the_bank(room: Any, base: An
         m.model_options["transformer_options"]["patches_replace"]["attn1"]
         for m in (patched, room.refer(patched))
     ]
-    banks = [next(iter(s.values())).injections[0].source.bank for s in slots]
+    banks = [next(iter(s.values())).sources[0].bank for s in slots]
     assert all(torch.equal(banks[0][site.key], banks[1][site.key]) for site in room.self_sites)
 
 

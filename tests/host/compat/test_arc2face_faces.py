@@ -147,6 +147,14 @@ def test_photos_stand_side_by_side_by_name(pack: Any, folder: Path) -> None:
     assert two.shape == (1, 64, 128, 3)
 
 
+def test_a_macs_notes_are_no_photos_and_windows_slashes_lead_to_folders(pack: Any, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    shutil.copy(folder / "b.png", folder / "deep" / "b.png")
+    (folder / "deep" / "._b.png").write_bytes(b"\x00\x05\x16\x07 no picture")
+    (grid,) = run(pack, "LikenessCompatArc2FaceGrid", directory="grid\\deep", max_size=64)
+    assert grid.shape == (1, 64, 64, 3) and grid.any()
+
+
 def test_a_changed_folder_is_read_again(pack: Any, folder: Path) -> None:
     node = pack.node("LikenessCompatArc2FaceGrid")
     before = node.fingerprint_inputs(directory="grid", max_images=1, max_size=64)

@@ -39,8 +39,8 @@ def room(pack: Any, host: Any) -> SimpleNamespace:
     adapter = methods.parse(content, {}, "tiny")
     features = seeded(5, 17, emojidiff.VISION, seed=4)
     every = adapter.projector(features)
-    tokens = methods.ExpressionTokens(every[1:], every[:1], "tiny")
-    one = methods.ExpressionTokens(every[1:2], every[:1], "tiny")
+    make = pack.module("likeness.adapters").Tokens
+    tokens, one = (make(some, every[:1], adapter.made) for some in (every[1:], every[1:2]))
     node = pack.node("LikenessApplyEAdapter")
 
     def apply(model: Any = model, **inputs: Any) -> Any:
@@ -53,7 +53,7 @@ def room(pack: Any, host: Any) -> SimpleNamespace:
         tokens=tokens,
         one=one,
         apply=apply,
-        make=methods.ExpressionTokens,
+        make=make,
         positive=[[seeded(1, 77, emojidiff.CONTEXT, seed=1), {}]],
         negative=[[seeded(1, 77, emojidiff.CONTEXT, seed=2), {}]],
         x=seeded(1, 4, HEIGHT // 8, WIDTH // 8, seed=3),
@@ -124,7 +124,7 @@ def written_out(room: Any, model: Any, identity: Any, mask: torch.Tensor, streng
                 negative = options["cond_or_uncond"][row // batch] == 1
                 alone = q[row : row + 1]
                 for given, part in ((identity, IDENTITY), (room.one, strength * where)):
-                    t = (given.null if negative else given.tokens).double()
+                    t = (given.nobody if negative else given.somebody).double()
                     out[row] += (part * heads(alone, t @ pair[0].T, t @ pair[1].T))[0]
             return out
 
@@ -135,7 +135,7 @@ def written_out(room: Any, model: Any, identity: Any, mask: torch.Tensor, streng
 def test_text_identity_and_expression_equal_a_plain_loop(room: Any) -> None:
     mask = torch.zeros(1, HEIGHT, WIDTH)
     mask[:, 32:96, 64:160] = 1
-    identity = room.make(room.tokens.tokens[2:3], room.tokens.tokens[3:4], "tiny")
+    identity = room.make(room.tokens.somebody[2:3], room.tokens.somebody[3:4], room.adapter.made)
     stacked = room.apply(room.exact, expression_tokens=identity, weight=IDENTITY)
     stacked = room.apply(stacked, weight=1.3, mask=mask)
     wanted = both(room, written_out(room, room.exact, identity, mask, 1.3))
@@ -155,7 +155,7 @@ def test_a_full_mask_is_no_mask(room: Any) -> None:
 
 
 def test_the_order_of_adapters_does_not_matter(room: Any) -> None:
-    other = room.make(room.tokens.tokens[3:], room.one.null, "tiny")
+    other = room.make(room.tokens.somebody[3:], room.one.nobody, room.adapter.made)
     one_way = room.apply(room.apply(room.exact, expression_tokens=other))
     other_way = room.apply(room.apply(room.exact), expression_tokens=other)
     for a, b in zip(both(room, one_way), both(room, other_way), strict=True):
@@ -177,7 +177,7 @@ def test_a_common_ip_adapter_before_or_after_is_the_same(room: Any) -> None:
 
 
 def test_negative_rows_get_the_null_tokens(room: Any) -> None:
-    others = room.make(room.tokens.tokens[1:2], room.one.null, "tiny")
+    others = room.make(room.tokens.somebody[1:2], room.one.nobody, room.adapter.made)
     first, second = (both(room, room.apply(room.exact, expression_tokens=t)) for t in (room.one, others))
     assert relative_error(first[1], second[1]) <= 1e-9
     assert relative_error(first[0], second[0]) > 1e-4
@@ -215,7 +215,7 @@ def test_each_picture_of_a_batch_gets_its_own_expression(room: Any, negative: st
     pictures = seeded(4, 4, HEIGHT // 8, WIDTH // 8, seed=8)
     found = both(room, room.apply(room.exact, expression_tokens=room.tokens, negative=negative), pictures)
     for n in range(4):
-        one = room.make(room.tokens.tokens[n : n + 1], room.tokens.null, "tiny")
+        one = room.make(room.tokens.somebody[n : n + 1], room.tokens.nobody, room.adapter.made)
         alone = both(
             room, room.apply(room.exact, expression_tokens=one, negative=negative), pictures[n : n + 1]
         )
@@ -234,7 +234,7 @@ def test_expressions_that_fit_no_batch_are_told(room: Any, batch: int) -> None:
 
 def patched_sites(model: Any) -> dict[Any, Any]:
     slots = model.model_options["transformer_options"].get("patches_replace", {}).get("attn2", {})
-    return {key: patch.injections[-1] for key, patch in slots.items()}
+    return {key: patch.sources[-1] for key, patch in slots.items()}
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,9 @@ def test_every_block_gets_the_layer_of_its_number(pack: Any, host: Any, kind: st
     adapter = methods.parse(content, {}, "tiny")
     ones = torch.zeros(1, 4, context)
     ones[..., 0] = 1
+    tokens = pack.module("likeness.adapters").Tokens(ones, ones, adapter.made)
     patched = pack.node("LikenessApplyEAdapter").execute(
-        model=model, eadapter=adapter, expression_tokens=methods.ExpressionTokens(ones, ones, "tiny")
+        model=model, eadapter=adapter, expression_tokens=tokens
     )[0]
     if kind == "sd15":
         blocks = [*(("input", n, 1) for n in (1, 2, 4, 5, 7, 8)), *(("output", n, 1) for n in range(3, 12))]
@@ -274,10 +275,9 @@ def test_every_block_gets_the_layer_of_its_number(pack: Any, host: Any, kind: st
         blocks += [*(("output", n, 10) for n in (0, 1, 2)), *(("output", n, 2) for n in (3, 4, 5))]
         blocks += [("middle", 0, 10)]
     order = [(name, number, depth) for name, number, depths in blocks for depth in range(depths)]
-    injections = patched_sites(patched)
     seen = {}
-    for key, injection in injections.items():
-        keys, values = injection.source.keys_values.on(ones)[injection.index]
+    for key, source in patched_sites(patched).items():
+        keys, values = source.keys_values.on(ones)[source.numbers[key]]
         assert torch.equal(keys, values) and len(keys.unique()) == 1
         seen[key] = int(keys.flatten()[0])
     assert seen == {key: 2 * place + 1 for place, key in enumerate(order)}
@@ -304,7 +304,7 @@ def test_keys_and_values_are_projected_once(pack: Any, room: Any, monkeypatch: p
     module = pack.module("likeness.adapters.layers")
     project, calls = module.project, []
     monkeypatch.setattr(module, "project", lambda *given: calls.append(1) or project(*given))
-    fresh = room.make(room.tokens.tokens[1:2] * 1.01, room.one.null, "tiny")
+    fresh = room.make(room.tokens.somebody[1:2] * 1.01, room.one.nobody, room.adapter.made)
     patched = room.apply(expression_tokens=fresh)
     assert len(calls) == 1
     weights = {id(w) for pair in room.adapter.layers.pairs for w in pair}
@@ -321,7 +321,9 @@ def test_three_runs_equal_one_and_branches_stay_apart(room: Any) -> None:
     plain, once = run(room, room.model), run(room, room.apply())
     for _ in range(3):
         again = room.apply()
-    other = room.apply(again, expression_tokens=room.make(room.tokens.tokens[2:3], room.one.null, "tiny"))
+    other = room.apply(
+        again, expression_tokens=room.make(room.tokens.somebody[2:3], room.one.nobody, room.adapter.made)
+    )
     assert relative_error(run(room, other), once) > 1e-5
     assert torch.equal(run(room, again), once)
     assert torch.equal(run(room, room.model), plain)

@@ -85,7 +85,7 @@ def test_files_of_the_common_pack_s_folder_load(pack: Any, base: Path) -> None:
     one, other = (load(pack, f"ip-adapter-plus_tiny.{ending}") for ending in ("bin", "safetensors"))
     for mine, theirs in zip(one.layers.pairs, other.layers.pairs, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
-    listed = pack.module("likeness.methods.emojidiff.files").list_files()
+    listed = pack.module("likeness.choices.emojidiff").list_files()
     assert {TINY, "ip-adapter-plus_tiny.bin", "tiny_expression.safetensors"} <= set(listed)
 
 
@@ -131,9 +131,8 @@ def test_another_clip_vision_is_refused(pack: Any, vision: Any) -> None:
 
 def test_tokens_of_another_adapter_are_refused(pack: Any, model: Any) -> None:
     adapter = load(pack, TINY)
-    other = pack.module("likeness.methods.emojidiff.adapter").ExpressionTokens(
-        torch.zeros(1, 16, 64), torch.zeros(1, 16, 64), "another.bin"
-    )
+    adapters, nothing = pack.module("likeness.adapters"), torch.zeros(1, 16, 64)
+    other = adapters.Tokens(nothing, nothing, adapters.MadeWith("another.bin"))
     with pytest.raises(ValueError, match=r"made with another\.bin, but eadapter is tiny_emojidiff_sd15"):
         apply(pack, model=model, eadapter=adapter, expression_tokens=other)
 
@@ -152,8 +151,8 @@ def test_tokens_of_another_adapter_are_refused(pack: Any, model: Any) -> None:
 )
 def test_bad_settings_are_told(pack: Any, model: Any, inputs: dict[str, Any], message: str) -> None:
     adapter = load(pack, TINY)
-    tokens = pack.module("likeness.methods.emojidiff.adapter").ExpressionTokens(
-        torch.zeros(1, 16, 64), torch.zeros(1, 16, 64), TINY
+    tokens = pack.module("likeness.adapters").Tokens(
+        torch.zeros(1, 16, 64), torch.zeros(1, 16, 64), adapter.made
     )
     with pytest.raises(ValueError, match=message):
         apply(pack, model=model, eadapter=adapter, expression_tokens=tokens, **inputs)
@@ -169,7 +168,7 @@ def test_arc2face_s_file_works_through_both_loaders_alike(pack: Any, base: Path)
     file = "tiny_expression.safetensors"
     expression = pack.module("likeness.values").Expression(torch.randn(1, 55) * 3)
     adapter = load(pack, file)
-    assert adapter.encoder == "flame_vector"
+    assert adapter.takes == "flame_vector"
     tokens = pack.node("LikenessEncodeExpression").execute(eadapter=adapter, expression=expression)[0]
     ours = apply(pack, model=arc2face, eadapter=adapter, expression_tokens=tokens)
     flame = pack.node("LikenessLoadExpressionAdapter").execute(file=file)[0]
@@ -199,14 +198,14 @@ def test_encoding(pack: Any, vision: Any) -> None:
     pictures[2] = 0
     before = pictures.clone()
     found = encode(eadapter=adapter, clip_vision=vision, template=pictures)[0]
-    assert torch.equal(pictures, before) and found.tokens.shape == (3, 16, 64)
+    assert torch.equal(pictures, before) and found.somebody.shape == (3, 16, 64)
     alone = encode(eadapter=adapter, clip_vision=vision, template=pictures[1:2])[0]
-    assert torch.allclose(found.tokens[1:2], alone.tokens, atol=1e-4)
-    assert torch.allclose(found.tokens[2:], found.null, atol=1e-4)
-    assert float((found.tokens[0] - found.tokens[1]).abs().max()) > 1e-3
+    assert torch.allclose(found.somebody[1:2], alone.somebody, atol=1e-4)
+    assert torch.allclose(found.somebody[2:], found.nobody, atol=1e-4)
+    assert float((found.somebody[0] - found.somebody[1]).abs().max()) > 1e-3
     with_alpha = torch.cat([pictures[:1], torch.rand(1, 224, 224, 1)], dim=-1)
     opaque = encode(eadapter=adapter, clip_vision=vision, template=with_alpha)[0]
-    assert torch.allclose(opaque.tokens, found.tokens[:1], atol=1e-4)
+    assert torch.allclose(opaque.somebody, found.somebody[:1], atol=1e-4)
     with pytest.raises(ValueError, match="template holds NaN"):
         encode(eadapter=adapter, clip_vision=vision, template=pictures * float("nan"))
     with pytest.raises(ValueError, match="template holds no pictures"):

@@ -58,8 +58,8 @@ def test_the_trainers_network_is_the_nodes(
         model = host.CheckpointLoaderSimple().load_checkpoint(CHECKPOINT)[0]
         methods = pack.module("likeness.methods.emojidiff.adapter")
         adapter = methods.parse(tensors, {}, "tiny")
-        tokens = methods.ExpressionTokens(
-            adapter.projector(features), adapter.projector(torch.zeros_like(features)), "tiny"
+        tokens = pack.module("likeness.adapters").Tokens(
+            adapter.projector(features), adapter.projector(torch.zeros_like(features)), adapter.made
         )
         node = pack.node("LikenessApplyEAdapter")
         applied = node.execute(model=model, eadapter=adapter, expression_tokens=tokens)[0]

@@ -166,14 +166,39 @@ def test_the_negative_gets_its_own_tokens(room: Any) -> None:
     assert torch.equal(network_rows(model, [1], 1), network_rows(other, [1], 1))
 
 
-def test_roles_follow_the_conditioning_not_its_place(room: Any) -> None:
-    """Guiders with three prompts number them otherwise: a tagged negative in place 0 stays negative."""
+def test_roles_follow_the_guiders_names_not_the_place(room: Any) -> None:
+    """Guiders list their prompts in several orders, and name them: what is called negative stays it."""
+    import comfy.samplers
+
     model, positive, negative = room.apply(model=room.exact)
-    x = GOLDEN["in.x"]
-    straight = denoise(model, positive, negative, x, SIGMA)
-    swapped = denoise(model, negative, positive, x, SIGMA)
-    assert relative_error(swapped[0], straight[1]) <= 1e-6
-    assert relative_error(swapped[1], straight[0]) <= 1e-6
+
+    def batch(args: dict[str, Any]) -> Any:
+        conds, calc = list(reversed(args["conds"])), comfy.samplers.calc_cond_batch
+        return calc(args["model"], conds, args["input"], args["sigma"], args["model_options"])[::-1]
+
+    turned = model.clone()
+    turned.model_options["sampler_calc_cond_batch_function"] = batch
+    straight = denoise(model, positive, negative, GOLDEN["in.x"], SIGMA)
+    other = denoise(turned, positive, negative, GOLDEN["in.x"], SIGMA)
+    assert all(relative_error(a, b) <= 1e-6 for a, b in zip(other, straight, strict=True))
+
+
+@pytest.mark.parametrize("control", [False, True], ids=["attention", "with ControlNet"])
+def test_a_positive_zeroed_out_is_a_negative_where_it_is_used_as_one(
+    room: Any, host: Any, control: bool
+) -> None:
+    """Conditioning Zero Out after Apply InstantID is how Flux and Turbo graphs make their negative."""
+    given = {"control_net": GOLDEN.control_net(), "keypoints": GOLDEN["in.kps"]} if control else {}
+    model, positive, negative = room.apply(model=room.exact, **given)
+    nothing = host.ConditioningZeroOut().zero_out(positive)[0]
+    expected = host.ConditioningZeroOut().zero_out(room.positive)[0]
+    facts = {"control": negative[0][1].get("control"), "control_apply_to_uncond": False} if control else {}
+    plain = [[expected[0][0], {**expected[0][1], **facts}]]
+    found = denoise(model, positive, nothing, GOLDEN["in.x"], SIGMA)
+    wanted = denoise(model, positive, plain, GOLDEN["in.x"], SIGMA)
+    assert all(relative_error(a, b) <= 1e-6 for a, b in zip(found, wanted, strict=True))
+    swapped = denoise(model, positive, positive, GOLDEN["in.x"], SIGMA)
+    assert relative_error(swapped[0], swapped[1]) > 1e-4, "the same prompt, but another role"
 
 
 def test_cfg_1_runs_the_positive_alone(room: Any) -> None:
@@ -198,7 +223,7 @@ def test_three_runs_of_the_node_equal_one(room: Any) -> None:
         applied = room.apply()
     assert torch.equal(run(room, applied), once)
     slots = applied[0].model_options["transformer_options"]["patches_replace"]["attn2"]
-    assert {len(patch.injections) for patch in slots.values()} == {1}
+    assert {len(patch.sources) for patch in slots.values()} == {1}
 
 
 def test_a_sibling_branch_is_bit_equal_to_the_base(room: Any) -> None:
@@ -256,7 +281,7 @@ def test_nothing_stays_on_the_device_after_sampling(room: Any) -> None:
     applied = room.apply(mask=torch.ones(1, HEIGHT, WIDTH))
     run(room, applied)
     patch = next(iter(applied[0].model_options["transformer_options"]["patches_replace"]["attn2"].values()))
-    source = patch.injections[0].source
+    source = patch.sources[0]
     assert source.keys_values._lent == {} and source.mask._cache == {}
 
 
@@ -296,8 +321,8 @@ def test_cached_keys_and_values_equal_projecting_on_the_fly(room: Any) -> None:
     seen = []
     for site, (to_k, to_v) in zip(room.sites, room.adapter.layers.pairs, strict=True):
         patch = applied[0].model_options["transformer_options"]["patches_replace"]["attn2"][site.key]
-        injection = patch.injections[0]
-        keys, values = injection.source.keys_values.on(tokens)[injection.index]
+        source = patch.sources[0]
+        keys, values = source.keys_values.on(tokens)[source.numbers[site.key]]
         seen += [relative_error(keys, tokens @ to_k.T), relative_error(values, tokens @ to_v.T)]
     assert len(seen) == 2 * len(room.sites) and max(seen) <= 1e-6
 
@@ -508,8 +533,8 @@ def test_ssd_1b_takes_sdxl_s_layers_by_position(room: Any, pack: Any) -> None:
     position = {key: n for n, key in enumerate(pack.module("likeness.attention.sites").SDXL_KEYS)}
     assert len(slots) == 34
     for key, patch in slots.items():
-        injection = patch.injections[0]
-        keys, _ = injection.source.keys_values.on(GOLDEN["in.x"])[injection.index]
+        source = patch.sources[0]
+        keys, _ = source.keys_values.on(GOLDEN["in.x"])[source.numbers[key]]
         tokens = adapter.projector(GOLDEN["in.face_embedding"][None])[0]
         assert relative_error(keys[1], tokens @ adapter.layers.pairs[position[key]][0].T) <= 1e-6
     assert relative_error(run(room, applied), sample(model, room.positive, room.negative, room.noise)) > 1e-4

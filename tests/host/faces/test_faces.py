@@ -28,7 +28,7 @@ CONTRACT = {
     "LikenessEmbedFaces": ("face_models faces recogniser combine", "identity"),
     "LikenessSaveIdentity": ("identity filename_prefix others names faces", ""),
     "LikenessLoadIdentity": ("file person recogniser", "identity"),
-    "LikenessFaceKeypoints": ("faces width height fit points", "image"),
+    "LikenessFaceKeypoints": ("faces width height fit points without_face", "image"),
     "LikenessFaceMask": ("faces region grow feather", "mask"),
 }
 

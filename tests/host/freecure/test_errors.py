@@ -156,13 +156,6 @@ def test_adaptive_samplers_are_refused(room: Any) -> None:
         run(room.guide(), room.noise, "dpm_adaptive")
 
 
-def test_churn_is_refused(room: Any) -> None:
-    import comfy.samplers
-
-    with pytest.raises(ValueError, match="Set s_churn to 0"):
-        run(room.guide(), room.noise, comfy.samplers.ksampler("euler", {"s_churn": 1.0}))
-
-
 # Other patches in self-attention
 
 
@@ -208,18 +201,16 @@ def test_a_foreign_patch_is_refused_where_a_bias_is_needed(room: Any, short_key:
 def test_a_bank_in_the_same_layer_is_looked_at_too(pack: Any, room: Any) -> None:
     """Our own reference attention has keys after FreeCure's: the bias has to leave them alone."""
     bank = pack.module("likeness.attention.lengthens")
-    sources = pack.module("likeness.attention.sources")
+    window = pack.module("likeness.attention.use").Window(0.0, 1.0)
     layers = pack.module("likeness.methods.freecure.layers")
     inject = pack.module("likeness.attention.engine").inject
-    base_attention = pack.module("likeness.host.attention").base_attention
     sites = layers.execution_order(room.model.model.diffusion_model)[12:]
-    keys = tuple(site.key for site in sites)
 
     def banked(scale: float) -> Any:
         generator = torch.Generator().manual_seed(2)
         stored = {s.key: scale * torch.randn(1, 6, s.hidden, generator=generator) for s in sites}
-        source = bank.BankAttention(stored, keys, 1.0, sources.Window(0.0, 1.0))
-        return inject(room.model, sites, source, base_attention, "attn1")
+        source = bank.BankAttention(stored, 1.0, window)
+        return inject(room.model, sites, source, "attn1")
 
     one, other = banked(1.0), banked(1.5)
     found = run(room.guide(personalised=one), room.noise)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from support import instantid_files
-from support.golden import Golden, relative_error
+from support.freecure_runs import HEIGHT, STEPS, WIDTH, Room, differ, plain, run
+from support.golden import relative_error
 
-GOLDEN = Golden("instantid")
-HEIGHT, WIDTH = GOLDEN.meta["image_size"]
 EXACT = 1e-10
-STEPS = 2
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,106 +19,92 @@ def as_the_executor_does() -> Any:
 
 
 @pytest.fixture(scope="module")
-def room(pack: Any) -> SimpleNamespace:
-    """A float64 MODEL, the same with an identity and with a zero identity, and the node."""
-    base = GOLDEN.model(dtype=torch.float64)
-    sites = pack.module("likeness.attention.sites").attention_sites(base.model.diffusion_model)
-    width = GOLDEN.meta["unet_config"]["context_dim"]
-    content = instantid_files.adapter((site.hidden for site in sites), width, GOLDEN.meta["resampler"])
-    adapter = pack.module("likeness.methods.instantid.adapter").parse(content, {}, "tiny")
-    values = pack.module("likeness.values")
-    apply = pack.node("LikenessApplyInstantID")
-    positive, negative = GOLDEN.conditioning("positive"), GOLDEN.conditioning("negative")
-
-    identity = values.Identity(GOLDEN["in.face_embedding"], "glintr100")
-
-    def with_identity(empty: bool) -> Any:
-        given = {"instantid": adapter, "positive": positive, "negative": negative, "weight": 1.0}
-        return apply.execute(model=base, identity=identity, empty_identity=empty, **given)[0]
-
-    personalised = with_identity(empty=False)
-    mask = torch.zeros(1, HEIGHT, WIDTH)
-    mask[:, : HEIGHT // 2, WIDTH // 4 :] = 1
-
-    def guide(**inputs: Any) -> Any:
-        given: dict[str, Any] = {"personalised": personalised, "foundation": base, "cfg": 5.0}
-        given |= {"positive": positive, "negative": negative, "mask": mask, "layers": "all_up"}
-        return pack.node("LikenessFreeCureGuider").execute(**{**given, **inputs})[0]
-
-    noise = torch.randn(1, 4, HEIGHT // 8, WIDTH // 8, generator=torch.Generator().manual_seed(3))
-    return SimpleNamespace(
-        base=base,
-        personalised=personalised,
-        positive=positive,
-        negative=negative,
-        mask=mask,
-        noise=noise,
-        guide=guide,
-        with_identity=with_identity,
-        freecure=pack.module("likeness.methods.freecure.repair"),
-        layers=pack.module("likeness.methods.freecure.layers"),
-    )
-
-
-def run(guider: Any, noise: torch.Tensor, sampler: Any = "euler", steps: int = STEPS, **more: Any) -> Any:
-    import comfy.samplers
-
-    if isinstance(sampler, str):
-        sampler = comfy.samplers.sampler_object(sampler)
-    sampling = guider.model_patcher.get_model_object("model_sampling")
-    sigmas = comfy.samplers.calculate_sigmas(sampling, "normal", steps)
-    latent = more.pop("latent", torch.zeros_like(noise))
-    return guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=11, **more)
-
-
-def plain(room: Any, model: Any, noise: torch.Tensor, cfg: float = 5.0, **more: Any) -> torch.Tensor:
-    import comfy.samplers
-
-    guider = comfy.samplers.CFGGuider(model)
-    guider.set_conds(room.positive, room.negative)
-    guider.set_cfg(cfg)
-    return run(guider, noise, **more)
-
-
-def differ(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return relative_error(a, b) > 1e-4
+def room(pack: Any) -> Room:
+    return Room(pack)
 
 
 # B1, B2, B15: what is not repaired is what the host would have drawn
 
 
-#: One of each way to draw noise, to remember steps and to call the network.
+#: All that the host has but dpm_adaptive, which is refused.
 SAMPLERS = [
     "euler",
+    "euler_cfg_pp",
     "euler_ancestral",
     "euler_ancestral_cfg_pp",
+    "heun",
+    "heunpp2",
+    "exp_heun_2_x0",
+    "exp_heun_2_x0_sde",
+    "dpm_2",
     "dpm_2_ancestral",
+    "lms",
     "dpm_fast",
+    "dpmpp_2s_ancestral",
+    "dpmpp_2s_ancestral_cfg_pp",
     "dpmpp_sde",
+    "dpmpp_sde_gpu",
+    "dpmpp_2m",
     "dpmpp_2m_cfg_pp",
+    "dpmpp_2m_sde",
+    "dpmpp_2m_sde_gpu",
+    "dpmpp_2m_sde_heun",
     "dpmpp_2m_sde_heun_gpu",
     "dpmpp_3m_sde",
+    "dpmpp_3m_sde_gpu",
+    "ddpm",
     "lcm",
+    "ipndm",
+    "ipndm_v",
     "deis",
+    "res_multistep",
+    "res_multistep_cfg_pp",
+    "res_multistep_ancestral",
     "res_multistep_ancestral_cfg_pp",
+    "gradient_estimation",
+    "gradient_estimation_cfg_pp",
     "er_sde",
+    "seeds_2",
     "seeds_3",
+    "sa_solver",
     "sa_solver_pece",
     "ddim",
     "uni_pc",
+    "uni_pc_bh2",
 ]
+
+
+def test_every_sampler_of_the_host_is_here(host: Any) -> None:
+    import comfy.samplers
+
+    assert {*SAMPLERS, "dpm_adaptive"} == set(comfy.samplers.SAMPLER_NAMES)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_each_half_is_what_it_would_be_alone(room: Any, sampler: str) -> None:
-    guider = room.guide()
-    repaired = run(guider, room.noise, sampler)
-    assert (
-        relative_error(guider.foundation_latent, plain(room, room.base, room.noise, sampler=sampler)) < 1e-5
-    )
-    alone = plain(room, room.personalised, room.noise, sampler=sampler)
-    assert differ(repaired, alone)
-    assert relative_error(run(room.guide(mask=None), room.noise, sampler), alone) < 1e-5
+    # So weak that nothing of the foundation arrives, and the steps have to be the same all the same.
+    guider = room.guide(strength=-30.0, layers="16")
+    found = run(guider, room.noise, sampler)
+    alone = [plain(room, model, room.noise, sampler=sampler) for model in (room.personalised, room.base)]
+    assert relative_error(found, alone[0]) < 1e-5
+    assert relative_error(guider.foundation_latent, alone[1]) < 1e-5
+    assert differ(*alone)
+
+
+def test_each_half_has_the_churn_it_would_have_alone(room: Any) -> None:
+    """The host draws that noise without a seed, from the stream that the start noise came from."""
+    import comfy.samplers
+
+    def seeded(draw: Any, *args: Any) -> torch.Tensor:
+        torch.manual_seed(5)
+        result: torch.Tensor = draw(*args, sampler=comfy.samplers.ksampler("euler", {"s_churn": 1.0}))
+        return result
+
+    guider = room.guide(mask=None)
+    found = seeded(run, guider, room.noise)
+    assert torch.equal(found, seeded(plain, room, room.personalised, room.noise))
+    assert torch.equal(guider.foundation_latent, seeded(plain, room, room.base, room.noise))
+    assert differ(found, plain(room, room.personalised, room.noise))
 
 
 @pytest.mark.parametrize("mask", [None, torch.zeros(1, HEIGHT, WIDTH)], ids=["absent", "empty"])
@@ -135,8 +117,9 @@ def test_without_a_mask_every_step_is_the_personalised_models_own(room: Any, mas
 
     found = run(room.guide(mask=mask, mode=mode), room.noise, callback=note(steps[0]))
     wanted = plain(room, room.personalised, room.noise, callback=note(steps[1]))
-    assert torch.equal(found, wanted) and len(steps[0]) == 2 * STEPS
-    assert all(torch.equal(a, b) for a, b in zip(*steps, strict=True))
+    # The foundation's steps come first.
+    assert torch.equal(found, wanted) and len(steps[0]) == 2 * len(steps[1]) == 4 * STEPS
+    assert all(torch.equal(a, b) for a, b in zip(steps[0][2 * STEPS :], steps[1], strict=True))
 
 
 def test_an_empty_window_changes_nothing(room: Any) -> None:
@@ -152,7 +135,7 @@ def test_a_window_acts_in_its_steps_only(room: Any) -> None:
 
     run(room.guide(start=0.5), room.noise, steps=4, callback=note("late"))
     plain(room, room.personalised, room.noise, steps=4, callback=note("plain"))
-    same = [torch.equal(a, b) for a, b in zip(seen["late"], seen["plain"], strict=True)]
+    same = [torch.equal(a, b) for a, b in zip(seen["late"][4:], seen["plain"], strict=True)]
     assert same[0] and not same[-1]
 
 
@@ -232,9 +215,6 @@ def test_the_order_and_batching_of_rows_do_not_matter(
 
             def batch(args: dict[str, Any]) -> Any:
                 conds = list(reversed(args["conds"]))
-                for side, entries in zip(("negative", "positive"), conds, strict=True):
-                    for entry in entries:
-                        entry["likeness_role"] = side
                 call = comfy.samplers.calc_cond_batch
                 out = call(args["model"], conds, args["input"], args["sigma"], args["model_options"])
                 return list(reversed(out))
@@ -297,7 +277,7 @@ def test_nothing_is_kept_after_a_run(room: Any, error: Any, where: str) -> None:
 
     def fail(*args: Any) -> None:
         calls.append(None)
-        if error is not None and len(calls) == (4 if where == "network" else 1):
+        if error is not None and len(calls) == (4 if where == "network" else STEPS + 1):
             raise error
 
     personalised = room.personalised.clone()
@@ -346,7 +326,7 @@ def test_the_foundation_never_sees_the_identity_and_the_identity_stays(room: Any
 
         def count(n: torch.Tensor, context: Any, value: Any, options: Any) -> Any:
             slots = options["likeness_call"].slots.get("attn2", {}) if "likeness_call" in options else {}
-            calls[branch] += any(hasattr(patch, "injections") for patch in slots.values())
+            calls[branch] += any(hasattr(patch, "sources") for patch in slots.values())
             return n, context, value
 
         model.set_model_attn2_patch(count)

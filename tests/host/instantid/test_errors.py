@@ -45,8 +45,9 @@ def said(room: Any, **inputs: Any) -> str:
 
 
 def test_an_identity_of_another_recogniser(room: Any) -> None:
-    text = said(room, identity=room.Identity(torch.ones(1, 512), "sface"))
-    assert text.startswith("identity was made with sface")
+    for name in ("sface", "auraface"):
+        text = said(room, identity=room.Identity(torch.ones(1, 512), name))
+        assert text.startswith(f"identity was made with {name} (")
     assert "glintr100" in text and "Embed Faces" in text
 
 

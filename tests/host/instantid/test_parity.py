@@ -58,7 +58,8 @@ def test_noise_prediction(pack: Any, adapter: Any, identity: Any, case: dict[str
 
 
 def test_tokens(pack: Any, adapter: Any, identity: Any) -> None:
-    negative, positive = pack.module("likeness.methods.instantid.adapter").identity_tokens(adapter, identity)
+    tokens = pack.module("likeness.methods.instantid").identity_tokens(adapter, identity)
+    (negative,), (positive,) = tokens.nobody, tokens.somebody
     assert relative_error(positive, GOLDEN["out.tokens_cond"][0]) <= TOLERANCE
     assert relative_error(negative, GOLDEN["out.tokens_uncond"][0]) <= TOLERANCE
 
@@ -69,7 +70,7 @@ def test_flat_safetensors_is_the_same_adapter(pack: Any, base: Path, content: An
     assert len(other.layers.pairs) == len(adapter.layers.pairs)
     for mine, theirs in zip(other.layers.pairs, adapter.layers.pairs, strict=True):
         assert torch.equal(mine[0], theirs[0]) and torch.equal(mine[1], theirs[1])
-    assert other.recogniser == adapter.recogniser == "glintr100"
+    assert other.takes == adapter.takes == "glintr100"
 
 
 def test_a_file_is_read_once_while_it_is_in_use(pack: Any, adapter: Any) -> None:

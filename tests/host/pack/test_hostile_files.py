@@ -11,7 +11,7 @@ import pytest
 from support import hostile_files
 from support.memory import peak_while
 
-SECONDS = 5.0
+SECONDS = 5.0  # of the processor
 MEGABYTES = 64
 
 
@@ -20,10 +20,10 @@ def test_it_is_refused_at_little_cost(pack: Any, tmp_path: Path, kind: str) -> N
     trace = tmp_path / "trace"
     path = hostile_files.write(kind, tmp_path, trace)
     read = pack.module("likeness.weights.read").read_weights
-    start = time.perf_counter()
+    start = time.process_time()
     with peak_while() as grown, pytest.raises(ValueError, match=rf"^{path.name} ") as told:
         read(str(path))
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert grown() < MEGABYTES
     assert len(str(told.value)) < 600
     assert not trace.exists()

@@ -97,13 +97,13 @@ def test_photos_become_tokens_in_any_order(pack: Any, room: Any, portraits: Any)
     one, two = portraits["obama"], portraits["biden"]
     tokens, identity = encode(pva=room.pva, images={"image_0": one, "image_1": two}).args
     assert identity.embeddings.shape == (2, 512) and identity.recogniser == "ms1mv3_r50"
-    assert identity.embeddings.device.type == "cpu" and tokens.tokens.shape == (1, 10, 64)
+    assert identity.embeddings.device.type == "cpu" and tokens.somebody.shape == (1, 10, 64)
     turned, _ = encode(pva=room.pva, images={"image_0": two, "image_1": one}).args
-    assert relative_error(turned.tokens, tokens.tokens) < 1e-5
+    assert relative_error(turned.somebody, tokens.somebody) < 1e-5
     again, passed = encode(pva=room.pva, identity=identity).args
-    assert torch.equal(again.tokens, tokens.tokens) and passed is identity
+    assert torch.equal(again.somebody, tokens.somebody) and passed is identity
     single, _ = encode(pva=room.pva, images=one).args
-    assert relative_error(single.tokens, tokens.tokens) > 1e-3
+    assert relative_error(single.somebody, tokens.somebody) > 1e-3
 
 
 def test_a_batch_and_single_photos_are_the_same(pack: Any, room: Any, portraits: Any) -> None:
@@ -243,8 +243,9 @@ def test_bad_settings(pack: Any, room: Any) -> None:
     assert "strength is -0.5" in apply(pack, room, strength=-0.5)
     assert "apply_to must be one of positive, both" in apply(pack, room, apply_to="negative")
     assert "start (0.6) is after end (0.2)" in apply(pack, room, start=0.6, end=0.2)
-    wide = type(room.tokens)(torch.zeros(1, 10, 1024))
-    assert "pva_tokens are 1024 wide" in apply(pack, room, pva_tokens=wide)
+    adapters = pack.module("likeness.adapters")
+    wide = adapters.Tokens(torch.zeros(1, 10, 1024), None, adapters.MadeWith("another.bin"))
+    assert "pva_tokens were made with another.bin, but pva is" in apply(pack, room, pva_tokens=wide)
 
 
 # Saving

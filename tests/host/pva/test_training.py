@@ -56,7 +56,7 @@ def test_the_trainers_network_is_the_nodes(
         wanted = (noisy - denoised) / sigma
 
     trained = export.read_base(base / "models" / "pva" / FILE)
-    add_visual_attention(unet, tokens.tokens.shape[1])
+    add_visual_attention(unet, tokens.somebody.shape[1])
     load_attention(unet, trained.unet)
     with torch.no_grad():
         context = torch.cat([text, trained.transformer(identity.embeddings[None])], dim=1)

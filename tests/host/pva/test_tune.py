@@ -255,7 +255,9 @@ def test_the_node_leaves_everything_as_it_was(pack: Any, room: Any, base: Any) -
         module.weight_function for module in parts[0].modules() if hasattr(module, "weight_function")
     )
     assert not pack.module("likeness.host.training").model_management.in_training
-    assert len(model.patches) == 80 and tokens.tokens.shape == (1, 10, 64) and curve.shape == (1, 320, 512, 3)
+    assert (
+        len(model.patches) == 80 and tokens.somebody.shape == (1, 10, 64) and curve.shape == (1, 320, 512, 3)
+    )
     (file,) = (base / "models" / "pva" / "people").glob("test_*_.safetensors")
     load = pack.node("LikenessLoadPVA").execute
     again = load(file="tiny_pva.safetensors", person_file=f"people/{file.name}")[0]
@@ -315,7 +317,7 @@ def test_what_cannot_be_tuned(pack: Any, host: Any, room: Any, photos: Any, capl
     assert "tensors must be one of cross_all, visual_only" in of(tensors="all")
     assert "steps (0)" in of(steps=0)
     assert "word_learning_rate (-1.0) not below" in of(word_learning_rate=-1.0)
-    assert "filename_prefix '../x' leads out of" in of(save_as="../x")
+    assert "save_as '../x' leads out of" in of(save_as="../x")
     tokens = pack.node("LikenessEncodePVA").execute(pva=room.pva, images=room.images)[0]
     with_person = pack.node("LikenessApplyPVA").execute(model=room.model, pva=room.pva, pva_tokens=tokens)[0]
     assert of(model=with_person).startswith("model already carries a person or an expression")

@@ -51,7 +51,7 @@ def test_a_fallback_to_the_identitys_own_is_told(
     assert two.recognisers == ["glintr100", "arc2face"]
     assert appoint(two, foreign("glintr100"), photo).recogniser == "arc2face"
     assert appoint(two, foreign("arc2face"), photo).recogniser == "glintr100"
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.name.endswith("judge")]
     cases = [
         (embedded(), obama, None, "because the face pack embedded has no other."),
         (embedded(), obama, photo, "because the face pack embedded has no other."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,12 +12,14 @@ from torch import nn
 
 from likeness.adapters.projectors import Resampler
 from likeness.attention.adds import AddedAttention
-from likeness.attention.calls import CONDS, Call, Conds, select_rows
-from likeness.attention.engine import Injection, SitePatch
+from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry
+from likeness.attention.engine import SitePatch
 from likeness.attention.keys_values import project
 from likeness.attention.masks import PictureMask
 from likeness.attention.sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers
-from likeness.attention.sources import Place, Window
+from likeness.attention.use import Window
+from likeness.attention.views import Area, Part, View, rows_of
+from likeness.attention.wrappers import SOURCES, with_conds
 
 
 class Attention(nn.Module):
@@ -82,8 +86,13 @@ def test_checkpoint_numbers() -> None:
         checkpoint_numbers(attention_sites(network(input_1=1)), 70)
 
 
-def call(*roles: str, areas: tuple | None = None, latent: tuple[int, int] | None = None) -> Call:
-    return Call(torch.tensor([1.0]), roles, areas or (None,) * len(roles), latent)
+def views(*roles: str) -> tuple[View, ...]:
+    return tuple(View(role) for role in roles)
+
+
+def part(area: Area) -> Part:
+    height, width, top, left = area
+    return Part(range(top, top + height), range(left, left + width))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
@@ -99,19 +108,20 @@ def call(*roles: str, areas: tuple | None = None, latent: tuple[int, int] | None
 )
 def test_rows_follow_the_roles(roles: tuple[str, ...], batch: int) -> None:
     tokens = torch.stack([torch.zeros(3, 2), torch.ones(3, 2)])
-    rows = select_rows(tokens, call(*roles), len(roles) * batch)
+    rows = rows_of(tokens, views(*roles), len(roles) * batch)
     wanted = torch.tensor([float(r == "positive") for r in roles]).repeat_interleave(batch)
     assert torch.equal(rows, wanted[:, None, None].expand(-1, 3, 2))
 
 
 def test_the_usual_rows_are_not_copied() -> None:
     tokens = torch.rand(2, 3, 4)
-    assert select_rows(tokens, call("negative", "positive"), 2).data_ptr() == tokens.data_ptr()
-    assert select_rows(tokens, call("positive"), 5).data_ptr() == tokens[1].data_ptr()
+    assert rows_of(tokens, views("negative", "positive"), 2).data_ptr() == tokens.data_ptr()
+    assert rows_of(tokens, views("positive"), 5).data_ptr() == tokens[1].data_ptr()
 
 
 def test_a_call_is_read_from_the_host_s_options() -> None:
-    facts = Conds((8, 8), {"a": (4, 4, 0, 4), "b": None}, {"a": "negative", "b": None})
+    entries = {(0, "a"): Entry((4, 4, 0, 4)), (1, "b"): Entry()}
+    facts = Conds((8, 8), ("negative", None), entries)
     options = {
         "sigmas": torch.tensor([2.5, 2.5]),
         "cond_or_uncond": [0, 1],
@@ -119,7 +129,8 @@ def test_a_call_is_read_from_the_host_s_options() -> None:
         CONDS: facts,
     }
     read = Call.read(options)
-    assert (read.sigma, read.roles, read.areas) == (2.5, ("negative", "negative"), ((4, 4, 0, 4), None))
+    assert (read.sigma, read.roles) == (2.5, ("negative", "negative"))
+    assert [view.part for view in read.views] == [part((4, 4, 0, 4)), None]
     bare = Call.read({})
     assert (bare.sigma, bare.roles, bare.latent) == (None, ("positive",), None)
     assert Window(0.2, 0.4).holds(bare)
@@ -135,17 +146,45 @@ class Schedule:
 def test_window() -> None:
     window, sampling = Window(start=0.5, end=0.9), Schedule()
     sigmas = (5.1, 5.0, 3.0, 1.0, 0.9)
-    found = [
-        window.holds(Call(torch.tensor([s]), ("positive",), (None,), None, sampling=sampling)) for s in sigmas
-    ]
-    assert found == [False, True, True, True, False]
+    expected = [False, True, True, True, False]
+    assert [window.holds_at(sampling, s) for s in sigmas] == expected
+    assert [window.holds(Call(views("positive"), open=opened(window, s))) for s in sigmas] == expected
+
+
+def opened(window: Window, sigma: float) -> tuple[tuple[float, float], ...] | None:
+    """What a step notes of the windows that hold at this noise level."""
+    model, source = SimpleNamespace(model_sampling=Schedule()), SimpleNamespace(window=window)
+    seen: list[Conds] = []
+    options = {"transformer_options": {SOURCES: (source,)}}
+    with_conds(
+        lambda *args: seen.append(args[4]["transformer_options"][CONDS]),
+        *(model, [], torch.zeros(1, 4, 2, 2), torch.tensor([sigma]), options),
+    )
+    return seen[0].open
+
+
+def test_windows_that_are_always_open_read_no_noise_level() -> None:
+    """Reading one waits for the device, and breaks the graph of a compiled network."""
+    assert Window(0.0, 1.0).always and not Window(0.0, 0.9).always
+
+    class Unread:
+        def flatten(self) -> None:
+            raise AssertionError("the noise level was read")
+
+    model = SimpleNamespace(model_sampling=Schedule())
+    given = [model, [], torch.zeros(1, 4, 2, 2), Unread()]
+    options = {"transformer_options": {SOURCES: (SimpleNamespace(window=Window(0.0, 1.0)),)}}
+    assert with_conds(lambda *args: args[4]["transformer_options"][CONDS].open, *given, options) == ()
+    options = {"transformer_options": {SOURCES: (SimpleNamespace(window=Window(0.1, 1.0)),)}}
+    with pytest.raises(AssertionError, match="was read"):
+        with_conds(lambda *args: None, *given, options)
 
 
 def test_mask_on_tokens_is_nearest() -> None:
     """instantid_arc2face.md part 3, T2b: 32 x 32, ones in rows 8:24 and columns 16:32, on 4 x 4."""
     mask = torch.zeros(1, 32, 32)
     mask[:, 8:24, 16:32] = 1
-    tokens = PictureMask(mask).tokens((4, 4), (None,), (4, 4), 1, torch.zeros(1))
+    tokens = PictureMask(mask).tokens((4, 4), views("positive"), (4, 4), 1, torch.zeros(1))
     wanted = torch.zeros(4, 4)
     wanted[1:3, 2:4] = 1
     assert torch.equal(tokens, wanted.reshape(1, 16, 1))
@@ -153,7 +192,7 @@ def test_mask_on_tokens_is_nearest() -> None:
 
 def test_mask_on_residuals_is_bilinear() -> None:
     mask = torch.rand(1, 64, 96)
-    found = PictureMask(mask).residual((8, 12), (None, None), 1, torch.zeros(2, 5, 4, 6))
+    found = PictureMask(mask).residual((8, 12), views("negative", "positive"), 1, torch.zeros(2, 5, 4, 6))
     assert torch.equal(found, F.interpolate(mask[:, None], size=(4, 6), mode="bilinear"))
 
 
@@ -161,7 +200,8 @@ def test_mask_parts_of_a_call_with_areas() -> None:
     mask = torch.zeros(1, 64, 64)
     mask[..., 32:] = 1
     picture = PictureMask(mask)
-    rows = picture.tokens((8, 8), ((8, 4, 0, 0), (8, 4, 0, 4)), (8, 4), 2, torch.zeros(1))
+    halves = [View("positive", part((8, 4, 0, 0))), View("positive", part((8, 4, 0, 4)))]
+    rows = picture.tokens((8, 8), halves, (8, 4), 2, torch.zeros(1))
     assert rows.shape == (4, 32, 1)
     assert [bool(row.any()) for row in rows] == [False, False, True, True] and bool(rows[2:].all())
 
@@ -169,10 +209,10 @@ def test_mask_parts_of_a_call_with_areas() -> None:
 def test_resized_masks_are_kept_until_the_run_ends() -> None:
     picture = PictureMask(torch.ones(1, 64, 64))
     like = torch.zeros(1)
-    first = picture.tokens((8, 8), (None,), (8, 8), 1, like)
-    assert picture.tokens((8, 8), (None,), (8, 8), 1, like) is first
+    first = picture.tokens((8, 8), views("positive"), (8, 8), 1, like)
+    assert picture.tokens((8, 8), views("positive"), (8, 8), 1, like) is first
     picture.cleanup()
-    assert picture.tokens((8, 8), (None,), (8, 8), 1, like) is not first
+    assert picture.tokens((8, 8), views("positive"), (8, 8), 1, like) is not first
 
 
 @pytest.mark.parametrize(
@@ -213,6 +253,10 @@ def test_keys_and_values_follow_the_queries() -> None:
     assert kept._lent == {}
 
 
+#: A layer.
+MIDDLE = ("middle", 0, 0)
+
+
 def heads_of_16(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: object) -> torch.Tensor:
     q, k, v = (t.unflatten(-1, (-1, 16)).transpose(1, 2) for t in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
@@ -239,12 +283,12 @@ def test_the_authors_decoupled_attention(
     projector = Resampler.build(filled(resampler_shapes(), 0.4), dim_head=16)
     tokens = projector(torch.cat([torch.zeros(1, 1, 32), inputs((1, 1, 32), 0, 6)]))
     kept = project(tokens, [(layer["to_k_ip.weight"], layer["to_v_ip.weight"])])
-    source = AddedAttention(
-        kept, weight, Window(0.0, 1.0), PictureMask(mask) if masked else None, heads_of_16
-    )
+    mask_of = PictureMask(mask) if masked else None
+    source = AddedAttention(kept, {MIDDLE: 0}, weight, Window(0.0, 1.0), mask_of, heads_of_16)
     q, k, v = (F.linear(x, base[f"to_{n}.weight"]) for n, x in (("q", hidden), ("k", text), ("v", text)))
     options = {"original_shape": [2, 4, 4, 4], "activations_shape": [2, 64, 4, 4]}
-    out = source.attend(heads_of_16, q, k, v, Place(0, call("negative", "positive"), options))
+    patch = SitePatch(("attn2", MIDDLE), (source,), heads_of_16)
+    out = patch(q, k, v, {**options, CALL: Call(views("negative", "positive"))})
     found = F.linear(out, base["to_out.0.weight"], base["to_out.0.bias"]).flatten()
     assert torch.allclose(found[:4], torch.tensor(first), atol=2e-5)
     assert torch.allclose(found[-2:], torch.tensor(last), atol=2e-5)
@@ -254,11 +298,11 @@ def test_the_authors_decoupled_attention(
 def test_a_patch_outside_the_host_s_wrappers_still_works() -> None:
     """Somebody may run the network alone: the call's facts are then read from the options."""
     kept = project(torch.randn(2, 3, 6), [(torch.randn(16, 6), torch.randn(16, 6))])
-    source = AddedAttention(kept, 1.0, Window(0.5, 0.9), None, heads_of_16)
-    patch = SitePatch(("attn2", ("middle", 0, 0)), (Injection(source, 0),), heads_of_16)
+    source = AddedAttention(kept, {MIDDLE: 0}, 1.0, Window(0.5, 0.9), None, heads_of_16)
+    patch = SitePatch(("attn2", MIDDLE), (source,), heads_of_16)
     q = torch.randn(1, 4, 16)
     base = heads_of_16(q, q, q, {})
     options = {"sigmas": torch.tensor([2.0]), "cond_or_uncond": [0]}
     assert not torch.equal(patch(q, q, q, options), base)
-    late = {**options, CONDS: Conds((4, 4), {}, {}, sampling=Schedule()), "sigmas": torch.tensor([9.0])}
+    late = {**options, CONDS: Conds((4, 4), open=opened(Window(0.5, 0.9), 9.0))}
     assert torch.equal(patch(q, q, q, late), base)

@@ -10,14 +10,17 @@ import torch
 import torch.nn.functional as F
 
 from likeness.attention import gate
-from likeness.attention.calls import CONDS, Call, Conds, current_call
-from likeness.attention.engine import Injection, SitePatch
+from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry, current_call
+from likeness.attention.engine import SitePatch
 from likeness.attention.gate import JointAttention, VisualTokens, fold
-from likeness.attention.sources import HIDDEN, Place, Window
+from likeness.attention.hidden import HIDDEN
+from likeness.attention.use import Window
+from likeness.attention.views import View
 
 HEADS, WIDTH, TEXT, VISUAL, QUERIES = 4, 8, 7, 5, 6
 HIDDEN_WIDTH = HEADS * WIDTH
 CONTEXT = 12
+MIDDLE = ("middle", 0, 0)
 OPTIONS = {"n_heads": HEADS, "attn_precision": None}
 
 
@@ -44,19 +47,21 @@ def text_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: A
 def source(w: dict[str, torch.Tensor], strength: float = 1.0, **changes: Any) -> JointAttention:
     kept = (fold(w["visual_q"], w["visual"] @ w["visual_k"].T, HEADS), w["visual"] @ w["visual_v"].T)
     given = {"window": Window(0, 1), "roles": frozenset({"positive"}), "precision": lambda o, d: d, **changes}
-    return JointAttention("Test", VisualTokens([kept]), strength, **given)
+    return JointAttention("Test", VisualTokens([kept]), {MIDDLE: 0}, strength, **given)
 
 
 def call(*roles: Any, repeats: tuple[int, ...] = ()) -> Call:
-    return Call(None, roles, (None,) * len(roles), None, repeats=repeats)
+    pairs = zip(roles, repeats or (1,) * len(roles), strict=True)
+    return Call(tuple(View(role, repeats=repeat) for role, repeat in pairs))
 
 
 def attend(
     w: dict[str, torch.Tensor], attention: JointAttention, where: Call, inner: Any = text_attention
 ) -> torch.Tensor:
     q, k, v = w["hidden"] @ w["q"].T, w["text"] @ w["k"].T, w["text"] @ w["v"].T
-    place = Place(0, where, {**OPTIONS, HIDDEN: w["hidden"]}, alone=inner is text_attention)
-    return attention.attend(inner, q, k, v, place)
+    foreign = None if inner is text_attention else inner
+    patch = SitePatch(("attn2", MIDDLE), (attention,), text_attention, base=foreign)
+    return patch(q, k, v, {**OPTIONS, HIDDEN: w["hidden"], CALL: where})
 
 
 def by_loops(w: dict[str, torch.Tensor], strength: float = 1.0) -> torch.Tensor:
@@ -155,13 +160,17 @@ def test_repeated_text_counts_once() -> None:
 
 def test_prompts_of_different_lengths_in_one_call() -> None:
     """The host repeats the shorter up to the least common multiple; the longer's rows need nothing."""
-    facts = Conds((4, 4), {}, {}, lengths={"long": 154, "short": 77, "odd": 231})
+    lengths = {(0, "long"): 154, (1, "short"): 77, (1, "odd"): 231}
+    facts = Conds((4, 4), (), {key: Entry(length=length) for key, length in lengths.items()})
+
+    def repeats(options: dict[str, Any]) -> tuple[int, ...]:
+        return tuple(view.repeats for view in current_call(options).views)
+
     options = {CONDS: facts, "cond_or_uncond": [0, 1, 1], "uuids": ["long", "short", "odd"]}
-    read = current_call(options)
-    assert read.repeats == (3, 6, 2)
-    assert read.chunks([1]).repeats == (6,)
-    assert current_call({**options, "uuids": ["long", "short", "unknown"]}).repeats == (1, 2, 1)
-    assert current_call({"cond_or_uncond": [0, 1]}).repeats == (1, 1)
+    assert repeats(options) == (3, 6, 2)
+    assert [view.repeats for view in current_call(options).chunks(1, 2).views] == [6]
+    assert repeats({**options, "uuids": ["long", "short", "unknown"]}) == (1, 2, 1)
+    assert repeats({"cond_or_uncond": [0, 1]}) == (1, 1)
 
 
 def test_on_top_of_another_adapter() -> None:
@@ -220,7 +229,7 @@ def test_what_is_kept_for_sd2_is_small() -> None:
 
 def test_without_the_hosts_wrappers_it_is_explained() -> None:
     w = weights()
-    patch = SitePatch(("attn2", ("middle", 0, 0)), (Injection(source(w), 0),), text_attention)
+    patch = SitePatch(("attn2", MIDDLE), (source(w),), text_attention)
     q = w["hidden"] @ w["q"].T
     with pytest.raises(RuntimeError, match="Test: the network was run without the host's wrappers"):
         patch(q, w["text"] @ w["k"].T, w["text"] @ w["v"].T, {**OPTIONS, "cond_or_uncond": [0]})

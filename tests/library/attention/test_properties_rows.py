@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,18 +15,22 @@ from support.drawn_faces import noise
 
 from likeness.attention import gate
 from likeness.attention.adds import AddedAttention
-from likeness.attention.calls import CONDS, Call, Conds, _repeats, select_rows
+from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry, _repeats
+from likeness.attention.engine import SitePatch
 from likeness.attention.gate import JointAttention, VisualTokens, fold
+from likeness.attention.hidden import HIDDEN
 from likeness.attention.keys_values import KeysValues
-from likeness.attention.masks import Area, PictureMask
-from likeness.attention.sources import HIDDEN, Place, Window
+from likeness.attention.masks import PictureMask
+from likeness.attention.sources import Source
+from likeness.attention.use import Window
+from likeness.attention.views import Area, Part, View, rows_of
 
 always = settings(derandomize=True, deadline=None, max_examples=60, database=None)
 
 HEADS, WIDTH, TOKENS = 2, 8, 3
 LATENT, GRID = (8, 6), (4, 3)
 QUERIES = GRID[0] * GRID[1]
-ALWAYS = Window(0, 1)
+ALWAYS, MIDDLE = Window(0, 1), ("middle", 0, 0)
 
 role = st.sampled_from(("positive", "negative"))
 roles_acting = st.sampled_from((("positive",), ("negative",), ("positive", "negative")))
@@ -53,11 +57,18 @@ class Layout:
         return math.lcm(*self.lengths)
 
     def call(self) -> Call:
-        return Call(None, self.roles, self.areas, LATENT, repeats=_repeats(self.lengths))
+        parts = (None if area is None else part(area) for area in self.areas)
+        views = zip(self.roles, parts, _repeats(self.lengths), strict=True)
+        return Call(tuple(View(role, shown, repeats=n) for role, shown, n in views), LATENT)
 
     def numbers(self, which: int, tokens: int) -> torch.Tensor:
         """[rows, tokens, width], other ones for each `which`."""
         return 4 * noise(self.rows, tokens, WIDTH, seed=5 * self.seed + which) - 2
+
+
+def part(area: Area) -> Part:
+    height, width, top, left = area
+    return Part(range(top, top + height), range(left, left + width))
 
 
 @st.composite
@@ -75,16 +86,20 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Any) -
     return gate.merge_heads(F.scaled_dot_product_attention(q, k, v))
 
 
-def place(call: Call, rows: int, hidden: torch.Tensor | None = None, alone: bool = True) -> Place:
+def options_of(call: Call, rows: int, hidden: torch.Tensor | None = None) -> dict[str, Any]:
     shapes = {"original_shape": [rows, 4, *LATENT], "activations_shape": [rows, WIDTH, *GRID]}
-    options = {"n_heads": HEADS, "attn_precision": None, **shapes}
-    return Place(0, call, options if hidden is None else {**options, HIDDEN: hidden}, alone=alone)
+    options = {"n_heads": HEADS, "attn_precision": None, CALL: call, **shapes}
+    return options if hidden is None else {**options, HIDDEN: hidden}
+
+
+def layer(source: Source, foreign: Any = None) -> SitePatch:
+    return SitePatch(("attn2", MIDDLE), (source,), attention, base=foreign)
 
 
 def one_row(layout: Layout, row: int) -> Call:
     """The call that holds this row only: nobody repeats its prompt, for no other one is longer."""
-    chunk = row // layout.batch
-    return Call(None, layout.roles[chunk : chunk + 1], layout.areas[chunk : chunk + 1], LATENT, repeats=(1,))
+    (view,) = layout.call().chunks(row // layout.batch, row // layout.batch + 1).views
+    return Call((replace(view, repeats=1),), LATENT)
 
 
 # ---- the facts of a call
@@ -103,12 +118,11 @@ def test_every_prompt_is_repeated_up_to_one_length(lengths: list[int | None]) ->
 @given(layouts(), st.data())
 def test_some_chunks_of_a_call_keep_their_facts(layout: Layout, data: st.DataObject) -> None:
     call, places = layout.call(), range(len(layout.roles))
-    kept = data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=6))
-    some = call.chunks(kept)
-    facts = list(zip(call.roles, call.areas, call.repeats, strict=True))
-    assert list(zip(some.roles, some.areas, some.repeats, strict=True)) == [facts[p] for p in kept]
-    again = data.draw(st.lists(st.sampled_from(range(len(kept))), min_size=1))
-    assert some.chunks(again) == call.chunks([kept[p] for p in again])
+    start = data.draw(st.sampled_from(places))
+    stop = data.draw(st.sampled_from(places[start:])) + 1
+    some = call.chunks(start, stop)
+    assert some.views == call.views[start:stop] and some.latent == call.latent
+    assert some.chunks(0, 1) == call.chunks(start, start + 1)
 
 
 @always
@@ -116,17 +130,15 @@ def test_some_chunks_of_a_call_keep_their_facts(layout: Layout, data: st.DataObj
 def test_a_call_reads_its_chunks_in_the_hosts_order(layout: Layout, named: bool) -> None:
     """Roles by uuid where the prompts have them, whatever number the host gives; else by its 0 and 1."""
     uuids = [f"prompt {n}" for n in range(len(layout.roles))]
-    numbers = [0 if name == "positive" else 1 for name in layout.roles]
-    conds = Conds(
-        LATENT,
-        dict(zip(uuids, layout.areas, strict=True)),
-        dict(zip(uuids, layout.roles, strict=True)) if named else {},
-        lengths=dict(zip(uuids, layout.lengths, strict=True)),
-    )
-    given_numbers = [5] * len(numbers) if named else numbers
-    call = Call.read({CONDS: conds, "cond_or_uncond": given_numbers, "uuids": uuids})
-    expected = layout.call()
-    assert (call.roles, call.areas, call.repeats) == (expected.roles, expected.areas, expected.repeats)
+    # The guider may give its lists of prompts in any order, and name them.
+    sides = list(range(len(layout.roles))) if named else [0 if r == "positive" else 1 for r in layout.roles]
+    entries = {
+        (side, uuid): Entry(area, length)
+        for side, uuid, area, length in zip(sides, uuids, layout.areas, layout.lengths, strict=True)
+    }
+    conds = Conds(LATENT, layout.roles if named else (), entries)
+    call = Call.read({CONDS: conds, "cond_or_uncond": sides, "uuids": uuids})
+    assert call.views == layout.call().views
 
 
 # ---- constant tokens
@@ -138,7 +150,7 @@ def test_each_row_gets_the_tokens_of_its_role_and_picture(layout: Layout, each: 
     count = layout.batch if each else 1
     tokens = noise(1 + count, TOKENS, WIDTH, seed=layout.seed)
     before = tokens.clone()
-    laid_out = select_rows(tokens, layout.call(), layout.rows)
+    laid_out = rows_of(tokens, layout.call().views, layout.rows)
     assert laid_out.shape == (layout.rows, TOKENS, WIDTH)
     for row in range(layout.rows):
         chunk, picture = divmod(row, layout.batch)
@@ -152,10 +164,10 @@ def test_each_row_gets_the_tokens_of_its_role_and_picture(layout: Layout, each: 
 def test_tokens_for_another_number_of_pictures_are_refused(layout: Layout, count: int) -> None:
     call, tokens = layout.call(), torch.zeros(1 + count, TOKENS, WIDTH)
     if count == layout.batch or "positive" not in layout.roles:
-        assert len(select_rows(tokens, call, layout.rows)) == layout.rows
+        assert len(rows_of(tokens, call.views, layout.rows)) == layout.rows
     else:
         with pytest.raises(ValueError, match=f"{count} expressions for {layout.batch} pictures"):
-            select_rows(tokens, call, layout.rows)
+            rows_of(tokens, call.views, layout.rows)
 
 
 # ---- whole sources
@@ -175,17 +187,17 @@ def test_added_attention_treats_each_row_as_if_alone(
     def source(kept: torch.Tensor, mask: torch.Tensor | None) -> AddedAttention:
         keys_values = KeysValues(kept.contiguous().flatten(), [tuple(kept.shape[1:])])
         mask_of = None if mask is None else PictureMask(mask)
-        return AddedAttention(keys_values, weight, ALWAYS, mask_of, attention, frozenset(acting))
+        return AddedAttention(keys_values, {MIDDLE: 0}, weight, ALWAYS, mask_of, attention, frozenset(acting))
 
     q, k, v = (layout.numbers(n, tokens) for n, tokens in enumerate((QUERIES, layout.full, layout.full)))
     call = layout.call()
-    together = source(tokens, masks).attend(attention, q, k, v, place(call, layout.rows))
+    together = layer(source(tokens, masks))(q, k, v, options_of(call, layout.rows))
     for row in range(layout.rows):
         picture = row % layout.batch
         own = tokens[:, [0, 1 + picture]] if each else tokens
         own_mask = masks if masks is None or len(masks) == 1 else masks[picture : picture + 1]
         parts = (x[row : row + 1] for x in (q, k, v))
-        alone = source(own, own_mask).attend(attention, *parts, place(one_row(layout, row), 1))
+        alone = layer(source(own, own_mask))(*parts, options_of(one_row(layout, row), 1))
         assert (together[row] - alone[0]).abs().max() <= 1e-6 * max(1.0, float(alone.abs().max()))
         if layout.roles[row // layout.batch] not in acting:
             assert torch.equal(together[row : row + 1], attention(*(x[row : row + 1] for x in (q, k, v)), {}))
@@ -199,7 +211,8 @@ def test_joint_attention_treats_each_row_as_if_alone(
     """Also where the host repeats a short prompt's tokens to batch it with a longer one."""
     visual = fold(noise(WIDTH, WIDTH, seed=1), 2 * noise(TOKENS, WIDTH, seed=2) - 1, HEADS)
     tokens = VisualTokens([(visual, 2 * noise(TOKENS, WIDTH, seed=3) - 1)])
-    source = JointAttention("Test", tokens, strength, ALWAYS, frozenset(acting), lambda options, dtype: dtype)
+    at, roles = {MIDDLE: 0}, frozenset(acting)
+    source = JointAttention("Test", tokens, at, strength, ALWAYS, roles, lambda options, dtype: dtype)
     q, hidden = layout.numbers(0, QUERIES), layout.numbers(1, QUERIES)
     own = [layout.numbers(2 + n, layout.full) for n in range(2)]
     # Each prompt by itself, and filled up to the common length as the host does it.
@@ -207,15 +220,14 @@ def test_joint_attention_treats_each_row_as_if_alone(
     short = [[x[row : row + 1, :length] for row, length in enumerate(lengths)] for x in own]
     k, v = (torch.cat([x.repeat(1, layout.full // x.shape[1], 1) for x in one]) for one in short)
 
-    def inner(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Any) -> torch.Tensor:
-        """The layer's own, or what another pack made of it."""
-        text = attention(q, k, v, options)
-        return text if alone else 0.5 * text + q
+    def foreign(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Any) -> torch.Tensor:
+        """What another pack makes of the layer."""
+        return 0.5 * attention(q, k, v, options) + q
 
-    where = place(layout.call(), layout.rows, hidden, alone)
-    together = source.attend(inner, q, k, v, where)
+    patch = layer(source, None if alone else foreign)
+    together = patch(q, k, v, options_of(layout.call(), layout.rows, hidden))
     for row in range(layout.rows):
-        part = slice(row, row + 1)
-        by_itself = place(one_row(layout, row), 1, hidden[part], alone)
-        expected = source.attend(inner, q[part], short[0][row], short[1][row], by_itself)
-        assert (together[part] - expected).abs().max() <= 2e-6 * max(1.0, float(expected.abs().max()))
+        one = slice(row, row + 1)
+        by_itself = options_of(one_row(layout, row), 1, hidden[one])
+        expected = patch(q[one], short[0][row], short[1][row], by_itself)
+        assert (together[one] - expected).abs().max() <= 2e-6 * max(1.0, float(expected.abs().max()))

@@ -14,13 +14,12 @@ import torch
 from support.tiny_faces import image, write_antelopev2, write_recogniser
 
 from likeness.algebra.score import score_faces
-from likeness.faces import foreign_models
+from likeness.faces import recogniser_files
 from likeness.faces.detect import detect
 from likeness.faces.embed import ONLY, embed, identify
 from likeness.faces.foreign_models import recogniser_name, wrap_analysis
 from likeness.faces.models import FaceModels
 from likeness.values import Identity
-from likeness.weights.catalogue import catalogue
 from likeness.weights.examine import sha256
 
 Photos = dict[str, np.ndarray]
@@ -70,11 +69,11 @@ def test_the_first_file_by_alphabet_is_named_what_it_is(photos: Photos, pack: Pa
 
 def test_another_network_of_the_same_file_name_keeps_its_own(photos: Photos, pack: Path) -> None:
     (pack / "arcface.onnx").unlink()
-    other = pack.rename(pack.with_name("auraface"))
+    other = pack.rename(pack.with_name("other"))
     models = wrap_analysis(analyse(other))
-    assert models.recognisers == ["auraface/glintr100"]
+    assert models.recognisers == ["other/glintr100"]
     faces = detect(models, image(photos["astronaut"]))
-    assert identify(models, faces, ONLY, "mean").recogniser == "auraface/glintr100"
+    assert identify(models, faces, ONLY, "mean").recogniser == "other/glintr100"
     assert recogniser_name(Path("models/buffalo_l/w600k_r50.onnx")) == "buffalo_l/w600k_r50"
 
 
@@ -175,11 +174,15 @@ def test_several_recognisers_can_not_be_whatever_there_is(photos: Photos, tmp_pa
         identify(models, faces, ONLY, "mean")
 
 
-def test_a_known_file_is_known_by_its_content_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "renamed" / "glintr100.onnx"
-    write_recogniser(file, seed=1)
-    assert recogniser_name(file) == "renamed/glintr100"
-    known = catalogue()["antelopev2/glintr100"]
-    same = replace(known, size=file.stat().st_size, sha256=sha256(file))
-    monkeypatch.setattr(foreign_models, "catalogue", lambda: {**catalogue(), known.key: same})
-    assert recogniser_name(file) == "glintr100"
+def test_a_known_file_is_known_by_its_content_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = recogniser_files.recogniser_files()
+    for place, seed, name in (("a/w600k.onnx", 1, "glintr100"), ("antelopev2/glintr100.onnx", 2, "auraface")):
+        write_recogniser(tmp_path / place, seed=seed)
+        assert recogniser_name(tmp_path / place) != name
+        size = (tmp_path / place).stat().st_size
+        known[name] = replace(known[name], size=size, sha256=sha256(tmp_path / place))
+    monkeypatch.setattr(recogniser_files, "recogniser_files", lambda: known)
+    assert recogniser_name(tmp_path / "a" / "w600k.onnx") == "glintr100"
+    assert recogniser_name(tmp_path / "antelopev2" / "glintr100.onnx") == "auraface"

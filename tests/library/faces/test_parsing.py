@@ -81,6 +81,8 @@ def test_files_without_counters_in_half_precision_or_nested_load_too() -> None:
     for other in (
         plain,
         {"state_dict": content},
+        {"epoch": torch.tensor(3), "model_state_dict": content, "optimizer": {"lr": torch.tensor(0.1)}},
+        {"net": {f"module.{key}": value for key, value in content.items()}},
         {f"module.{k}": v for k, v in content.items()},
     ):
         loaded = build_network(other, "x.pth").state_dict()

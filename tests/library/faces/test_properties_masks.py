@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.drawn_faces import face, noise
 
 from likeness.attention.masks import PIXELS_PER_LATENT, PictureMask
+from likeness.attention.views import Part, View
 from likeness.faces.holes import CELL, blend, snap
 from likeness.faces.label_masks import class_masks, freecure_mask
 from likeness.faces.masks import REGIONS, face_masks, soften
@@ -155,9 +156,9 @@ def test_all_and_nothing_stay_all_and_nothing_on_every_grid(
     latent, grid = sizes
     for resolution in (latent, tuple(side * PIXELS_PER_LATENT for side in latent)):
         mask = PictureMask(torch.full(resolution, value))
-        tokens = mask.tokens(latent, (None,) * chunks, grid, batch, torch.zeros(1))
+        tokens = mask.tokens(latent, [View("positive")] * chunks, grid, batch, torch.zeros(1))
         assert tokens.shape == (1, grid[0] * grid[1], 1) and (tokens == value).all()
-        residual = mask.residual(latent, (None,) * chunks, batch, torch.zeros(1, 1, *grid))
+        residual = mask.residual(latent, [View("positive")] * chunks, batch, torch.zeros(1, 1, *grid))
         assert torch.allclose(residual, torch.tensor(value))
 
 
@@ -172,9 +173,14 @@ def test_a_part_of_the_picture_is_about_the_same_part_of_the_tokens(
     left, right = sorted(round(edge * width) for edge in edges[2:])
     picture = torch.zeros(height, width)
     picture[top:bottom, left:right] = 1
-    tokens = PictureMask(picture).tokens(latent, (None,), grid, 1, torch.zeros(1))
+    tokens = PictureMask(picture).tokens(latent, [View("positive")], grid, 1, torch.zeros(1))
     # Each edge of a rectangle is good to a token.
     assert abs(float(tokens.mean() - picture.mean())) <= 1 / grid[0] + 1 / grid[1]
+
+
+def part_of(area: tuple[int, int, int, int]) -> Part:
+    height, width, top, left = area
+    return Part(range(top, top + height), range(left, left + width))
 
 
 @always
@@ -184,9 +190,10 @@ def test_each_row_of_tokens_is_what_it_would_be_alone(
 ) -> None:
     latent = 15, 15
     masks = noise(batch, 120, 120)
-    together = PictureMask(masks).tokens(latent, parts, (height, width), batch, torch.zeros(1))
+    views = [View("positive", None if area is None else part_of(area)) for area in parts]
+    together = PictureMask(masks).tokens(latent, views, (height, width), batch, torch.zeros(1))
     together = together.expand(len(parts) * batch, -1, -1)
     for row in range(len(parts) * batch):
         part, picture = divmod(row, batch)
-        alone = PictureMask(masks[picture]).tokens(latent, [parts[part]], (height, width), 1, torch.zeros(1))
+        alone = PictureMask(masks[picture]).tokens(latent, [views[part]], (height, width), 1, torch.zeros(1))
         assert torch.equal(together[row : row + 1], alone)

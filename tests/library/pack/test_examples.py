@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE
 
 from installer.paths import REPOSITORY
 from workflows.examples.parameters import node_names, set_inputs, settable
@@ -69,7 +70,7 @@ def test_every_input_of_every_workflow_can_be_set(path: Path) -> None:
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(EXAMPLES / "parameters.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_command_shows_and_sets(tmp_path: Path) -> None:

@@ -22,14 +22,24 @@ HOST_MODULES = {
     "execution",
 }
 _METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure")
-_BELOW_METHODS = {"sampling", "control", "adapters", "attention", "identity", "faces", "weights", "host"}
+_BELOW_METHODS = {
+    "choices",
+    "sampling",
+    "control",
+    "adapters",
+    "attention",
+    "identity",
+    "faces",
+    "weights",
+    "host",
+}
 #: Room -> the rooms it may import. A room not named here may import nothing of ours but values.
 ARROWS: dict[str, set[str]] = {
     "nodes": {
         *(f"methods.{name}" for name in _METHODS),
+        "choices",
         "algebra",
         "expressions",
-        "attention",
         "identity",
         "faces",
         "weights",
@@ -39,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
     **{f"methods.{name}": _BELOW_METHODS for name in _METHODS},
     "algebra": {"identity", "faces", "weights"},  # pictures are scored there
     "expressions": {"faces", "weights", "host"},
+    "choices": {"sampling", "weights", "host"},  # what nodes offer before a method is loaded
     "sampling": {"host"},
     "control": {"adapters", "attention", "host"},
     "adapters": {"attention", "weights", "host"},
@@ -68,9 +79,14 @@ def knows_the_host(path: Path) -> bool:
     return name_of(path).startswith("likeness/host/")
 
 
-def imports(path: Path) -> Iterator[tuple[list[str], int, bool]]:
-    """(dotted path, relative level, inside a function) of each import; relative ones from the repository."""
+def imports(path: Path, types: bool = True) -> Iterator[tuple[list[str], int, bool]]:
+    """(dotted path, relative level, inside a function) of each import; relative ones from the repository.
+
+    types: also what is imported for a type checker alone.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not types:
+        tree.body = [node for node in tree.body if not _for_types(node)]
     lazy = {
         id(node)
         for function in ast.walk(tree)
@@ -87,6 +103,39 @@ def imports(path: Path) -> Iterator[tuple[list[str], int, bool]]:
             stem = start + (node.module.split(".") if node.module else [])
             for alias in node.names:
                 yield [*stem, alias.name], node.level, id(node) in lazy
+
+
+def _for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imported(path: Path) -> set[Path]:
+    """The files of ours that a file imports by name, at its top or in a function."""
+    found = set()
+    for parts, _, _ in imports(path, types=False):
+        place = REPOSITORY.joinpath(*parts)
+        # What is no module is a name in one.
+        for file in (place.with_suffix(".py"), place / "__init__.py", place.parent.with_suffix(".py")):
+            if file.is_file():
+                found.add(file)
+                break
+        else:
+            if (place.parent / "__init__.py").is_file() and place.parent != REPOSITORY:
+                found.add(place.parent / "__init__.py")
+    return found - {path}
+
+
+def circle(files: list[Path]) -> list[str]:
+    """The names of modules each of which imports the next, and the last the first; empty: there are none."""
+    left = {path: imported(path) & set(files) for path in files}
+    while done := [path for path, needs in left.items() if not needs & left.keys()]:
+        for path in done:
+            del left[path]
+    here, way = next(iter(left), None), []
+    while here is not None and here not in way:
+        way.append(here)
+        here = min(left[here] & left.keys())
+    return [name_of(path) for path in way[way.index(here) :]] if here is not None else []
 
 
 def room(parts: list[str]) -> str | None:
@@ -115,10 +164,10 @@ def test_imports_follow_the_arrows(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sources("nodes"), ids=name_of)
-def test_nodes_know_methods_by_their_public_names(path: Path) -> None:
+def test_nodes_take_methods_whole_so_that_they_load_late(path: Path) -> None:
     for parts, level, _ in imports(path):
         if level and parts[:2] == ["likeness", "methods"]:
-            assert len(parts) <= 4, f"{'.'.join(parts)}: what it shows is in the __init__ of likeness.methods"
+            assert len(parts) == 3, f"{'.'.join(parts)}: import the package, and look into it in execute"
 
 
 @pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
@@ -161,6 +210,28 @@ def test_training_uses_the_library_but_never_nodes_or_the_host(path: Path) -> No
 def test_the_pack_does_not_need_training(path: Path) -> None:
     for parts, _, _ in imports(path):
         assert parts[0] != "training", f"imports {'.'.join(parts)}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """In functions neither: an import there that only breaks a circle hides one."""
+    ours = sources("likeness", "nodes", "training", "tools", "installer", "benchmarks")
+    assert not circle(ours)
+
+
+def test_the_check_sees_circles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.REPOSITORY", tmp_path)
+    for name, text in {
+        "a/__init__.py": "from .one import f",
+        "a/one.py": "from ..b import two",
+        "b/__init__.py": "",
+        "b/two.py": "if TYPE_CHECKING:\n    from ..a import f\ndef g():\n    import os",
+        "b/three.py": "from . import two",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert circle(sources("a", "b")) == []
+    (tmp_path / "b" / "two.py").write_text("def g():\n    from ..a import f")
+    assert sorted(circle(sources("a", "b"))) == ["a/__init__.py", "a/one.py", "b/two.py"]
 
 
 def test_the_checks_see_lazy_and_relative_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,7 @@ def test_members_are_taken_out_of_one_archive(hub: type[Hub], tmp_path: Path) ->
         archive.writestr("antelopev2/inswapper.onnx", b"stranger")
     hub.content = packed.getvalue()
     here = {"url": f"{HUB}/antelopev2.zip", "size": None, "sha256": None}
+    here |= {"archive_size": len(hub.content), "archive_sha256": hashlib.sha256(hub.content).hexdigest()}
     file = dataclasses.replace(catalogue()["antelopev2/glintr100"], **here)
     path = fetch(file, tmp_path, quiet)
     assert path.read_bytes() == b"recogniser"
@@ -122,6 +123,30 @@ def test_members_are_taken_out_of_one_archive(hub: type[Hub], tmp_path: Path) ->
         fetch(absent, tmp_path, quiet)
     assert len(hub.asked) == 1
     assert sorted(p.name for p in path.parent.iterdir()) == ["glintr100.onnx"]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["fetched", "there already"])
+def test_an_archive_that_is_not_the_published_one_is_thrown_away(
+    hub: type[Hub], tmp_path: Path, there: bool
+) -> None:
+    """Its members may have no sum of their own, or one of them may be what was changed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("antelopev2/glintr100.onnx", b"recogniser")
+    hub.content = packed.getvalue()
+    here = {"url": f"{HUB}/antelopev2.zip", "size": None, "sha256": None}
+    file = dataclasses.replace(catalogue()["antelopev2/glintr100"], **here)
+    folder = (tmp_path / file.inside).parent
+    if there:
+        folder.mkdir(parents=True)
+        (folder / "antelopev2.zip").write_bytes(hub.content)
+    for wrong, says in (
+        ({"archive_size": None}, r"antelopev2.zip has the sum .*, expected 8e182f14"),
+        ({}, r"antelopev2.zip has \d+ bytes, expected 360662982. It was removed"),
+    ):
+        with pytest.raises(DownloadError, match=says):
+            fetch(dataclasses.replace(file, **wrong), tmp_path, quiet)
+        assert list(folder.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(hub: type[Hub], tmp_path: Path) -> None:

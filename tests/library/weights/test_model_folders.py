@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.hub import CONTENT, Hub, serving
+from support.patience import PATIENCE
 
 from installer import models
 from installer.checking import check_models
@@ -134,7 +135,7 @@ def test_the_list_says_sizes_sums_licences_and_places(comfyui: Path) -> None:
             assert file.size_text.removeprefix("size ") in line
             assert "unknown" in facts or file.sha256
             assert file.bundled or f"goes to models/{file.place.rpartition('/')[0]}" in line
-    assert "pva: 3 of 3 files missing. To get 1 of unknown size, and the rest by hand:" in blocks["pva"]
+    assert "pva: 3 of 3 files missing. To get 5.21 GB, and the rest by hand:" in blocks["pva"]
     assert blocks["embedded"].startswith("embedded: 1 of 3 files missing. To get 10.9 MB:")
 
 
@@ -238,9 +239,12 @@ def test_all_files_must_fit_before_the_first_is_fetched(
 def test_what_nobody_offers_is_said_when_the_rest_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    header = b'{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}}'
+    entries = dict(catalogue())
+    known = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    entries["sd2/inpainting"] = dataclasses.replace(entries["sd2/inpainting"], **known)
+    for module in ("installer.models", "likeness.weights.catalogue"):
+        monkeypatch.setattr(f"{module}.catalogue", lambda: entries)
     with serving(Hub) as (hub, port):
-        hub.content = struct.pack("<Q", len(header)) + header + bytes(9)
         monkeypatch.setenv("LIKENESS_MIRROR", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         with pytest.raises(SetupError, match=r"FPIP\.bin can't be fetched.*\n.*r50\.pth can't be fetched"):
@@ -317,7 +321,9 @@ def test_the_files_of_the_pack_are_ok_and_the_made_one_has_no_sum() -> None:
 
 def install(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(REPOSITORY / "install.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=PATIENCE
+    )
 
 
 def test_check_ends_with_1_only_when_something_is_damaged(comfyui: Path) -> None:
@@ -334,24 +340,24 @@ def test_check_ends_with_1_only_when_something_is_damaged(comfyui: Path) -> None
 
 
 def test_a_whole_download_from_the_command_line_into_a_section(comfyui: Path, tmp_path: Path) -> None:
-    file = written(tmp_path, "disk:\n  base_path: disk\n  controlnet: cn\n", "more.yaml")
+    file = written(tmp_path, "disk:\n  base_path: disk\n  loras: lr\n", "more.yaml")
     header = json.dumps({"a": {"dtype": "U8", "shape": [9], "data_offsets": [0, 9]}}).encode()
     with serving(Hub) as (hub, port):
         hub.content = struct.pack("<Q", len(header)) + header + bytes(9)
         mirror = {"LIKENESS_MIRROR": "", "HF_ENDPOINT": f"http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1"}
         options = ["--comfyui", str(comfyui), "--extra-model-paths-config", str(file), "--into", "disk"]
-        done = install("--models", "arc2face-pose", *options, HF_TOKEN="hf_secret", **mirror)
+        done = install("--models", "arc2face-reference", *options, HF_TOKEN="hf_secret", **mirror)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "disk/cn/arc2face/diffusion_pytorch_model.safetensors").read_bytes() == hub.content
+    assert (tmp_path / "disk/lr/arc2face/pytorch_lora_weights.safetensors").read_bytes() == hub.content
     assert hub.tokens == ["Bearer hf_secret"] and "secret" not in done.stdout + done.stderr
     assert "To get: 1 files, 1 of unknown size." in done.stdout
     listed = install("--comfyui", str(comfyui), "--extra-model-paths-config", str(file), "--list")
-    assert "arc2face-pose: all there." in listed.stdout
+    assert "arc2face-reference: all there." in listed.stdout
 
 
 def test_a_python_without_yaml_says_so(comfyui: Path) -> None:
     written(comfyui, "disk:\n  loras: loras\n")
     code = "import sys, runpy; sys.modules['yaml'] = None; runpy.run_path('install.py', run_name='__main__')"
     command = [sys.executable, "-c", code, "--comfyui", str(comfyui), "--list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=REPOSITORY)
     assert done.returncode == 1 and "takes PyYAML" in done.stderr and "Traceback" not in done.stderr

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from installer.models import readme
+from installer.folders import Folders
+from installer.models import missing, readme
 from installer.paths import REPOSITORY
 from likeness.values import RECOGNISERS
 from likeness.weights.catalogue import catalogue, face_packs, files_of, methods, total_size
@@ -15,6 +16,8 @@ from likeness.weights.download import DownloadError, fetch
 from likeness.weights.examine import sha256
 from likeness.weights.find import MissingModel, find_file, search_places
 from likeness.weights.sface import BadSource, lift, lifting_matrix, make_sface, verify
+
+_CONTROLNET = "diffusion_pytorch_model.safetensors"
 
 # ---- the catalogue
 
@@ -70,8 +73,9 @@ def test_unknown_sizes_and_sums_are_said_and_never_made_up() -> None:
     for file in catalogue().values():
         assert f"- `{file.place}`: `{file.sha256 or 'unknown'}`" in written
         assert file.size_text in written
-    assert total_size(files_of("arc2face")) == "16.9 MB and 4 of unknown size"
-    assert total_size(files_of("arc2face-pose")) == "1 of unknown size"
+    assert total_size(files_of("arc2face")) == "8.47 GB"
+    assert total_size(files_of("arc2face-expression")) == "140 MB and 1 of unknown size"
+    assert total_size(files_of("arc2face-reference")) == "1 of unknown size"
     assert total_size(files_of("instantid")) == "11.4 GB" and total_size([]) == "0 bytes"
 
 
@@ -80,17 +84,35 @@ def test_unknown_sizes_and_sums_are_said_and_never_made_up() -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["models/antelopev2", "models/antelopev2/antelopev2", "antelopev2", "antelopev2/antelopev2"],
+    [
+        "insightface/models/antelopev2",
+        "insightface/models/antelopev2/antelopev2",
+        "insightface/antelopev2",
+        "insightface/antelopev2/antelopev2",
+        "antelopev2",  # where ComfyUI-Arc2Face has it, beside the folder
+        "antelopev2/antelopev2",
+    ],
 )
 def test_antelopev2_is_found_by_name_wherever_it_was_unpacked(tmp_path: Path, place: str) -> None:
     folder = tmp_path / place
     folder.mkdir(parents=True)
     for name in ("glintr100.onnx", "arcface.onnx", "inswapper_128.onnx", "1k3d68.onnx"):
         (folder / name).touch()
-    assert find_file("antelopev2/glintr100", [tmp_path]) == folder / "glintr100.onnx"
-    assert find_file("arc2face/arcface", [tmp_path]) == folder / "arcface.onnx"
+    assert find_file("antelopev2/glintr100", [tmp_path / "insightface"]) == folder / "glintr100.onnx"
+    assert find_file("arc2face/arcface", [tmp_path / "insightface"]) == folder / "arcface.onnx"
     with pytest.raises(MissingModel):
-        find_file("antelopev2/scrfd_10g_bnkps", [tmp_path])
+        find_file("antelopev2/scrfd_10g_bnkps", [tmp_path / "insightface"])
+
+
+def test_instantid_is_found_where_the_manager_puts_it(tmp_path: Path) -> None:
+    """Under SDXL: nothing is missing then, and nothing is fetched a second time."""
+    for place in ("instantid/SDXL/ip-adapter.bin", f"controlnet/SDXL/instantid/{_CONTROLNET}"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).touch()
+    assert find_file("instantid/ip-adapter", [tmp_path / "instantid"]).parent.name == "SDXL"
+    assert find_file("instantid/controlnet", [tmp_path / "controlnet"]).parent.parent.name == "SDXL"
+    wanted = [file.key for file in missing(Folders(tmp_path), ["instantid"])]
+    assert wanted == ["antelopev2/scrfd_10g_bnkps", "antelopev2/glintr100", "sdxl/base"]
 
 
 def test_the_first_folder_wins(tmp_path: Path) -> None:
@@ -132,7 +154,7 @@ def test_a_file_that_nobody_offers_is_not_promised(tmp_path: Path) -> None:
     assert "install.py" not in str(caught.value) and str(caught.value).endswith("put there by hand.")
     with pytest.raises(DownloadError, match=r"FPIP.bin can't be fetched: .*have published no weights"):
         fetch(catalogue()["pva/weights"], tmp_path)
-    assert catalogue()["pva/face_encoder"].by_hand and catalogue()["pva/face_encoder"].sha256 is None
+    assert catalogue()["pva/face_encoder"].by_hand and catalogue()["pva/weights"].sha256 is None
 
 
 # ---- making the embedded recogniser

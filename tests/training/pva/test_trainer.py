@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from support import pva_files
 from support import pva_training as tiny
+from support.patience import PATIENCE
 
 from installer.paths import REPOSITORY
 from likeness.faces.iresnet import build_iresnet
@@ -187,26 +188,9 @@ def test_two_processes_learn_the_same(files: SimpleNamespace, tmp_path: Path) ->
     # accelerate's own launcher needs MPI for several processes on CPUs; torch's sets what both read.
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     line = tiny.command(files, tmp_path / "out", steps=2, **SMALL)
-    subprocess.run([sys.executable, *launch, str(script), *line], check=True, timeout=240, cwd=tmp_path)
+    subprocess.run([sys.executable, *launch, str(script), *line], check=True, timeout=PATIENCE, cwd=tmp_path)
     one, other = (torch.load(tmp_path / f"rank{n}.pt", weights_only=True) for n in (0, 1))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     saved = checkpoints.read(checkpoints.latest(tmp_path / "out" / "checkpoints"))
     assert saved.settings["effective batch"] == 4
     assert all(torch.equal(value, saved.tensors[name]) for name, value in one.items())
-
-
-def test_help_and_imports_need_no_host(tmp_path: Path) -> None:
-    """--help loads no torch; all of training loads without ComfyUI and without our nodes."""
-    code = (
-        "import importlib, pathlib, sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('comfy', 'comfy_api', 'folder_paths', 'nodes'):\n"
-        "            raise ImportError(name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "from training.pva.options import parser\n"
-        "assert 'torch' not in sys.modules and '--gradient-checkpointing' in parser().format_help()\n"
-        "for path in pathlib.Path('training').rglob('*.py'):\n"
-        "    path.stem == '__main__' or importlib.import_module('.'.join(path.with_suffix('').parts))\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY, timeout=120)

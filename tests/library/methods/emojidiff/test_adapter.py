@@ -9,9 +9,10 @@ import torch
 from support import emojidiff
 from support.fill import fill
 
-from likeness.attention.calls import Call, select_rows
+from likeness.adapters import MadeWith, Tokens
+from likeness.attention.views import View, rows_of
 from likeness.faces.keypoints import draw_kps, keypoint_images
-from likeness.methods.emojidiff.adapter import ExpressionTokens, encode, parse
+from likeness.methods.emojidiff.adapter import encode, parse
 from likeness.methods.emojidiff.blend import blend
 from likeness.values import Expression, Face, Faces
 
@@ -22,9 +23,9 @@ def whole() -> dict[str, torch.Tensor]:
     return emojidiff.flat(emojidiff.resampler(), emojidiff.layers(emojidiff.numbers()))
 
 
-def tokens(count: int, seed: int, adapter: str = "a") -> ExpressionTokens:
+def tokens(count: int, seed: int, adapter: str = "a") -> Tokens:
     made = torch.randn(count, 4, 8, generator=torch.Generator().manual_seed(seed))
-    return ExpressionTokens(made, torch.zeros(1, 4, 8), adapter)
+    return Tokens(made, torch.zeros(1, 4, 8), MadeWith(adapter))
 
 
 # Files
@@ -34,7 +35,7 @@ def test_nested_and_flat_files_are_the_same_adapter() -> None:
     """C7, the reading half: as IP-Adapter's .bin files nest, and as safetensors copies lie flat."""
     nested = {"image_proj": emojidiff.resampler(), "ip_adapter": emojidiff.layers(emojidiff.numbers())}
     one, other = parse(nested, {}, "x"), parse(whole(), {}, "x")
-    assert one.encoder == other.encoder == "clip_vision" and len(one.layers.pairs) == 16
+    assert one.takes == other.takes == "clip_vision" and len(one.layers.pairs) == 16
     features = torch.randn(2, 17, emojidiff.VISION)
     assert torch.equal(one.projector(features), other.projector(features))
     for mine, theirs in zip(one.layers.pairs, other.layers.pairs, strict=True):
@@ -127,11 +128,11 @@ def test_arc2face_s_expression_adapter_is_understood(layers: str) -> None:
         projection |= {key: fill(key, shape) for key, shape in {**shapes, "proj.2.bias": (256,)}.items()}
     content = emojidiff.flat(projection, emojidiff.layers(emojidiff.numbers()))
     adapter = parse(content, {}, "exp_adapter.bin")
-    assert adapter.encoder == "flame_vector"
+    assert adapter.takes == "flame_vector"
     expression = Expression(torch.randn(1, 55))
     found = encode(adapter, expression=expression)
-    assert torch.allclose(found.tokens, adapter.projector(expression.parameters[:, None]), atol=1e-6)
-    assert torch.allclose(found.null, adapter.projector(torch.zeros(1, 1, 55)), atol=1e-6)
+    assert torch.allclose(found.somebody, adapter.projector(expression.parameters[:, None]), atol=1e-6)
+    assert torch.allclose(found.nobody, adapter.projector(torch.zeros(1, 1, 55)), atol=1e-6)
     with pytest.raises(ValueError, match="takes FLAME parameters, not pictures: connect expression"):
         encode(adapter, templates=torch.zeros(1, 8, 8, 3))
     with pytest.raises(ValueError, match="takes pictures, not FLAME parameters"):
@@ -151,20 +152,24 @@ def test_what_is_not_connected_is_named(given: dict[str, Any], message: str) -> 
 
 def test_blends_lie_on_the_line_and_end_at_its_ends() -> None:
     a, b = tokens(1, 1), tokens(1, 2)
-    assert torch.equal(blend(a, b, 0.0).tokens, a.tokens) and torch.equal(blend(a, b, 1.0).tokens, b.tokens)
-    assert torch.allclose(blend(a, b, 0.25).tokens, 0.75 * a.tokens + 0.25 * b.tokens)
+    assert torch.equal(blend(a, b, 0.0).somebody, a.somebody) and torch.equal(
+        blend(a, b, 1.0).somebody, b.somebody
+    )
+    assert torch.allclose(blend(a, b, 0.25).somebody, 0.75 * a.somebody + 0.25 * b.somebody)
     steps = blend(a, b, 1.0, 5)
     assert len(steps) == 5
-    assert torch.equal(steps.tokens[:1], a.tokens) and torch.equal(steps.tokens[-1:], b.tokens)
-    assert torch.allclose(steps.tokens[2:3], blend(a, b, 0.5).tokens)
+    assert torch.equal(steps.somebody[:1], a.somebody) and torch.equal(steps.somebody[-1:], b.somebody)
+    assert torch.allclose(steps.somebody[2:3], blend(a, b, 0.5).somebody)
     further = blend(a, b, 1.5, 4)
-    assert torch.allclose(further.tokens[-1:], blend(a, b, 1.5).tokens)
-    assert torch.equal(steps.null, a.null)
+    assert torch.allclose(further.somebody[-1:], blend(a, b, 1.5).somebody)
+    assert torch.equal(steps.nobody, a.nobody)
 
 
 def test_batches_blend_row_by_row() -> None:
     several, one = tokens(3, 1), tokens(1, 2)
-    assert torch.allclose(blend(several, one, 0.3).tokens[1], 0.7 * several.tokens[1] + 0.3 * one.tokens[0])
+    assert torch.allclose(
+        blend(several, one, 0.3).somebody[1], 0.7 * several.somebody[1] + 0.3 * one.somebody[0]
+    )
     assert len(blend(several, tokens(3, 4))) == 3
 
 
@@ -177,36 +182,34 @@ def test_batches_blend_row_by_row() -> None:
         (tokens(1, 1), tokens(1, 1), 0, "steps must be 1 or more"),
     ],
 )
-def test_blends_that_can_not_be_are_told(
-    a: ExpressionTokens, b: ExpressionTokens, steps: int, message: str
-) -> None:
+def test_blends_that_can_not_be_are_told(a: Tokens, b: Tokens, steps: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         blend(a, b, 1.0, steps)
 
 
 def test_tokens_are_checked_when_made() -> None:
     for bad in (torch.zeros(4, 8), torch.zeros(0, 4, 8), torch.full((1, 4, 8), float("nan"))):
-        with pytest.raises(ValueError, match="Expression tokens"):
-            ExpressionTokens(bad, torch.zeros(1, 4, 8), "a")
+        with pytest.raises(ValueError, match=r"Tokens (must be|hold)"):
+            Tokens(bad, torch.zeros(1, 4, 8), MadeWith("a"))
     with pytest.raises(ValueError, match="do not fit"):
-        ExpressionTokens(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8), "a")
+        Tokens(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8), MadeWith("a"))
 
 
 # Rows
 
 
 def test_one_expression_for_each_picture() -> None:
-    def call(*roles: Any) -> Call:
-        return Call(None, roles, (None,) * len(roles), None)
+    def views(*roles: Any) -> list[View]:
+        return [View(role) for role in roles]
 
     given = torch.arange(4.0)[:, None, None].expand(4, 2, 3)
-    rows = select_rows(given, call("negative", "positive"), 6)[:, 0, 0]
+    rows = rows_of(given, views("negative", "positive"), 6)[:, 0, 0]
     assert rows.tolist() == [0, 0, 0, 1, 2, 3]
-    assert select_rows(given, call("positive", "negative"), 6)[:, 0, 0].tolist() == [1, 2, 3, 0, 0, 0]
-    assert select_rows(given, call("positive"), 3)[:, 0, 0].tolist() == [1, 2, 3]
-    assert select_rows(given, call("negative"), 5)[:, 0, 0].tolist() == [0] * 5
+    assert rows_of(given, views("positive", "negative"), 6)[:, 0, 0].tolist() == [1, 2, 3, 0, 0, 0]
+    assert rows_of(given, views("positive"), 3)[:, 0, 0].tolist() == [1, 2, 3]
+    assert rows_of(given, views("negative"), 5)[:, 0, 0].tolist() == [0] * 5
     with pytest.raises(ValueError, match="There are 3 expressions for 2 pictures"):
-        select_rows(given, call("negative", "positive"), 4)
+        rows_of(given, views("negative", "positive"), 4)
 
 
 # Keypoints without the mouth

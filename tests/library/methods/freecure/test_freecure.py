@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from likeness.attention.calls import CALL, Call
-from likeness.attention.sources import Place, Window
+from likeness.attention.engine import SitePatch
+from likeness.attention.sources import Source
+from likeness.attention.use import Window
 from likeness.methods.freecure.attention import FoundationAware, FoundationTokens, Looking, Mode, Recorder
 from likeness.methods.freecure.layers import choose_layers, execution_order
 from likeness.methods.freecure.mask import AttributeMask
@@ -19,6 +21,7 @@ from likeness.methods.freecure.mask import AttributeMask
 GRID = (24, 16)
 LATENT = (48, 32)
 HEADS, WIDTH = 2, 8
+LAYER = ("output", 0, 0)
 MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
 
 # Layers
@@ -142,28 +145,29 @@ def split(x: torch.Tensor) -> torch.Tensor:
     return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
 
 
-def base(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Mapping[str, Any]) -> torch.Tensor:
+def base(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Mapping[str, Any], bias: Any = 0
+) -> torch.Tensor:
     logits = split(q) @ split(k).mT / (WIDTH // HEADS) ** 0.5
-    logits = logits + options.get("bias", 0)
+    logits = logits + (0 if bias is None else bias)
     return (logits.softmax(-1) @ split(v)).transpose(1, 2).flatten(2)
-
-
-def with_bias(options: Mapping[str, Any], bias: torch.Tensor) -> Mapping[str, Any]:
-    return {**options, "bias": bias}
 
 
 def looking(mask: torch.Tensor, mode: Mode, strength: float, fidelity: float = 1.0) -> Looking:
     return Looking(AttributeMask(mask), mode, strength, fidelity, Window(0.0, 1.0))
 
 
-def place(chunks: list[int]) -> Place:
+def options_of(chunks: list[int]) -> dict[str, Any]:
     options = {
         "cond_or_uncond": chunks,
         "activations_shape": [1, 1, *GRID],
         "original_shape": [1, 4, *LATENT],
     }
-    call = Call.read(options)
-    return Place(0, call, {**options, CALL: call})
+    return {**options, CALL: Call.read(options)}
+
+
+def layer(source: Source, key: Any = LAYER) -> SitePatch:
+    return SitePatch(("attn1", key), (source,), base)
 
 
 def tensors(rows: int, seed: int) -> list[torch.Tensor]:
@@ -176,10 +180,10 @@ def aware(
     look: Looking, own: list[torch.Tensor], other: list[torch.Tensor], chunks: list[int]
 ) -> torch.Tensor:
     tokens = FoundationTokens()
-    at = place(chunks)
-    unchanged = Recorder(tokens, look).attend(base, *other, at)
+    at = options_of(chunks)
+    unchanged = layer(Recorder(tokens, look, {LAYER: 0}))(*other, at)
     assert torch.equal(unchanged, base(*other, {}))
-    return FoundationAware(tokens, look, with_bias).attend(base, *own, at)
+    return layer(FoundationAware(tokens, look, {LAYER: 0}))(*own, at)
 
 
 def formula(
@@ -263,28 +267,20 @@ def test_negative_rows_look_as_far_as_fidelity_lets_them(chunks: list[int], fide
         assert float((found[chunk] - torch.lerp(plain[chunk], full, share)).abs().max()) < 1e-12
 
 
-class Schedule:
-    """The host's model_sampling, reduced to what windows ask: noise falls from 1 to 0."""
-
-    def percent_to_sigma(self, part: float) -> float:
-        return 1 - part
-
-
 def test_outside_the_window_nothing_is_kept() -> None:
     tokens, own = FoundationTokens(), tensors(1, 9)
     look = Looking(AttributeMask(picture_masks(1)), "code", 1.5, 1.0, Window(0.0, 0.5))
-    options = {**place([0]).options, "sigmas": torch.tensor([0.2])}
-    call = replace(Call.read(options), sampling=Schedule())
-    at = Place(0, call, {**options, CALL: call})
-    Recorder(tokens, look).attend(base, *own, at)
+    options = options_of([0])
+    at = {**options, CALL: replace(options[CALL], open=())}
+    layer(Recorder(tokens, look, {LAYER: 0}))(*own, at)
     assert len(tokens) == 0
-    assert torch.equal(FoundationAware(tokens, look, with_bias).attend(base, *own, at), base(*own, {}))
+    assert torch.equal(layer(FoundationAware(tokens, look, {LAYER: 0}))(*own, at), base(*own, {}))
 
 
 def test_only_masked_tokens_are_kept_and_clearing_lets_go() -> None:
     tokens, own = FoundationTokens(), tensors(1, 10)
     mask = picture_masks(1)
-    Recorder(tokens, looking(mask, "code", 1.5)).attend(base, *own, place([0]))
+    layer(Recorder(tokens, looking(mask, "code", 1.5), {LAYER: 0}))(*own, options_of([0]))
     wanted = 2 * int(mask.sum()) * WIDTH * own[0].element_size()
     assert (len(tokens), tokens.bytes) == (1, wanted)
     tokens.clear()
@@ -296,7 +292,8 @@ def test_only_masked_tokens_are_kept_and_clearing_lets_go() -> None:
 def test_merged_tokens_are_refused() -> None:
     own = [x[:, ::2] for x in tensors(1, 11)]
     with pytest.raises(ValueError, match="merges or tiles tokens"):
-        Recorder(FoundationTokens(), looking(picture_masks(1), "code", 1.5)).attend(base, *own, place([0]))
+        recorder = Recorder(FoundationTokens(), looking(picture_masks(1), "code", 1.5), {LAYER: 0})
+        layer(recorder)(*own, options_of([0]))
 
 
 #: (tokens, width) of the layers of the second half of the real networks, in the order they run.
@@ -320,7 +317,8 @@ def test_the_store_of_real_networks_is_as_large_as_the_spec_says(
         for index, (count, width) in enumerate(layers):
             side = int(count**0.5)
             options = {"activations_shape": [1, 1, side, side], "original_shape": [1, 4, latent, latent]}
-            call = Call.read({**options, "cond_or_uncond": [0]})
             x = torch.empty(1, count, width, dtype=torch.float16, device="meta")
-            Recorder(tokens, look).attend(lambda q, *_: q, x, x, x, Place(index, call, options))
+            recorder = Recorder(tokens, look, {("output", index, 0): index})
+            patch = SitePatch(("attn1", ("output", index, 0)), (recorder,), lambda q, *_: q)
+            patch(x, x, x, {**options, CALL: Call.read({**options, "cond_or_uncond": [0]})})
         assert tokens.bytes == mebibytes * 2**20 / share

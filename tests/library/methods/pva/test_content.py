@@ -140,9 +140,9 @@ def test_any_number_of_references_in_any_order(base: Base) -> None:
     """A4."""
     vectors = Golden("pva")["in.reference_embeddings"][0].repeat(2, 1) * torch.arange(1, 7)[:, None]
     for count in range(1, 7):
-        tokens = identity_tokens(PVA(base), Identity(vectors[:count], "ms1mv3_r50")).tokens
+        tokens = identity_tokens(PVA(base), Identity(vectors[:count], "ms1mv3_r50")).somebody
         assert tokens.shape == (1, 10, WIDTH) and tokens.dtype == torch.float32
-        turned = identity_tokens(PVA(base), Identity(vectors[:count].flip(0), "ms1mv3_r50")).tokens
+        turned = identity_tokens(PVA(base), Identity(vectors[:count].flip(0), "ms1mv3_r50")).somebody
         assert relative_error(turned, tokens) < 1e-5
 
 
@@ -150,7 +150,9 @@ def test_weights_make_one_reference_of_several(base: Base) -> None:
     vectors = Golden("pva")["in.reference_embeddings"][0]
     weighted = Identity(vectors, "ms1mv3_r50", weights=torch.tensor([1.0, 1.0, 2.0]))
     mean = Identity(weighted.mean[None], "ms1mv3_r50")
-    assert torch.equal(identity_tokens(PVA(base), weighted).tokens, identity_tokens(PVA(base), mean).tokens)
+    assert torch.equal(
+        identity_tokens(PVA(base), weighted).somebody, identity_tokens(PVA(base), mean).somebody
+    )
 
 
 def test_another_recogniser_or_width_is_refused(base: Base) -> None:

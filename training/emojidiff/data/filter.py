@@ -19,7 +19,7 @@ from torch import Tensor
 from likeness.expressions.distance import BLENDSHAPES, RATIOS
 from likeness.expressions.measure import Measure, distance
 
-from .faces import Seen
+from ..faces import Seen
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from likeness.expressions.measure import Measure
 
-from .faces import Looker
-from .idi_filter import open_landmarker
-from .idi_swap import Command
+from ..faces import Looker
+from .filter import open_landmarker
+from .swap import Command
 
 
 @dataclass(frozen=True, eq=False)

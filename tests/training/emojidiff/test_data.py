@@ -19,11 +19,11 @@ from support.emoji_training import toy_template
 from installer.paths import REPOSITORY, shared_models
 from likeness.weights.catalogue import catalogue
 from training.emojidiff import base as emoji_base
+from training.emojidiff.data.filter import Bars, Measure, judge, median
+from training.emojidiff.data.progress import note, read_progress
+from training.emojidiff.data.swap import Command, SwapFailed
 from training.emojidiff.export import export
 from training.emojidiff.faces import Looker, Seen, read_picture
-from training.emojidiff.idi_filter import Bars, Measure, judge, median
-from training.emojidiff.idi_progress import note, read_progress
-from training.emojidiff.idi_swap import Command, SwapFailed
 from training.emojidiff.lesson import EmojiLesson
 from training.emojidiff.trainer import main
 from training.emojidiff.triplets import read_triplets
@@ -252,15 +252,14 @@ def test_the_median_and_damaged_lines(tmp_path: Path) -> None:
         read_progress(tmp_path)
 
 
-def test_the_hosts_landmarker_is_read_without_the_host(tmp_path: Path, seen: dict[str, Seen]) -> None:
+def test_the_hosts_landmarker_is_read_without_the_host(
+    tmp_path: Path, seen: dict[str, Seen], comfyui: Path
+) -> None:
     """Untrained weights: the network sees a face in noise too, and the blendshapes are its own numbers."""
-    import os
-
     from safetensors.torch import save_file
 
-    from training.emojidiff.idi_filter import open_landmarker
+    from training.emojidiff.data.filter import open_landmarker
 
-    comfyui = Path(os.environ["LIKENESS_COMFYUI"])
     with pytest.raises(ValueError, match="has no face landmarker"):
         open_landmarker(tmp_path, tmp_path)
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")

@@ -20,18 +20,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..chance import generator, whole
-from ..pictures import BadPicture, read_square
-from .faces import Seen, read_picture, write_picture
-from .idi_filter import NO_FACE, SAME, Bars, Verdict, judge, median
-from .idi_progress import note, read_progress
-from .idi_swap import SwapFailed, write_wanted
-from .idi_tools import Tools
-from .lesson import EmojiLesson
-from .portraits import prepare
-from .samples import Batch
-from .triplets import Triplet, write_triplets
-from .watch import draw
+from ...chance import generator, whole
+from ...pictures import BadPicture, read_square
+from ..faces import Seen, read_picture, write_picture
+from ..lesson import EmojiLesson
+from ..portraits import prepare
+from ..samples import Batch
+from ..triplets import Triplet, write_triplets
+from ..watch import draw
+from .filter import NO_FACE, SAME, Bars, Verdict, judge, median
+from .progress import note, read_progress
+from .swap import SwapFailed, write_wanted
+from .tools import Tools
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Sample:
         return f"{self.source:06}_{self.number:02}"
 
 
-def iterate(options: argparse.Namespace, tools: Tools, lesson: EmojiLesson, accelerator: Any) -> None:
+def make_triplets(options: argparse.Namespace, tools: Tools, lesson: EmojiLesson, accelerator: Any) -> None:
     """All samples of this process; then the main process writes the list. Raises ValueError."""
     folder = Path(options.output)
     with accelerator.main_process_first():

@@ -1,0 +1,34 @@
+"""PVA: its files, the person's word, whose rows look, and how it is tuned and saved."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+
+from .. import host
+from ..weights.chosen import list_files as list_chosen
+
+FOLDER, PUBLISHED = "pva", "pva/weights"
+#: The word that stands for the person in a prompt.
+PLACEHOLDER = "<new1>"
+#: The prompts whose rows look.
+APPLY_TO: Mapping[str, frozenset[Literal["positive", "negative"]]] = {
+    "positive": frozenset({"positive"}),
+    "both": frozenset({"positive", "negative"}),
+}
+
+EVERYTHING, PERSON = CONTENTS = ("everything", "person")
+PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}
+
+CROSS_ALL, VISUAL_ONLY = SETS = ("cross_all", "visual_only")
+AUTO = "auto"
+COMPUTE_PRECISIONS = {AUTO: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def list_files() -> list[str]:
+    return list_chosen(FOLDER, PUBLISHED)
+
+
+def list_persons() -> list[str]:
+    """Every file that may hold a person's layer."""
+    return host.files.list_models(FOLDER)

@@ -1,0 +1,52 @@
+"""The key lists of tests/layout: they are the published files', to the byte, as far as sizes are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from layout.shapes import LAYOUTS, read_shapes
+from layout.write import write
+from safetensors import safe_open
+
+from likeness.weights.catalogue import catalogue
+
+
+def test_every_list_has_as_many_names_as_the_file() -> None:
+    counts = {key: len(layout.read()) for key, layout in LAYOUTS.items()}
+    assert counts == {
+        "arc2face/unet": 686,
+        "arc2face/pose": 340,
+        "arc2face/encoder": 196,
+        "instantid/controlnet": 844,
+        "instantid/ip-adapter": 191,
+        "emojidiff/clip_vision": 521,
+    }
+
+
+@pytest.mark.parametrize("key", [key for key, layout in LAYOUTS.items() if layout.nested is None])
+def test_names_shapes_and_precision_give_the_published_size(tmp_path: Path, key: str) -> None:
+    """The file is sparse: it takes as much disk as its head and a few numbers."""
+    path = tmp_path / "file.safetensors"
+    write(LAYOUTS[key], path)
+    assert path.stat().st_size == catalogue()[key].size
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+        assert {name: tuple(file.get_slice(name).get_shape()) for name in names} == LAYOUTS[key].read()
+
+
+def test_torch_archives_hold_these_numbers_and_little_else() -> None:
+    beside = {
+        key: (catalogue()[key].size or 0) - layout.bytes_of_numbers()
+        for key, layout in LAYOUTS.items()
+        if layout.nested is not None
+    }
+    assert beside["instantid/ip-adapter"] == 70845
+    assert 0 < beside["arc2face/encoder"] < 100_000
+
+
+def test_a_pattern_stands_for_its_names(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a.{1-5/2}.b.{0-1}": [2, 3], "c": [4]}')
+    shapes = read_shapes(tmp_path / "x.json")
+    assert list(shapes) == ["a.1.b.0", "a.1.b.1", "a.3.b.0", "a.3.b.1", "a.5.b.0", "a.5.b.1", "c"]
+    assert shapes["a.3.b.1"] == (2, 3) and shapes["c"] == (4,)
