@@ -1,0 +1,61 @@
+"""Every method of ours beside every node of the host that has to do with sampling: 10 methods, some 90 nodes.
+
+What is expected of each pair is in support/features: methods.py lists the methods (a new one gets the whole
+matrix by its line there), *_nodes.py the nodes, feature.py says what is asserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support.features.feature import Feature, NotOffered, Refused
+from support.features.matrix import FEATURES, Matrix, answer
+from support.features.methods import METHODS, Method
+from support.features.run import draw
+from support.features.world import World
+
+PAIRS = [(method, feature) for feature in FEATURES for method in METHODS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_the_executor_does() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def matrix(host: Any, pack: Any, base: Path) -> Iterator[Matrix]:
+    world = World(host, pack, base)
+    yield Matrix(world)
+    world.close()
+
+
+def offered() -> list[Any]:
+    return [
+        pytest.param(method, feature, id=f"{method.name} | {feature.name}")
+        for method, feature in PAIRS
+        if not isinstance(answer(method, feature), NotOffered)
+    ]
+
+
+@pytest.mark.parametrize(("method", "feature"), offered())
+def test_a_method_beside_a_node_of_the_host(matrix: Matrix, method: Method, feature: Feature) -> None:
+    expected = answer(method, feature)
+    if isinstance(expected, Refused):
+        draw = matrix.after if expected.after else matrix.pair
+        with pytest.raises(ValueError, match=expected.saying):
+            draw(method, feature)
+        if not expected.after:
+            return
+    wrong = matrix.wrong(method, feature)
+    assert not wrong, "; ".join(wrong)
+
+
+def test_every_network_draws_what_it_drew_before_all_of_this(matrix: Matrix) -> None:
+    """To the bit: no weight, patch or hook of a thousand graphs is left in what they share."""
+    for network, drawn in matrix.first.items():
+        assert torch.equal(draw(matrix.world.start(network)), drawn), network

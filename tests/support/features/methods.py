@@ -1,0 +1,192 @@
+"""Every method of ours, as a graph applies it. A new method gets the whole matrix by its line in METHODS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import emojidiff, instantid_files
+from ..fill import fill
+from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, PROMPTS, PROPERTIES, TWIN
+from .run import HEIGHT, WIDTH, Run
+from .world import ARC2FACE, SD2, SDXL, World, masks, picture
+
+Apply = Callable[[World, Run, float], Run]
+FULL, NOTHING = 1.0, 0.0
+
+
+def nothing_else(world: World, run: Run) -> Run:
+    return run
+
+
+@dataclass(frozen=True)
+class Method:
+    """apply(world, run, strength): the method's node in a graph.
+
+    wires: what it changes. without: the same graph without the method; person: who is drawn then, where
+    the method is in the prompt itself. twin: another way to draw the same. asserted: what can be, or what
+    no other method's pairs show already.
+    """
+
+    name: str
+    network: str
+    apply: Apply
+    wires: frozenset[str] = frozenset({MODEL})
+    without: Callable[[World, Run], Run] = nothing_else
+    person: int = 0
+    twin: Apply | None = None
+    asserted: tuple[str, ...] = PROPERTIES
+
+
+def _layers(world: World, network: str) -> dict[str, torch.Tensor]:
+    """to_k and to_v of every cross-attention layer, in IP-Adapter's names."""
+    context = world.context(network)
+    return {
+        f"{2 * n + 1}.to_{half}_ip.weight": fill(f"{n}{half}", (site.hidden, context))
+        for n, site in enumerate(world.sites(network))
+        for half in "kv"
+    }
+
+
+def _instantid_adapter(world: World) -> Any:
+    hidden = (site.hidden for site in world.sites(SDXL))
+    content = instantid_files.adapter(hidden, world.context(SDXL))
+    return world.pack.module("likeness.methods.instantid.adapter").parse(content, {}, "tiny")
+
+
+def _instantid(world: World, run: Run, **more: Any) -> Run:
+    adapter = world.once("instantid", lambda: _instantid_adapter(world))
+    given = {"instantid": adapter, "identity": world.identity("glintr100"), **more}
+    given |= {"positive": run.positive, "negative": run.negative}
+    model, positive, negative = world.ours("LikenessApplyInstantID", model=run.model, **given)
+    return run.but(model=model, positive=positive, negative=negative)
+
+
+def _instantid_model(world: World, run: Run, strength: float) -> Run:
+    return _instantid(world, run, weight=strength)
+
+
+def _with_control(world: World, run: Run, weight: float, strength: float) -> Run:
+    net = world.control_net(SDXL, "identity.")
+    given = {"control_net": net, "keypoints": picture(), "mask": masks(run.pictures)}
+    return _instantid(world, run, weight=weight, controlnet_strength=strength, **given)
+
+
+def _instantid_control(world: World, run: Run, strength: float) -> Run:
+    return _with_control(world, run, strength, strength)
+
+
+def _control_alone(world: World, run: Run, strength: float) -> Run:
+    return _with_control(world, run, 0.0, strength)
+
+
+def _control_and_a_trace(world: World, run: Run, strength: float) -> Run:
+    return _with_control(world, run, 1e-7, strength)
+
+
+def _arc2face(world: World, run: Run, strength: float) -> Run:
+    """Its person is in the prompt, from the start."""
+    return run
+
+
+def _expression_adapter(world: World) -> Any:
+    content = {"image_proj": emojidiff.flame(world.context(ARC2FACE)), "ip_adapter": _layers(world, ARC2FACE)}
+    return world.pack.module("likeness.methods.arc2face.expression").parse(content, "tiny")
+
+
+def _expression(world: World, run: Run, strength: float) -> Run:
+    adapter = world.once("expression", lambda: _expression_adapter(world))
+    shown = world.pack.module("likeness.values").Expression(torch.linspace(-1, 1, 55)[None])
+    given = {"expression_adapter": adapter, "expression": shown, "mask": masks(run.pictures)}
+    return run.but(model=world.ours("LikenessApplyExpression", model=run.model, weight=strength, **given)[0])
+
+
+def _reference(world: World, run: Run, strength: float) -> Run:
+    given = {"vae": world.quick_vae, "image": picture(), "positive": world.start(ARC2FACE).positive}
+    return run.but(model=world.ours("LikenessApplyReference", model=run.model, weight=strength, **given)[0])
+
+
+def _an_e_adapter(world: World) -> Any:
+    content = emojidiff.flat(emojidiff.resampler(world.context(ARC2FACE)), _layers(world, ARC2FACE))
+    return world.pack.module("likeness.methods.emojidiff.adapter").parse(content, {}, "tiny")
+
+
+def _e_adapter(world: World, run: Run, strength: float) -> Run:
+    """One expression for each picture."""
+    module = world.pack.module("likeness.methods.emojidiff.adapter")
+    adapter = world.once("e-adapter", lambda: _an_e_adapter(world))
+    tokens = adapter.projector(fill("features", (5, 17, emojidiff.VISION)) * 4)
+    shown = module.ExpressionTokens(tokens[list(run.pictures)], tokens[4:], "tiny")
+    given = {"eadapter": adapter, "expression_tokens": shown}
+    return run.but(model=world.ours("LikenessApplyEAdapter", model=run.model, weight=strength, **given)[0])
+
+
+def _pva(world: World, run: Run, strength: float) -> Run:
+    given = {"pva": world.pva, "identity": world.identity("ms1mv3_r50", 3, 2)}
+    tokens = world.once("PVA tokens", lambda: world.ours("LikenessEncodePVA", **given)[0])
+    given = {"pva": world.pva, "pva_tokens": tokens, "apply_to": "both"}
+    return run.but(model=world.ours("LikenessApplyPVA", model=run.model, strength=strength, **given)[0])
+
+
+def _personalised(world: World, run: Run) -> Run:
+    """The identity that FreeCure repairs."""
+    return _instantid_model(world, run, FULL)
+
+
+def _repair(run: Run, strength: float) -> dict[str, Any]:
+    """The inputs of both FreeCure nodes."""
+    mask = torch.zeros(1, HEIGHT, WIDTH)
+    mask[:, : HEIGHT // 2, WIDTH // 4 :] = strength
+    given = {"personalised": run.model, "foundation": run.foundation, "mask": mask, "layers": "all_up"}
+    return {**given, "positive": run.positive, "negative": run.negative, "cfg": run.cfg}
+
+
+def _freecure(world: World, run: Run, strength: float) -> Run:
+    def guide(run: Run) -> Any:
+        return world.ours("LikenessFreeCureGuider", **_repair(run, strength))[0]
+
+    return _personalised(world, run).but(foundation=run.model, guide=guide)
+
+
+def _freecure_sample(world: World, run: Run, strength: float) -> Run:
+    def whole(run: Run, given: dict[str, Any]) -> dict[str, Any]:
+        latent: dict[str, Any] = world.ours("LikenessFreeCureSample", **_repair(run, strength), **given)[0]
+        return latent
+
+    return _personalised(world, run).but(foundation=run.model, whole=whole)
+
+
+_CONTROL, _GUIDED = frozenset({MODEL, PROMPTS}), frozenset({MODEL, GUIDER})
+
+
+#: The one place in which a method names itself.
+METHODS: tuple[Method, ...] = (
+    Method("InstantID", SDXL, _instantid_model),
+    Method("InstantID + ControlNet", SDXL, _instantid_control, _CONTROL),
+    Method(
+        "InstantID's ControlNet",
+        SDXL,
+        _control_alone,
+        _CONTROL,
+        twin=_control_and_a_trace,
+        asserted=(EFFECT, OFF, TWIN),
+    ),
+    Method("Arc2Face", ARC2FACE, _arc2face, frozenset(), person=1, asserted=(EFFECT, NODE, ALONE)),
+    Method("Apply Expression", ARC2FACE, _expression),
+    Method("Apply Reference", ARC2FACE, _reference),
+    Method("Apply E-Adapter", ARC2FACE, _e_adapter),
+    Method("Apply PVA", SD2, _pva),
+    Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
+    Method(
+        "Repair with FreeCure",
+        SDXL,
+        _freecure_sample,
+        _GUIDED,
+        _personalised,
+        twin=_freecure,
+        asserted=(EFFECT, TWIN),
+    ),
+)

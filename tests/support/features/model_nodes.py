@@ -1,0 +1,242 @@
+"""Nodes of the host that change a MODEL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..fill import fill
+from .feature import ALONE, LATENT, MODEL, Answer, Feature, Refused
+from .run import Run
+from .world import NETWORKS, SDXL, World
+
+ALL = NETWORKS
+NO_DIT = "for transformers: a U-Net has none of its layers"
+WHOLE_BATCH = "it looks at the whole batch"
+FREECURE = ("Guide with FreeCure", "Repair with FreeCure")
+
+ONE_LORA = r"different LoRAs or other weight patches\. Apply LoRAs and sampling nodes once"
+
+
+def freecure(answer: Answer) -> dict[str, Answer]:
+    return dict.fromkeys(FREECURE, answer)
+
+
+def _node(module: str, node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
+    def apply(world: World, run: Run) -> Run:
+        return run.but(model=world.node(module, node_id, model=run.model, **inputs)[0])
+
+    return apply
+
+
+def _feature(
+    group: str,
+    module: str,
+    node_id: str,
+    called: str = "",
+    idle: Mapping[str, str] | None = None,
+    lacks: Mapping[str, str] | None = None,
+    answers: Mapping[str, Answer] | None = None,
+    steps: int = 1,
+    pictures: tuple[int, ...] | None = None,
+    **inputs: Any,
+) -> Feature:
+    apply = _node(module, node_id, **inputs)
+
+    def with_steps(world: World, run: Run) -> Run:
+        return apply(world, run).but(steps=max(run.steps, steps))
+
+    name = f"{node_id} ({called})" if called else node_id
+    return Feature(
+        name, group, with_steps, idle=idle or {}, lacks=lacks or {}, answers=answers or {}, pictures=pictures
+    )
+
+
+def _no(networks: tuple[str, ...], why: str) -> dict[str, str]:
+    return dict.fromkeys(networks, why)
+
+
+def _operation(world: World, run: Run) -> Run:
+    operation = world.node("nodes_latent", "LatentOperationTonemapReinhard", multiplier=0.5)[0]
+    return _node("nodes_latent", "LatentApplyOperationCFG", operation=operation)(world, run)
+
+
+def _differential(world: World, run: Run) -> Run:
+    mask = torch.linspace(0, 1, 128).expand(1, 64, 128).contiguous()
+    latent = world.node("nodes", "SetLatentNoiseMask", samples=run.latent, mask=mask)[0]
+    return _node("nodes_differential_diffusion", "DifferentialDiffusion")(world, run).but(latent=latent)
+
+
+def _perp_neg(world: World, run: Run) -> Run:
+    empty = world.start(run.network, person=2).positive
+    return _node("nodes_perpneg", "PerpNeg", empty_conditioning=empty)(world, run)
+
+
+def _lora(node_id: str, module: str) -> Callable[[World, Run], Run]:
+    def apply(world: World, run: Run) -> Run:
+        name = world.lora(run.network)
+        return _node(module, node_id, lora_name=name, strength_model=0.7)(world, run)
+
+    return apply
+
+
+def _hypernetwork(world: World, run: Run) -> Run:
+    def write(path: Path) -> None:
+        sizes = {site.context for site in world.sites(run.network)} | {
+            site.hidden for site in world.sites(run.network)
+        }
+        torch.save(
+            {
+                size: [
+                    {
+                        "linear.0.weight": fill(f"{size}{half}", (size, size)),
+                        "linear.0.bias": torch.zeros(size),
+                    }
+                    for half in "kv"
+                ]
+                for size in sizes
+            },
+            path,
+        )
+
+    name = world.file("hypernetworks", run.network, ".pt", write)
+    return _node("nodes_hypernetwork", "HypernetworkLoader", hypernetwork_name=name, strength=0.5)(world, run)
+
+
+def _merge(node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
+    """With the same MODEL that has a LoRA: another set of weights of the same shape."""
+
+    def apply(world: World, run: Run) -> Run:
+        other = _lora("LoraLoaderModelOnly", "nodes")(world, world.start(run.network)).model
+        model = world.node("nodes_model_merging", node_id, model1=run.model, model2=other, **inputs)[0]
+        return run.but(model=model)
+
+    return apply
+
+
+def _windows(world: World, run: Run) -> Run:
+    """Two pictures of four at a time."""
+    given = {"context_length": 2, "context_overlap": 1, "context_schedule": "standard_static"}
+    given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
+    return _node("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
+
+
+def _windows_over_width(world: World, run: Run) -> Run:
+    given = {"context_length": 8, "context_overlap": 4, "context_schedule": "standard_static", "dim": 3}
+    given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
+    return _node("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
+
+
+#: What the network does with its rows is asserted beside the nodes that reach into it.
+_OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
+
+
+def _guidance(module: str, node_id: str, called: str = "", group: str = "guidance", **more: Any) -> Feature:
+    return _feature(group, module, node_id, called, **{"lacks": _OUTSIDE, **more})
+
+
+def _for_transformers(module: str, node_id: str, **more: Any) -> Feature:
+    return _feature("for transformers", module, node_id, idle=_no(ALL, NO_DIT), lacks=_OUTSIDE, **more)
+
+
+_MEMORY = "guidance with a memory"
+_WHOLE = {ALONE: WHOLE_BATCH}
+_ALWAYS = {"start_percent": 0.0, "end_percent": 1.0}
+GUIDANCE = (
+    _guidance("nodes_cfg", "CFGZeroStar"),
+    _guidance("nodes_cfg", "CFGNorm"),
+    _guidance("nodes_cfg", "CFGNorm", "before", pre_cfg=True),
+    _guidance("nodes_tcfg", "TCFG"),
+    _guidance("nodes_mahiro", "Mahiro", lacks=_WHOLE),
+    _guidance("nodes_model_advanced", "RescaleCFG"),
+    # The host's node takes one picture only.
+    _guidance("nodes_lumina2", "RenormCFG", pictures=(1,), cfg_trunc=100.0),
+    _guidance("nodes_fresca", "FreSca", freq_cutoff=2, scale_high=3.0),
+    _guidance("nodes_custom_sampler", "CFGOverride", cfg=1.0),
+    _guidance("nodes_video_model", "VideoLinearCFGGuidance", lacks=_WHOLE),
+    _guidance("nodes_video_model", "VideoTriangleCFGGuidance", lacks=_WHOLE),
+    Feature("LatentApplyOperationCFG", "guidance", _operation, lacks=_OUTSIDE),
+    Feature("PerpNeg", "guidance", _perp_neg, lacks=_WHOLE),
+    _guidance("nodes_apg", "APG", "", _MEMORY, eta=0.5, norm_threshold=2.0),
+    _guidance("nodes_apg", "APG", "momentum", _MEMORY, momentum=-0.5, norm_threshold=2.0, steps=3),
+    _feature("more calls of the network", "nodes_pag", "PerturbedAttentionGuidance"),
+    _feature("more calls of the network", "nodes_sag", "SelfAttentionGuidance"),
+    _feature("attention of both rows", "nodes_nag", "NAGuidance"),
+    _for_transformers("nodes_slg", "SkipLayerGuidanceDiT", **_ALWAYS),
+    _for_transformers("nodes_slg", "SkipLayerGuidanceDiTSimple"),
+    _for_transformers("nodes_sd3", "SkipLayerGuidanceSD3", **_ALWAYS),
+    _for_transformers("nodes_rope", "ScaleROPE", scale_x=2.0),
+    _for_transformers("nodes_attention_multiply", "UNetTemporalAttentionMultiply", self_temporal=0.5),
+)
+
+#: FreeCure wants one set of weights and one sampling object for both MODELs.
+_ONCE = freecure(Refused(ONE_LORA, after=True))
+
+
+def _levels(module: str, node_id: str, called: str = "", **more: Any) -> Feature:
+    return _feature("noise levels", module, node_id, called, lacks=_OUTSIDE, **more)
+
+
+_ADVANCED, _DISCRETE = "nodes_model_advanced", "ModelSamplingDiscrete"
+SAMPLING = (
+    _levels(_ADVANCED, _DISCRETE, "lcm", answers=_ONCE, sampling="lcm"),
+    _levels(_ADVANCED, _DISCRETE, "zsnr", answers=_ONCE, sampling="v_prediction", zsnr=True),
+    _levels(_ADVANCED, "ModelSamplingContinuousEDM", answers=_ONCE, sampling="edm_playground_v2.5"),
+    _levels(_ADVANCED, "ModelSamplingContinuousV", answers=_ONCE, sampling="v_prediction"),
+    _levels(_ADVANCED, "ModelSamplingSD3", answers=_ONCE),
+    _levels("nodes_eps", "Epsilon Scaling", scaling_factor=1.05),
+    _levels("nodes_eps", "TemporalScoreRescaling", tsr_k=0.8),
+)
+
+_SHRINK = {"downscale_method": "bicubic", "upscale_method": "bicubic", "end_percent": 1.0}
+_CACHE = {**_ALWAYS, "reuse_threshold": 1.0, "steps": 6, "lacks": _WHOLE}
+_FINEST = "the host merges tokens of the finest level only, where SDXL has no attention"
+_UNET, _TOKENS, _LESS, _WEIGHTS = (
+    "features of the U-Net",
+    "tokens of self attention",
+    "calls left out",
+    "weights",
+)
+_IN_STEP = freecure(Refused("samples in context windows, which FreeCure cannot keep in step"))
+
+
+def _weights(name: str, apply: Callable[[World, Run], Run]) -> Feature:
+    return Feature(name, _WEIGHTS, apply, answers=_ONCE)
+
+
+NETWORK = (
+    _feature(_UNET, "nodes_freelunch", "FreeU"),
+    _feature(_UNET, "nodes_freelunch", "FreeU_V2"),
+    _feature(_UNET, "nodes_model_downscale", "PatchModelAddDownscale", block_number=3, **_SHRINK),
+    _feature(
+        _UNET,
+        "nodes_model_downscale",
+        "PatchModelAddDownscale",
+        "before skip",
+        block_number=2,
+        downscale_after_skip=False,
+        **_SHRINK,
+    ),
+    _feature(_TOKENS, "nodes_hypertile", "HyperTile", tile_size=32, swap_size=1, max_depth=1),
+    _feature(_TOKENS, "nodes_tomesd", "TomePatchModel", idle=_no((SDXL,), _FINEST), ratio=0.5),
+    _feature(_LESS, "nodes_easycache", "EasyCache", **_CACHE),
+    _feature(_LESS, "nodes_easycache", "LazyCache", **_CACHE),
+    Feature("ContextWindowsManual", "context windows", _windows, pictures=(0, 1, 2, 3), answers=_IN_STEP),
+    Feature("ContextWindowsManual (width)", "context windows", _windows_over_width, answers=_IN_STEP),
+    Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
+    _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
+    _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
+    _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
+    _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
+    _weights("ModelMergeAdd", _merge("ModelMergeAdd")),
+    _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
+    _feature(
+        _WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ONCE, k=1.3, out=0.8
+    ),
+    Feature("HypernetworkLoader", "prompts of attention", _hypernetwork),
+    _feature("devices", "nodes_multigpu", "MultiGPU_WorkUnits", idle=_no(ALL, "there is one device")),
+)
+MODEL_NODES: tuple[Feature, ...] = (*GUIDANCE, *SAMPLING, *NETWORK)

@@ -1,0 +1,266 @@
+"""Small networks of three kinds in the host, with the text encoders and the VAE of the tiny checkpoints.
+
+Fewer layers than the tiny checkpoints have: a pair of the matrix costs several drawings, and there are
+some thousand of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from ..fill import fill, fill_state
+from .run import HEIGHT, PICTURES, WIDTH, Run, latent_of
+
+NETWORKS = SDXL, ARC2FACE, SD2 = "SDXL", "Arc2Face", "SD2 inpainting"
+
+_SHARED = {
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 32,
+    "num_res_blocks": [1, 1],
+    "channel_mult": [1, 2],
+    "use_spatial_transformer": True,
+    "legacy": False,
+    "transformer_depth_middle": 1,
+    "num_heads": -1,
+    "num_head_channels": 16,
+    "use_linear_in_transformer": True,
+    "adm_in_channels": None,
+    "use_temporal_attention": False,
+}
+#: As in the real ones: SDXL has no attention on its finest level, SD1.5 on its coarsest only the middle's.
+_SDXL = {"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "context_dim": 128}
+_SDXL |= {"adm_in_channels": 1536 + 64, "num_classes": "sequential"}
+_ARC2FACE = {"transformer_depth": [1, 0], "transformer_depth_output": [1, 1, 0, 0], "context_dim": 512}
+_ARC2FACE |= {"num_heads": 4, "num_head_channels": -1, "use_linear_in_transformer": False}
+#: PVA's sixteen layers, in fewer blocks.
+_SD2 = {"transformer_depth": [3, 3], "transformer_depth_output": [2, 2, 2, 3], "context_dim": 64}
+_SD2 |= {"in_channels": 9}
+#: The host's class and the network's shape.
+_CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
+    SDXL: ("SDXL", {**_SHARED, **_SDXL}),
+    ARC2FACE: ("SD15", {**_SHARED, **_ARC2FACE}),
+    SD2: ("SD20", {**_SHARED, **_SD2}),
+}
+_CHECKPOINTS = {SDXL: "tiny_sdxl.safetensors", SD2: "tiny_sd2_inpaint.safetensors"}
+#: Written for the matrix and taken away after it, in the host's own folders.
+FILE = "matrix"
+
+
+def picture(count: int = 1, seed: int = 1) -> torch.Tensor:
+    return torch.rand(count, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def masks(pictures: tuple[int, ...]) -> torch.Tensor:
+    """One for each picture: its own columns, off the grid of the latents."""
+    made = torch.zeros(4, HEIGHT, WIDTH)
+    for number, mask in enumerate(made):
+        mask[8:56, 20 * number : 20 * number + 61] = 1
+    return made[list(pictures)]
+
+
+class World:
+    """The host, our pack, and what both need to run; every network is made once."""
+
+    def __init__(self, host: Any, pack: Any, base: Path) -> None:
+        self.host, self.pack, self.base = host, pack, base
+        self._made_once: dict[str, Any] = {}
+        self._starts: dict[tuple[str, int], Run] = {}
+        self.files: list[Path] = []
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._made_once:
+            self._made_once[name] = make()
+        return self._made_once[name]
+
+    # Nodes of the host
+
+    def node(self, module: str, name: str, **inputs: Any) -> tuple[Any, ...]:
+        """What a node of the host gives; inputs that are not named have its own defaults."""
+        kind = self._class(module, name)
+        listed = kind.INPUT_TYPES()
+        given = {
+            key: about[1]["default"]
+            for key, about in listed.get("required", {}).items()
+            if len(about) > 1 and "default" in about[1]
+        } | inputs
+        call = getattr(kind if hasattr(kind, "GET_SCHEMA") else kind(), kind.FUNCTION)
+        result = call(**given)
+        return tuple(getattr(result, "result", result))
+
+    def _class(self, module: str, name: str) -> Any:
+        if module == "nodes":
+            return self.host.NODE_CLASS_MAPPINGS[name]
+        # The host imports these two in one order only: the other is a circle.
+        importlib.import_module("comfy_extras.nodes_post_processing")
+        found = importlib.import_module(f"comfy_extras.{module}")
+        if name in getattr(found, "NODE_CLASS_MAPPINGS", {}):
+            return found.NODE_CLASS_MAPPINGS[name]
+        for kind in vars(found).values():
+            schema = getattr(kind, "GET_SCHEMA", None)
+            if schema and kind.__module__ == found.__name__ and schema().node_id == name:
+                return kind
+        raise LookupError(f"ComfyUI has no node {name} in comfy_extras/{module}.py.")
+
+    def ours(self, node_id: str, **inputs: Any) -> tuple[Any, ...]:
+        return tuple(self.pack.node(node_id).execute(**inputs).result)
+
+    # Networks
+
+    def model(self, network: str) -> Any:
+        return self.once(f"model {network}", lambda: self._made(network))
+
+    def context(self, network: str) -> int:
+        return int(_CONFIGS[network][1]["context_dim"])
+
+    def sites(self, network: str) -> Any:
+        sites = self.pack.module("likeness.attention.sites").attention_sites
+        return sites(self.model(network).model.diffusion_model)
+
+    @staticmethod
+    def _made(network: str) -> Any:
+        import comfy.model_management
+        import comfy.model_patcher
+        import comfy.supported_models
+
+        parent, config = _CONFIGS[network]
+        kind = type("Small" + parent, (getattr(comfy.supported_models, parent),), {"unet_extra_config": {}})
+        made = kind(dict(config))
+        made.unet_config["dtype"], made.manual_cast_dtype = torch.float32, None
+        whole = made.get_model({}, "")
+        diffusion = whole.diffusion_model
+        diffusion.load_state_dict(fill_state(diffusion.state_dict(), f"{network}."))
+        diffusion.to(torch.float32)
+        device = comfy.model_management.get_torch_device()
+        return comfy.model_patcher.ModelPatcher(
+            whole.eval(), load_device=device, offload_device=torch.device("cpu")
+        )
+
+    def control_net(self, network: str, prefix: str) -> Any:
+        """A CONTROL_NET for a network; another prefix gives other weights."""
+        return self.once(f"net {network} {prefix}", lambda: self._made_net(network, prefix))
+
+    @staticmethod
+    def _made_net(network: str, prefix: str) -> Any:
+        import comfy.cldm.cldm
+        import comfy.controlnet
+        import comfy.model_management
+        import comfy.ops
+
+        config = {**_CONFIGS[network][1], "in_channels": 4, "hint_channels": 3, "dtype": torch.float32}
+        for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
+            config.pop(name)
+        net = comfy.cldm.cldm.ControlNet(operations=comfy.ops.disable_weight_init, **config)
+        net.load_state_dict(fill_state(net.state_dict(), f"{network}.{prefix}"))
+        device = comfy.model_management.get_torch_device()
+        return comfy.controlnet.ControlNet(net.eval(), load_device=device, manual_cast_dtype=None)
+
+    # Text and pictures
+
+    @cached_property
+    def _checkpoints(self) -> dict[str, Any]:
+        load = self.host.CheckpointLoaderSimple().load_checkpoint
+        return {network: load(file) for network, file in _CHECKPOINTS.items()}
+
+    @cached_property
+    def _arc2face_clip(self) -> Any:
+        files = {
+            "unet_file": "tiny_arc2face.safetensors",
+            "encoder_file": "tiny_arc2face_encoder.safetensors",
+        }
+        return self.ours("LikenessLoadArc2Face", **files)[1]
+
+    @cached_property
+    def pva(self) -> Any:
+        from .. import pva_files
+
+        content = self.pack.module("likeness.methods.pva.content")
+        hidden = [site.hidden for site in self.sites(SD2)]
+        return content.PVA(content.parse_base(pva_files.base(hidden, self.context(SD2)), "tiny"))
+
+    @property
+    def vae(self) -> Any:
+        return self._checkpoints[SDXL][2]
+
+    @cached_property
+    def quick_vae(self) -> Any:
+        """Encodes `picture()` and nothing else, once."""
+        latent = self.vae.encode(picture())
+        return SimpleNamespace(encode=lambda image: latent)
+
+    def clip(self, network: str) -> Any:
+        return self._arc2face_clip if network == ARC2FACE else self._checkpoints[network][1]
+
+    def identity(self, recogniser: str, seed: int = 0, count: int = 1) -> Any:
+        vectors = torch.randn(count, 512, generator=torch.Generator().manual_seed(seed))
+        return self.pack.module("likeness.values").Identity(vectors, recogniser)
+
+    def text(self, clip: Any, words: str) -> Any:
+        return self.node("nodes", "CLIPTextEncode", clip=clip, text=words)[0]
+
+    def encode(self, network: str, clip: Any, person: int = 0) -> tuple[Any, Any]:
+        """The prompts of a network: of Arc2Face a person each, of PVA with a hole to fill."""
+        if network == ARC2FACE:
+            somebody = self.identity("arc2face", person + 1)
+            return self.ours("LikenessEncodeArc2Face", clip=clip, identity=somebody)[:2]
+        if network == SDXL:
+            return self.text(clip, "a photo of a man with glasses"), self.text(clip, "blurry")
+        words = "photo of a <new1> person"
+        positive = self.ours("LikenessPVAPrompt", clip=clip, pva=self.pva, text=words)[0]
+        given = {"vae": self.vae, "pixels": picture(), "mask": masks((1,)), "noise_mask": False}
+        negative = self.text(clip, "photo of a person")
+        return self.node("nodes", "InpaintModelConditioning", positive=positive, negative=negative, **given)[
+            :2
+        ]
+
+    def start(self, network: str, pictures: tuple[int, ...] = PICTURES, person: int = 0) -> Run:
+        """Loaders and prompts, and nothing else yet."""
+        if (network, person) not in self._starts:
+            model, clip = self.model(network), self.clip(network)
+            prompts = self.encode(network, clip, person)
+            self._starts[network, person] = Run(network, person, model, clip, *prompts, latent_of(PICTURES))
+        return self._starts[network, person].but(latent=latent_of(pictures), pictures=pictures)
+
+    # Files for the host's loaders
+
+    def file(self, folder: str, network: str, ending: str, write: Callable[[Path], None]) -> str:
+        """A file in a folder of the host, written once."""
+        name = f"{FILE}_{network.replace(' ', '_')}{ending}"
+        path = self.base / "models" / folder / name
+        if path not in self.files:
+            path.parent.mkdir(exist_ok=True)
+            write(path)
+            self.files.append(path)
+        return name
+
+    def lora(self, network: str) -> str:
+        """A LoRA of the cross attention and of the text encoder."""
+        from safetensors.torch import save_file
+
+        state = self.model(network).model.state_dict()
+        layers = [
+            key.removesuffix(".weight")
+            for key in state
+            if key.endswith(("attn2.to_q.weight", "attn1.to_v.weight"))
+        ]
+        sizes = {name: tuple(state[name + ".weight"].shape) for name in layers}
+        clip = self.clip(network).cond_stage_model.state_dict()
+        text = next(key for key in clip if key.endswith("layers.0.mlp.fc1.weight"))
+        sizes["text_encoders." + text.removesuffix(".weight")] = tuple(clip[text].shape)
+        tensors = {}
+        for name, (out, into) in sizes.items():
+            tensors[f"{name}.lora_up.weight"] = fill(f"up.{name}", (out, 4))
+            tensors[f"{name}.lora_down.weight"] = fill(f"down.{name}", (4, into))
+        return self.file("loras", network, ".safetensors", lambda path: save_file(tensors, path))
+
+    def close(self) -> None:
+        for path in self.files:
+            path.unlink()
