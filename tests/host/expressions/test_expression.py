@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import save_file
 from support import smirk_files
 
+from installer.paths import REPOSITORY
+
 Photos = dict[str, np.ndarray]
 
 SLIDERS = [
@@ -84,9 +86,7 @@ def test_sockets_are_as_promised_and_explained(pack: Any, node_id: str) -> None:
 
 @pytest.mark.parametrize("node_id", list(CONTRACT))
 def test_the_help_page_names_every_socket(pack: Any, node_id: str) -> None:
-    page = (Path(__file__).resolve().parents[2] / "web" / "docs" / f"{node_id}.md").read_text(
-        encoding="utf-8"
-    )
+    page = (REPOSITORY / "web" / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
     schema = pack.node(node_id).define_schema()
     assert page.startswith(f"# {schema.display_name}\n")
     for socket in [*schema.inputs, *schema.outputs]:
