@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from benchmarks import network
 from benchmarks.measure import best_of, ratios
 from likeness import host
-from likeness.attention.adds import AddedAttention
+from likeness.attention.adds import AddedAttention, KeysValues, project
 from likeness.attention.engine import inject
-from likeness.attention.keys_values import KeysValues, project
 from likeness.attention.sites import SDXL_KEYS, numbered
 from likeness.attention.use import Use, Window
 from likeness.methods import instantid

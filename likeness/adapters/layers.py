@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from .. import host
-from ..attention.adds import AddedAttention
-from ..attention.keys_values import KeysValues, Pair, project
+from ..attention.adds import AddedAttention, KeysValues, Pair, project
 from ..attention.sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers, numbered
 from ..attention.use import Use
 from ..attention.views import Role

@@ -80,35 +80,3 @@ def runs(views: Sequence[View]) -> list[tuple[int, int]]:
     """(start, stop) of neighbouring chunks of one role: what is done to them is done once."""
     ends = [n for n in range(1, len(views)) if views[n].role != views[n - 1].role]
     return list(zip([0, *ends], [*ends, len(views)], strict=True))
-
-
-def rows_of(per_role: Tensor, views: Sequence[View], rows: int, what: str = "expressions") -> Tensor:
-    """[1 + N, T, D] laid out for `rows` rows: [rows, T, D], without copies where it can.
-
-    The first is for negative rows, the N others for positive ones: one for every picture of the batch, or
-    one each. Raises ValueError for any other N; what: the name of the N for that.
-    """
-    batch, each = rows // len(views), len(per_role) - 1
-    nobody, somebody = per_role[:1], per_role[1:]
-    roles = [view.role for view in views]
-    if each == 1 and batch == 1 and roles == ["negative", "positive"]:
-        return per_role
-    parts = []
-    for view in views:
-        own = nobody if view.role == "negative" else somebody
-        if len(own) > 1:
-            check_count(len(own), view, batch, what)
-            own = view.pick(own)
-        parts.append(own)
-    if len(parts) == 1 or (len(set(roles)) == 1 and len(parts[0]) == 1):
-        return parts[0] if len(parts[0]) == rows else parts[0].expand(rows, -1, -1)
-    return torch.cat([part.expand(batch, -1, -1) for part in parts])
-
-
-def check_count(found: int, view: View, rows: int, what: str) -> None:
-    """Raises ValueError unless there is one of something for all pictures of the batch, or one for each."""
-    if found not in (1, view.count(rows)):
-        raise ValueError(
-            f"There are {found} {what} for {view.count(rows)} pictures: give one for all, or one for each "
-            "picture of the latent batch."
-        )

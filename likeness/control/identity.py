@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from .. import host
+from ..attention.adds import rows_of
 from ..attention.calls import Call
 from ..attention.masks import PIXELS_PER_LATENT, PictureMask, crop
-from ..attention.views import Numbers, Part, lines, rows_of
+from ..attention.views import Numbers, Part, lines
 from ..attention.wrappers import with_conds, with_names
 from ..host.sampling import ControlBase
 

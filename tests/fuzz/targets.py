@@ -167,7 +167,7 @@ def _instantid_content() -> Mapping[str, Any]:
 
 
 def _instantid(content: Mapping[str, Any]) -> object:
-    from likeness.methods.instantid.adapter import identity_tokens, parse
+    from likeness.methods.instantid import identity_tokens, parse
     from likeness.values import Identity
 
     adapter = parse(content, {}, NAME)

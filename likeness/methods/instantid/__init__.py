@@ -2,8 +2,8 @@
 
 from ...attention import Use
 from . import compat
-from .adapter import identity_tokens, parse
-from .apply import Strengths, apply
+from .adapter import parse
+from .apply import Strengths, apply, identity_tokens
 from .files import fingerprint, load
 
 __all__ = [

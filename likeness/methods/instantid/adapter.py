@@ -1,16 +1,13 @@
-"""InstantID (SDXL): the adapter file and the identity tokens. Spec: instantid_arc2face.md 1.1 to 1.3.2."""
+"""InstantID (SDXL): the adapter file. Spec: instantid_arc2face.md 1.1."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from ...adapters import Adapter, AdapterLayers, Tokens, Words
+from ...adapters import Adapter, AdapterLayers, Words
 from ...adapters.describe import describe
 from ...adapters.projectors import Resampler
-from ...values import Identity, recogniser_text
 from ...weights.read import tensors_under
 
 DEFAULT_RECOGNISER = "glintr100"
@@ -40,41 +37,3 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
     recogniser = metadata.get("recogniser", DEFAULT_RECOGNISER)
     kept = AdapterLayers.parse(layers, projector.token_width, name)
     return Adapter(name, projector, kept, recogniser, WORDS)
-
-
-def identity_tokens(
-    adapter: Adapter,
-    identity: Identity,
-    negative_noise: float = 0.0,
-    seed: int = 0,
-    empty: bool = False,
-) -> Tokens:
-    """One set of tokens, and those of nobody for negative prompts. Spec 1.3.1, 1.3.2, 1.2.4.
-
-    The embedding goes in raw. The negative is the projected zero vector, or uniform noise of the
-    given size (0 to 1) from its own seed. Several embeddings are not averaged here: their tokens
-    stand side by side. empty: the zero vector in place of every embedding, FreeCure's foundation
-    (pva_freecure_emojidiff.md B.1). Raises ValueError for an identity of another recogniser or width.
-    """
-    if identity.recogniser != adapter.takes:
-        raise ValueError(
-            f"identity was made with {recogniser_text(identity.recogniser)}, but {adapter.name} understands "
-            f"only {recogniser_text(adapter.takes)}. Set recogniser to {adapter.takes} in Embed "
-            "Faces."
-        )
-    embeddings = identity.embeddings if identity.weights is None else identity.mean[None]
-    count, width = embeddings.shape
-    if width != adapter.projector.embedding_width:
-        raise ValueError(
-            f"identity has vectors of {width} numbers; {adapter.name} takes "
-            f"{adapter.projector.embedding_width}."
-        )
-    if empty:
-        embeddings = torch.zeros_like(embeddings)
-    nobody = torch.zeros(1, 1, width)
-    if negative_noise:
-        generator = torch.Generator().manual_seed(seed)
-        nobody = negative_noise * torch.rand(nobody.shape, generator=generator)
-    projected = adapter.projector(torch.cat([nobody, embeddings[:, None]]))
-    negative, positive = projected[:1], projected[1:]
-    return Tokens(positive.flatten(0, 1)[None], negative.repeat(1, count, 1), adapter.made)

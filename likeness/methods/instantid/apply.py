@@ -1,4 +1,4 @@
-"""Putting an identity into a MODEL and its conditionings. Spec: instantid_arc2face.md 1.3.3 to 1.3.7."""
+"""Putting an identity into a MODEL and its conditionings. Spec: instantid_arc2face.md 1.3."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from ...adapters import Adapter, Tokens, attend
 from ...attention.masks import PictureMask
 from ...attention.use import Use
 from ...control.identity import IdentityControl, check_identity_net
-from ...values import Conditioning, Identity
-from .adapter import identity_tokens
+from ...values import Conditioning, Identity, recogniser_text
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +54,44 @@ def apply(
     if use.idle:
         return model, positive, negative
     return model, *condition(positive, negative, control, tokens, use.picture_mask)
+
+
+def identity_tokens(
+    adapter: Adapter,
+    identity: Identity,
+    negative_noise: float = 0.0,
+    seed: int = 0,
+    empty: bool = False,
+) -> Tokens:
+    """One set of tokens, and those of nobody for negative prompts. Spec 1.3.1, 1.3.2, 1.2.4.
+
+    The embedding goes in raw. The negative is the projected zero vector, or uniform noise of the
+    given size (0 to 1) from its own seed. Several embeddings are not averaged here: their tokens
+    stand side by side. empty: the zero vector in place of every embedding, FreeCure's foundation
+    (pva_freecure_emojidiff.md B.1). Raises ValueError for an identity of another recogniser or width.
+    """
+    if identity.recogniser != adapter.takes:
+        raise ValueError(
+            f"identity was made with {recogniser_text(identity.recogniser)}, but {adapter.name} understands "
+            f"only {recogniser_text(adapter.takes)}. Set recogniser to {adapter.takes} in Embed "
+            "Faces."
+        )
+    embeddings = identity.embeddings if identity.weights is None else identity.mean[None]
+    count, width = embeddings.shape
+    if width != adapter.projector.embedding_width:
+        raise ValueError(
+            f"identity has vectors of {width} numbers; {adapter.name} takes "
+            f"{adapter.projector.embedding_width}."
+        )
+    if empty:
+        embeddings = torch.zeros_like(embeddings)
+    nobody = torch.zeros(1, 1, width)
+    if negative_noise:
+        generator = torch.Generator().manual_seed(seed)
+        nobody = negative_noise * torch.rand(nobody.shape, generator=generator)
+    projected = adapter.projector(torch.cat([nobody, embeddings[:, None]]))
+    negative, positive = projected[:1], projected[1:]
+    return Tokens(positive.flatten(0, 1)[None], negative.repeat(1, count, 1), adapter.made)
 
 
 def condition(

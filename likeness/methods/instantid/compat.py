@@ -24,8 +24,7 @@ from ...faces.keypoints import keypoint_images
 from ...faces.models import FaceModels
 from ...faces.policy import SKIP, apply_policy
 from ...values import Conditioning, Faces, Identity
-from .adapter import identity_tokens
-from .apply import condition, hint
+from .apply import condition, hint, identity_tokens
 
 log = logging.getLogger(__name__)
 

@@ -310,7 +310,7 @@ def test_keys_and_values_of_sdxl_fit_the_budget(pack: Any) -> None:
     assert tuple(site.key for site in sites) == sites_module.SDXL_KEYS
     shapes = [(2, 16, site.hidden) for site in sites]
     total = 2 * sum(r * t * h for r, t, h in shapes)
-    kept = pack.module("likeness.attention.keys_values").KeysValues(torch.empty(total, device="meta"), shapes)
+    kept = pack.module("likeness.attention.adds").KeysValues(torch.empty(total, device="meta"), shapes)
     assert len(kept) == 70
     assert kept.bytes(torch.float16) == 10_649_600 <= 12_000_000
 

@@ -11,14 +11,13 @@ from support.reference import filled, inputs, resampler_shapes
 from torch import nn
 
 from likeness.adapters.projectors import Resampler
-from likeness.attention.adds import AddedAttention
+from likeness.attention.adds import AddedAttention, project, rows_of
 from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry
 from likeness.attention.engine import SitePatch
-from likeness.attention.keys_values import project
 from likeness.attention.masks import PictureMask
 from likeness.attention.sites import SDXL_KEYS, Site, attention_sites, checkpoint_numbers
 from likeness.attention.use import Window
-from likeness.attention.views import Area, Part, View, rows_of
+from likeness.attention.views import Area, Part, View
 from likeness.attention.wrappers import SOURCES, with_conds
 
 

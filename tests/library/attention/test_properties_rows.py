@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 from support.drawn_faces import noise
 
 from likeness.attention import gate
-from likeness.attention.adds import AddedAttention
+from likeness.attention.adds import AddedAttention, KeysValues, rows_of
 from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry, _repeats
 from likeness.attention.engine import SitePatch
 from likeness.attention.gate import JointAttention, VisualTokens, fold
 from likeness.attention.hidden import HIDDEN
-from likeness.attention.keys_values import KeysValues
 from likeness.attention.masks import PictureMask
 from likeness.attention.sources import Source
 from likeness.attention.use import Window
-from likeness.attention.views import Area, Part, View, rows_of
+from likeness.attention.views import Area, Part, View
 
 always = settings(derandomize=True, deadline=None, max_examples=60, database=None)
 

@@ -24,7 +24,7 @@ from likeness.values import Face
 Photos = dict[str, np.ndarray]
 
 PEOPLE = ("obama", "obama2", "obama3", "biden", "astronaut")
-#: Every 15 degrees of three people (their own further photos every 45), and every 45 where corners are cut off.
+#: Every 15 degrees of three people, of further photos every 45, and every 45 where corners are cut off.
 TABLE = [(name, True, 15 if name in ("obama", "biden", "astronaut") else 45) for name in PEOPLE]
 TABLE += [(name, False, 45) for name in PEOPLE]
 

@@ -10,7 +10,8 @@ from support import emojidiff
 from support.fill import fill
 
 from likeness.adapters import MadeWith, Tokens
-from likeness.attention.views import View, rows_of
+from likeness.attention.adds import rows_of
+from likeness.attention.views import View
 from likeness.faces.keypoints import draw_kps, keypoint_images
 from likeness.methods.emojidiff.adapter import encode, parse
 from likeness.methods.emojidiff.blend import blend
