@@ -107,6 +107,7 @@ def room(pack: Any) -> Room:
 def applied(room: Room, name: str, model: Any) -> Any:
     """The MODEL with a node of the host on it."""
     module, kind, inputs = {**NODES, **SHORTER}[name]
+    importlib.import_module("comfy_extras.nodes_post_processing")  # before nodes_latent: they form a circle
     node = getattr(importlib.import_module(f"comfy_extras.nodes_{module}"), kind)
     if name in ("EasyCache", "LazyCache"):
         inputs = {**inputs, "start_percent": 0.0, "end_percent": 1.0, "verbose": False}
