@@ -90,8 +90,8 @@ def _in_quarters(
     more, unsure = max(views, key=lambda view: (len(view[0]), max((f.score for f in view[1]), default=0.0)))
     sure = distinct([*sure, *more])
     if not sure:
-        # Nobody says that the picture is turned, so that what was found as it stands comes first.
-        return sure, others or [face for face in unsure if face.score >= surer]
+        # Nobody says that the picture is turned: so many looks see a face in a cup of coffee, too.
+        return sure, others
     # Things in a picture that is turned often look like a face as it stands.
     kept = [*unsure, *(face for face in others if face.score >= surer)]
     return sure, distinct(kept, beside=sure)

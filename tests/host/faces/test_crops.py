@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+
+from installer.paths import REPOSITORY
 
 Run = Any  # a function of node id and inputs
 
@@ -63,7 +64,7 @@ def test_sockets_are_as_promised_and_explained(pack: Any, node_id: str) -> None:
     assert schema.category == "Likeness/Regions" and schema.description and schema.search_aliases
     assert all(socket.tooltip for socket in [*schema.inputs, *schema.outputs])
     assert all(socket.display_name for socket in schema.outputs)
-    page = Path(__file__).resolve().parents[2] / "web" / "docs" / f"{node_id}.md"
+    page = REPOSITORY / "web" / "docs" / f"{node_id}.md"
     text = page.read_text(encoding="utf-8")
     assert text.startswith(f"# {schema.display_name}\n")
     assert all(f"`{socket.id}`" in text for socket in [*schema.inputs, *schema.outputs])

@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import save_file
 from support import parser_files
 
+from installer.paths import REPOSITORY
+
 #: Ids, inputs in order and outputs: saved workflows depend on them.
 CONTRACT = {
     "LikenessLoadFaceParser": (["file"], ["face_parser"]),
@@ -71,9 +73,7 @@ def test_sockets_are_as_promised_and_explained(pack: Any, node_id: str) -> None:
 
 @pytest.mark.parametrize("node_id", list(CONTRACT))
 def test_the_help_page_names_every_socket_and_class(pack: Any, node_id: str) -> None:
-    page = (Path(__file__).resolve().parents[2] / "web" / "docs" / f"{node_id}.md").read_text(
-        encoding="utf-8"
-    )
+    page = (REPOSITORY / "web" / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
     schema = pack.node(node_id).define_schema()
     assert page.startswith(f"# {schema.display_name}\n")
     for socket in [*schema.inputs, *schema.outputs]:
