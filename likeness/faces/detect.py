@@ -90,7 +90,7 @@ def _in_quarters(
     more, unsure = max(views, key=lambda view: (len(view[0]), max((f.score for f in view[1]), default=0.0)))
     sure = distinct([*sure, *more])
     if not sure:
-        # Who turns a picture often enough sees a face in a cup: only those count that the mesh sees, too.
+        # Nobody says that the picture is turned: so many looks see a face in a cup of coffee, too.
         return sure, others
     # Things in a picture that is turned often look like a face as it stands.
     kept = [*unsure, *(face for face in others if face.score >= surer)]

@@ -120,13 +120,13 @@ def test_a_turned_face_costs_two_more_and_a_batch_what_its_pictures_cost(
     assert turned_face.box.tolist() == pytest.approx([512 - x2, 512 - y2, 512 - x1, 512 - y1], abs=8)
 
 
-def test_a_picture_without_a_face_stays_without_at_every_quarter(photos: Photos, passes: list[int]) -> None:
-    # In the others a pass at one of the sizes sees a face, as ever.
+def test_a_picture_without_a_face_stays_without(photos: Photos, passes: list[int]) -> None:
+    # In the others the detector sees a face as they stand.
     views = [("chelsea", 0), ("chelsea", 1), ("coffee", 0), ("coffee", 3)]
     for name, quarters in views:
         assert detect(embedded(), image(np.rot90(photos[name], quarters).copy())).count == 0
-    # 9 as it stands; turned three times, at one size and with a border.
-    assert len(passes) == len(views) * (9 + 3 * 2)
+    # 9 as it stands; turned three times, at one size and, where that shows nothing, with a border.
+    assert len(views) * (9 + 3) < len(passes) <= len(views) * (9 + 3 * 2)
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
