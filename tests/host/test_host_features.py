@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.features.feature import Feature, NotOffered, Refused
+from support.features.feature import Feature, NotOffered, Refused, Told
 from support.features.matrix import FEATURES, Matrix, answer
 from support.features.methods import METHODS, Method
 from support.features.run import draw
@@ -43,7 +43,9 @@ def offered() -> list[Any]:
 
 
 @pytest.mark.parametrize(("method", "feature"), offered())
-def test_a_method_beside_a_node_of_the_host(matrix: Matrix, method: Method, feature: Feature) -> None:
+def test_a_method_beside_a_node_of_the_host(
+    matrix: Matrix, method: Method, feature: Feature, caplog: pytest.LogCaptureFixture
+) -> None:
     expected = answer(method, feature)
     if isinstance(expected, Refused):
         draw = matrix.after if expected.after else matrix.pair
@@ -51,6 +53,9 @@ def test_a_method_beside_a_node_of_the_host(matrix: Matrix, method: Method, feat
             draw(method, feature)
         if not expected.after:
             return
+    if isinstance(expected, Told):
+        matrix.after(method, feature)
+        assert expected.saying in caplog.text
     wrong = matrix.wrong(method, feature)
     assert not wrong, "; ".join(wrong)
 

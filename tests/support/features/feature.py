@@ -42,13 +42,20 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Works when the node comes before ours; after ours it takes a place of ours, and the log says so."""
+
+    saying: str
+
+
+@dataclass(frozen=True)
 class NotOffered:
     """The two cannot be in one graph."""
 
     why: str
 
 
-Answer = Works | Idle | Refused | NotOffered
+Answer = Works | Idle | Refused | Told | NotOffered
 
 
 @dataclass(frozen=True)

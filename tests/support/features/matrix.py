@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..golden import relative_error
-from .feature import ALONE, EFFECT, NODE, OFF, ORDER, TWIN, Answer, Feature, Idle, Refused, Works
+from .feature import ALONE, EFFECT, NODE, OFF, ORDER, TWIN, Answer, Feature, Idle, Refused, Told, Works
 from .latent_nodes import LATENT_NODES
 from .methods import FULL, NOTHING, Apply, Method
 from .model_nodes import MODEL_NODES
@@ -45,7 +45,7 @@ def asserted(method: Method, feature: Feature) -> tuple[str, ...]:
     lacks = set(feature.lacks)
     if isinstance(expected, Works):
         lacks |= set(expected.lacks)
-    if isinstance(expected, Refused) or not method.wires & feature.wires:
+    if isinstance(expected, Refused | Told) or not method.wires & feature.wires:
         lacks.add(ORDER)
     if method.twin is None:
         lacks.add(TWIN)
@@ -132,7 +132,7 @@ class Matrix:
         self, name: str, method: Method, feature: Feature, found: torch.Tensor
     ) -> tuple[Callable[[], tuple[torch.Tensor, torch.Tensor]], str, bool]:
         """(two drawings, what is wrong otherwise, whether they must be the same) of a property."""
-        idle = isinstance(answer(method, feature), Idle)
+        idle = isinstance(answer(method, feature), Idle) or method.network in feature.idle
         if name == EFFECT:
             return lambda: (found, self.node_alone(method, feature)), "the method changes nothing", False
         if name == NODE and idle:

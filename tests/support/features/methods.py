@@ -84,7 +84,7 @@ def _control_alone(world: World, run: Run, strength: float) -> Run:
 
 
 def _control_and_a_trace(world: World, run: Run, strength: float) -> Run:
-    return _with_control(world, run, 1e-7, strength)
+    return _with_control(world, run, 1e-9, strength)
 
 
 def _arc2face(world: World, run: Run, strength: float) -> Run:
@@ -116,10 +116,11 @@ def _an_e_adapter(world: World) -> Any:
 
 def _e_adapter(world: World, run: Run, strength: float) -> Run:
     """One expression for each picture."""
-    module = world.pack.module("likeness.methods.emojidiff.adapter")
     adapter = world.once("e-adapter", lambda: _an_e_adapter(world))
     tokens = adapter.projector(fill("features", (5, 17, emojidiff.VISION)) * 4)
-    shown = module.ExpressionTokens(tokens[list(run.pictures)], tokens[4:], "tiny")
+    shown = world.pack.module("likeness.adapters").Tokens(
+        tokens[list(run.pictures)], tokens[4:], adapter.made
+    )
     given = {"eadapter": adapter, "expression_tokens": shown}
     return run.but(model=world.ours("LikenessApplyEAdapter", model=run.model, weight=strength, **given)[0])
 

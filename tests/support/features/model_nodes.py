@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..fill import fill
-from .feature import ALONE, LATENT, MODEL, Answer, Feature, Refused
+from .feature import ALONE, LATENT, MODEL, Answer, Feature, Refused, Told
 from .run import Run
 from .world import NETWORKS, SDXL, World
 
@@ -67,7 +67,9 @@ def _operation(world: World, run: Run) -> Run:
 def _differential(world: World, run: Run) -> Run:
     mask = torch.linspace(0, 1, 128).expand(1, 64, 128).contiguous()
     latent = world.node("nodes", "SetLatentNoiseMask", samples=run.latent, mask=mask)[0]
-    return _node("nodes_differential_diffusion", "DifferentialDiffusion")(world, run).but(latent=latent)
+    return _node("nodes_differential_diffusion", "DifferentialDiffusion")(world, run).but(
+        latent=latent, steps=3
+    )
 
 
 def _perp_neg(world: World, run: Run) -> Run:
@@ -142,6 +144,7 @@ def _for_transformers(module: str, node_id: str, **more: Any) -> Feature:
     return _feature("for transformers", module, node_id, idle=_no(ALL, NO_DIT), lacks=_OUTSIDE, **more)
 
 
+_IN_THE_MIDDLE = {"Apply Reference": Told("another node took their place in the MODEL")}
 _MEMORY = "guidance with a memory"
 _WHOLE = {ALONE: WHOLE_BATCH}
 _ALWAYS = {"start_percent": 0.0, "end_percent": 1.0}
@@ -163,13 +166,12 @@ GUIDANCE = (
     _guidance("nodes_apg", "APG", "", _MEMORY, eta=0.5, norm_threshold=2.0),
     _guidance("nodes_apg", "APG", "momentum", _MEMORY, momentum=-0.5, norm_threshold=2.0, steps=3),
     _feature("more calls of the network", "nodes_pag", "PerturbedAttentionGuidance"),
-    _feature("more calls of the network", "nodes_sag", "SelfAttentionGuidance"),
+    _feature("more calls of the network", "nodes_sag", "SelfAttentionGuidance", answers=_IN_THE_MIDDLE),
     _feature("attention of both rows", "nodes_nag", "NAGuidance"),
     _for_transformers("nodes_slg", "SkipLayerGuidanceDiT", **_ALWAYS),
     _for_transformers("nodes_slg", "SkipLayerGuidanceDiTSimple"),
     _for_transformers("nodes_sd3", "SkipLayerGuidanceSD3", **_ALWAYS),
     _for_transformers("nodes_rope", "ScaleROPE", scale_x=2.0),
-    _for_transformers("nodes_attention_multiply", "UNetTemporalAttentionMultiply", self_temporal=0.5),
 )
 
 #: FreeCure wants one set of weights and one sampling object for both MODELs.
@@ -182,13 +184,14 @@ def _levels(module: str, node_id: str, called: str = "", **more: Any) -> Feature
 
 _ADVANCED, _DISCRETE = "nodes_model_advanced", "ModelSamplingDiscrete"
 SAMPLING = (
-    _levels(_ADVANCED, _DISCRETE, "lcm", answers=_ONCE, sampling="lcm"),
-    _levels(_ADVANCED, _DISCRETE, "zsnr", answers=_ONCE, sampling="v_prediction", zsnr=True),
+    _levels(_ADVANCED, _DISCRETE, "lcm", answers=_ONCE, sampling="lcm", steps=3),
+    _levels(_ADVANCED, _DISCRETE, "v_prediction", answers=_ONCE, sampling="v_prediction"),
     _levels(_ADVANCED, "ModelSamplingContinuousEDM", answers=_ONCE, sampling="edm_playground_v2.5"),
     _levels(_ADVANCED, "ModelSamplingContinuousV", answers=_ONCE, sampling="v_prediction"),
     _levels(_ADVANCED, "ModelSamplingSD3", answers=_ONCE),
     _levels("nodes_eps", "Epsilon Scaling", scaling_factor=1.05),
-    _levels("nodes_eps", "TemporalScoreRescaling", tsr_k=0.8),
+    # The host's node takes one picture only.
+    _levels("nodes_eps", "TemporalScoreRescaling", pictures=(1,), tsr_k=0.8),
 )
 
 _SHRINK = {"downscale_method": "bicubic", "upscale_method": "bicubic", "end_percent": 1.0}
@@ -224,17 +227,39 @@ NETWORK = (
     _feature(_TOKENS, "nodes_tomesd", "TomePatchModel", idle=_no((SDXL,), _FINEST), ratio=0.5),
     _feature(_LESS, "nodes_easycache", "EasyCache", **_CACHE),
     _feature(_LESS, "nodes_easycache", "LazyCache", **_CACHE),
-    Feature("ContextWindowsManual", "context windows", _windows, pictures=(0, 1, 2, 3), answers=_IN_STEP),
-    Feature("ContextWindowsManual (width)", "context windows", _windows_over_width, answers=_IN_STEP),
+    Feature(
+        "ContextWindowsManual",
+        "context windows",
+        _windows,
+        idle=_no(ALL, "the pictures of a batch do not see each other"),
+        answers=_IN_STEP,
+        pictures=(0, 1, 2, 3),
+    ),
+    # The host cuts the noise levels of several pictures along, and fails.
+    Feature(
+        "ContextWindowsManual (width)",
+        "context windows",
+        _windows_over_width,
+        answers=_IN_STEP,
+        pictures=(1,),
+    ),
     Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
     _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
-    _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
+    Feature("LoraLoaderBypassModelOnly", _WEIGHTS, _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
     _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
-    _weights("ModelMergeAdd", _merge("ModelMergeAdd")),
+    _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.3)),
     _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
     _feature(
         _WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ONCE, k=1.3, out=0.8
+    ),
+    _feature(
+        _WEIGHTS,
+        "nodes_attention_multiply",
+        "UNetTemporalAttentionMultiply",
+        idle=_no(ALL, "for video: a U-Net of pictures has none of its layers"),
+        answers=_ONCE,
+        self_temporal=0.5,
     ),
     Feature("HypernetworkLoader", "prompts of attention", _hypernetwork),
     _feature("devices", "nodes_multigpu", "MultiGPU_WorkUnits", idle=_no(ALL, "there is one device")),

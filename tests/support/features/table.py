@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .feature import Answer, Idle, NotOffered, Refused
+from .feature import Answer, Idle, NotOffered, Refused, Told
 from .matrix import FEATURES, answer
 from .methods import METHODS
 
@@ -12,10 +12,10 @@ README = Path(__file__).resolve().parents[3] / "README.md"
 BEGIN, END = "<!-- features -->\n", "<!-- /features -->"
 LEGEND = (
     "`+` works: the method and the node both have their part, in either order of the nodes; at strength 0 "
-    "only the node's is left; a picture of a batch is what it is by itself. `=` the node does nothing to "
-    "such a network, with the method or without. `<` works when the node comes before ours; after ours it is "
-    "refused in a sentence. `x` refused in a sentence that says what to do. Empty: the two have no "
-    "place in one graph, or no wire in common."
+    "only the node's is left; a picture of a batch is what it is by itself. `=` works, and the node changes "
+    "nothing of such a network's pictures, with the method or without. `<` works when the node comes before "
+    "ours; after ours it is refused, or takes a place of ours, and a sentence says so. `x` refused in a "
+    "sentence that says what to do. Empty: the two have no place in one graph, or no wire in common."
 )
 
 
@@ -24,6 +24,8 @@ def cell(answered: Answer) -> str:
         return ""
     if isinstance(answered, Idle):
         return "="
+    if isinstance(answered, Told):
+        return "<"
     if isinstance(answered, Refused):
         return "<" if answered.after else "x"
     return "+"
