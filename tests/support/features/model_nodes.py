@@ -85,6 +85,9 @@ def _lora(node_id: str, module: str) -> Callable[[World, Run], Run]:
     return apply
 
 
+_LORA = _lora("LoraLoaderModelOnly", "nodes")
+
+
 def _hypernetwork(world: World, run: Run) -> Run:
     def write(path: Path) -> None:
         sizes = {site.context for site in world.sites(run.network)} | {
@@ -112,7 +115,8 @@ def _merge(node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
     """With the same MODEL that has a LoRA: another set of weights of the same shape."""
 
     def apply(world: World, run: Run) -> Run:
-        other = _lora("LoraLoaderModelOnly", "nodes")(world, world.start(run.network)).model
+        start = world.start(run.network)
+        other = world.once(f"other {run.network}", lambda: _LORA(world, start).model)
         model = world.node("nodes_model_merging", node_id, model1=run.model, model2=other, **inputs)[0]
         return run.but(model=model)
 
@@ -244,7 +248,7 @@ NETWORK = (
         pictures=(1,),
     ),
     Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
-    _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
+    _weights("LoraLoaderModelOnly", _LORA),
     Feature("LoraLoaderBypassModelOnly", _WEIGHTS, _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
     _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),

@@ -242,24 +242,23 @@ class World:
         return name
 
     def lora(self, network: str) -> str:
-        """A LoRA of the cross attention and of the text encoder."""
+        """The file of a LoRA of attention and of the text encoder."""
+        return self.file("loras", network, ".safetensors", lambda path: self._write_lora(network, path))
+
+    def _write_lora(self, network: str, path: Path) -> None:
         from safetensors.torch import save_file
 
         state = self.model(network).model.state_dict()
-        layers = [
-            key.removesuffix(".weight")
-            for key in state
-            if key.endswith(("attn2.to_q.weight", "attn1.to_v.weight"))
-        ]
-        sizes = {name: tuple(state[name + ".weight"].shape) for name in layers}
+        names = [key for key in state if key.endswith(("attn2.to_q.weight", "attn1.to_v.weight"))]
+        sizes = {name.removesuffix(".weight"): tuple(state[name].shape) for name in names}
         clip = self.clip(network).cond_stage_model.state_dict()
         text = next(key for key in clip if key.endswith("layers.0.mlp.fc1.weight"))
         sizes["text_encoders." + text.removesuffix(".weight")] = tuple(clip[text].shape)
-        tensors = {}
-        for name, (out, into) in sizes.items():
-            tensors[f"{name}.lora_up.weight"] = fill(f"up.{name}", (out, 4))
-            tensors[f"{name}.lora_down.weight"] = fill(f"down.{name}", (4, into))
-        return self.file("loras", network, ".safetensors", lambda path: save_file(tensors, path))
+        tensors = {f"{name}.lora_up.weight": fill(f"up.{name}", (out, 4)) for name, (out, _) in sizes.items()}
+        tensors |= {
+            f"{name}.lora_down.weight": fill(f"down.{name}", (4, n)) for name, (_, n) in sizes.items()
+        }
+        save_file(tensors, path)
 
     def close(self) -> None:
         for path in self.files:
