@@ -252,7 +252,6 @@ NETWORK = (
     Feature("LoraLoaderBypassModelOnly", _WEIGHTS, _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
     _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
-    _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.3)),
     _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
     _feature(
         _WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ONCE, k=1.3, out=0.8

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from ..fill import fill
 from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused
-from .gligen import gligen
 from .model_nodes import ALL, freecure
 from .run import HEIGHT, WIDTH, Run, latent_of
 from .world import ARC2FACE, SD2, SDXL, World, masks, picture
@@ -122,15 +119,6 @@ def _inpaint(world: World, run: Run) -> Run:
     return run.but(positive=positive, negative=negative, latent=masked)
 
 
-def _boxes(world: World, run: Run) -> Run:
-    given = {
-        "clip": world.clip(SD2),
-        "gligen_textbox_model": world.once("GLIGEN", lambda: gligen(world, run)),
-    }
-    given |= {"conditioning_to": run.positive, "text": "a hat", "width": 64, "height": 48, "x": 32}
-    return run.but(positive=world.node("nodes", "GLIGENTextBoxApply", **given)[0])
-
-
 def _net(world: World, run: Run) -> Any:
     return world.control_net(run.network, "other.")
 
@@ -152,8 +140,6 @@ _AVERAGE = on_positive(
 )
 _ONE_NET = on_positive("ControlNetApply", control_net=_net, image=_HINT, strength=0.8)
 _PIXELS = on_both("InstructPixToPixConditioning", "nodes_ip2p", vae=lambda w, r: w.vae, pixels=_HINT)
-_SEEN = SimpleNamespace(image_embeds=fill("seen", (1, 64)))
-_UNCLIP = on_positive("unCLIPConditioning", clip_vision_output=_SEEN)
 _REFERENCE = on_positive("ReferenceLatent", "nodes_edit_model", latent=latent_of((0,)))
 
 
@@ -190,7 +176,5 @@ PROMPT_NODES: tuple[Feature, ...] = (
     _prompts("CLIPTextEncodeControlnet", "another ControlNet", _words_for_control),
     _prompts("InpaintModelConditioning", "a mask on the latents", _inpaint, wires=frozenset(_BOTH)),
     _unread("InstructPixToPixConditioning", _PIXELS, (SDXL, ARC2FACE)),
-    _unread("unCLIPConditioning", _UNCLIP),
     _unread("ReferenceLatent", _REFERENCE),
-    _prompts("GLIGENTextBoxApply", "boxes with words", _boxes, REGION),
 )

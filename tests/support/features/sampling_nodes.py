@@ -50,18 +50,6 @@ GUIDERS: tuple[Feature, ...] = (
     _guider("CFGGuider", "nodes_custom_sampler", "CFGGuider", lambda world, run: {**_both(run), "cfg": 1.5}),
     _guider("DualCFGGuider", "nodes_custom_sampler", "DualCFGGuider", _dual("regular")),
     _guider("DualCFGGuider (nested)", "nodes_custom_sampler", "DualCFGGuider", _dual("nested")),
-    _guider(
-        "PerpNegGuider",
-        "nodes_perpneg",
-        "PerpNegGuider",
-        lambda world, run: {**_both(run), "empty_conditioning": other(world, run), "cfg": 3.0},
-    ),
-    _guider(
-        "DualModelGuider",
-        "nodes_custom_sampler",
-        "DualModelGuider",
-        lambda world, run: {**_both(run), "cfg": 3.0, "model_negative": world.model(run.network)},
-    ),
 )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .feature import CLIP, PROMPTS, Feature, Idle, NotOffered, Refused
+from .feature import CLIP, PROMPTS, Feature, NotOffered, Refused
 from .model_nodes import freecure
 from .prompt_nodes import on_both, on_positive
 from .run import Run
-from .world import World
+from .world import ARC2FACE, World
 
-HOOKS = freecure(Refused("carries hooks"))
-_LAST = {"Arc2Face": Idle("Encode Arc2Face takes the last layer whatever is set, as it was trained")}
+HOOKS = freecure(Refused("carries hooks|holds 2 prompts"))
+_LAST = {ARC2FACE: "Encode Arc2Face takes the last layer whatever is set, as it was trained"}
 _SDXL_ONLY = dict.fromkeys(
     ("Arc2Face", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA"),
     NotOffered("it is for SDXL"),
@@ -79,7 +79,7 @@ TEXT_NODES: tuple[Feature, ...] = (
     Feature("CreateHookKeyframe", _OF_A_PROMPT, _keyframes, _PROMPTS, answers=HOOKS),
     Feature("SetClipHooks", _OF_A_PROMPT, _clip_hooks(False), _CLIP, answers=HOOKS),
     Feature("SetClipHooks (scheduled)", _OF_A_PROMPT, _clip_hooks(True), _CLIP, answers=HOOKS),
-    Feature("CLIPSetLastLayer", _ENCODER, _last_layer, _CLIP),
+    Feature("CLIPSetLastLayer", _ENCODER, _last_layer, _CLIP, idle=_LAST),
     Feature("LoraLoader", _ENCODER, _lora, _CLIP),
     Feature("CLIPTextEncodeSDXL", _ENCODER, _sizes, _CLIP, answers=_SDXL_ONLY),
 )
