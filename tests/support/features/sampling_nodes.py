@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .feature import ALONE, GUIDER, NODE, SAMPLER, Feature, NotOffered, Refused
+from .feature import ALONE, GUIDER, SAMPLER, Feature, NotOffered, Refused
 from .model_nodes import freecure
 from .prompt_nodes import other_whole as other
 from .run import SEED, Run, parts, sample
@@ -141,8 +141,7 @@ def _second_pass(world: World, run: Run) -> Run:
 
 
 _OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
-_LARGER = {**_OUTSIDE, NODE: "it makes larger pictures"}
-_ADAPTIVE = freecure(Refused("dpm_adaptive chooses its steps by looking at both pictures"))
+_ADAPTIVE = freecure(Refused("dpm_adaptive chooses its steps by looking at the picture"))
 _OURS = freecure(NotOffered("KSampler takes no guider"))
 _ONE_AFTER_THE_OTHER, _CUSTOM = "samplings one after the other", "nodes_custom_sampler"
 
@@ -164,16 +163,8 @@ SAMPLERS: tuple[Feature, ...] = (
     _sampler("res_multistep", steps=3),
     _made("SamplerSASolver", _CUSTOM, needs_model=True, simple_order_2=False, use_pece=True),
     _made("SamplerER_SDE", _CUSTOM, solver_type="ER-SDE"),
-    _made(
-        "SamplerLCMUpscale",
-        "nodes_advanced_samplers",
-        lacks=_LARGER,
-        scale_ratio=1.5,
-        upscale_method="bilinear",
-    ),
     _made("SamplerDPMAdaptative", _CUSTOM, answers=_ADAPTIVE, order=2, rtol=2.0, atol=2.0, h_init=2.0),
     _levels("BasicScheduler", _scheduler("BasicScheduler", scheduler="karras", steps=2)),
-    _levels("SDTurboScheduler", _scheduler("SDTurboScheduler", steps=1)),
     _levels(
         "AlignYourStepsScheduler",
         _scheduler("AlignYourStepsScheduler", "nodes_align_your_steps", False, model_type="SDXL", steps=3),
