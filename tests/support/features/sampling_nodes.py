@@ -141,6 +141,7 @@ def _second_pass(world: World, run: Run) -> Run:
 
 
 _OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
+_LARGER = {**_OUTSIDE, NODE: "it makes larger pictures"}
 _ADAPTIVE = freecure(Refused("dpm_adaptive chooses its steps by looking at the picture"))
 _OURS = freecure(NotOffered("KSampler takes no guider"))
 _ONE_AFTER_THE_OTHER, _CUSTOM = "samplings one after the other", "nodes_custom_sampler"
