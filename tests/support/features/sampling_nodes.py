@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .feature import ALONE, GUIDER, SAMPLER, Feature, NotOffered, Refused
+from .feature import ALONE, GUIDER, NODE, SAMPLER, Feature, NotOffered, Refused
 from .model_nodes import freecure
 from .prompt_nodes import other_whole as other
 from .run import SEED, Run, parts, sample
