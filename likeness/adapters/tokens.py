@@ -40,9 +40,11 @@ class Tokens:
                 continue
             value = value.detach().to("cpu", torch.float32)
             if value.ndim != 3 or 0 in (value.shape[0], value.shape[2]):
-                raise ValueError(f"Tokens must be [N, T, D], not {list(value.shape)}.")
+                raise ValueError(f"Tokens of {self.made_with} must be [N, T, D], not {list(value.shape)}.")
             if not torch.isfinite(value).all():
-                raise ValueError("Tokens hold NaN or infinity.")
+                raise ValueError(
+                    f"Tokens of {self.made_with} hold NaN or infinity: its file or its input is damaged."
+                )
             object.__setattr__(self, name, value)
         if self.nobody is not None and self.nobody.shape != (1, *self.somebody.shape[1:]):
             raise ValueError(

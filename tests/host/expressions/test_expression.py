@@ -174,7 +174,7 @@ def test_safetensors_do_as_well(pack: Any, folder: Path, faces: Any) -> None:
 def test_a_missing_file_is_explained(pack: Any, folder: Path, faces: Any) -> None:
     node = pack.node("LikenessReadExpression")
     assert node.validate_inputs(encoder="SMIRK_em1.pt") is True, "the host must let it run to explain itself"
-    assert node.fingerprint_inputs(encoder="SMIRK_em1.pt") == "missing"
+    assert node.fingerprint_inputs(encoder="SMIRK_em1.pt").startswith("missing")
     with pytest.raises(FileNotFoundError) as error:
         node.execute(encoder="SMIRK_em1.pt", faces=faces)
     for part in ("SMIRK_em1.pt is missing", str(folder), "MIT", "--models arc2face-expression"):

@@ -190,7 +190,7 @@ def test_blends_that_can_not_be_are_told(a: Tokens, b: Tokens, steps: int, messa
 
 def test_tokens_are_checked_when_made() -> None:
     for bad in (torch.zeros(4, 8), torch.zeros(0, 4, 8), torch.full((1, 4, 8), float("nan"))):
-        with pytest.raises(ValueError, match=r"Tokens (must be|hold)"):
+        with pytest.raises(ValueError, match=r"Tokens of a (must be|hold)"):
             Tokens(bad, torch.zeros(1, 4, 8), MadeWith("a"))
     with pytest.raises(ValueError, match="do not fit"):
         Tokens(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8), MadeWith("a"))
