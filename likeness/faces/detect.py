@@ -81,9 +81,8 @@ def _in_quarters(
     sure: the faces that lie in it, by which it is turned; without any, each quarter turn is tried. others:
     what else was found in the picture as it stands.
     """
-    angle, surer = lying(sure), _surer(min_score)
     views = []
-    for turned, view, back in quarter_turns(rgb, angle):
+    for turned, view, back in quarter_turns(rgb, lying(sure)):
         seen = _pass(detector, min_score, turned, SIZES[0]) or _bordered(detector, turned, min_score)
         found = [carried(face, back) for face in seen]
         views.append(set_right(partial(_pass, detector, min_score), rgb, found, view))
@@ -92,9 +91,10 @@ def _in_quarters(
     if not sure:
         # Nobody says that the picture is turned: so many looks see a face in a cup of coffee, too.
         return sure, others
-    # Things in a picture that is turned often look like a face as it stands.
-    kept = [*unsure, *(face for face in others if face.score >= surer)]
-    return sure, distinct(kept, beside=sure)
+    if lying(sure) is not None:
+        # Things in a picture that is turned often look like a face as it stands.
+        others = [*unsure, *(face for face in others if face.score >= _surer(min_score))]
+    return sure, distinct(others, beside=sure)
 
 
 def _surer(min_score: float) -> float:
