@@ -19,7 +19,7 @@ from ...attention.sources import Extra, Place, Rows
 from ...attention.use import Window
 from ...attention.views import Role, View
 from ...choices.freecure import Mode
-from .mask import AttributeMask, Chosen
+from .mask import AttributeMask, Chosen, per_token
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Looking:
     mode code: the masked tokens with `strength` added to their logits; paper_masked: the masked
     tokens with their logits times `strength`; paper: all tokens, logits times strength times mask.
     Positive rows look in full, negative rows to 1 - style_fidelity. layers: how many of them look.
+    literal: in mode paper a picture with an empty mask looks, too, as the formula says (B.2).
     """
 
     mask: AttributeMask
@@ -37,6 +38,7 @@ class Looking:
     style_fidelity: float
     window: Window
     layers: int = 1
+    literal: bool = True
 
     def share(self, role: Role) -> float:
         return 1.0 if role == "positive" else 1.0 - self.style_fidelity
@@ -123,7 +125,8 @@ class FoundationSource:
     @property
     def constants(self) -> str:
         look = self.looking
-        return repr((type(self).__name__, look.mode, look.strength, look.style_fidelity, look.window))
+        how = (look.mode, look.strength, look.style_fidelity, look.window, look.literal)
+        return repr((type(self).__name__, *how))
 
     def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
         """Nothing: what is looked at is made by the foundation's layers."""
@@ -140,7 +143,8 @@ class Recorder(FoundationSource):
     def extra(self, view: View, rows: Rows, place: Place) -> None:
         index = self.numbers[place.site]
         if self.looking.share(view.role) > 0 and not self.tokens.has(index, view.role):
-            self.tokens.keep(index, view.role, _tokens(self.looking, rows.k, rows.v, place))
+            chosen = _chosen(self.looking.mask, rows.k, place)
+            self.tokens.keep(index, view.role, looked_at(self.looking, chosen, rows.k, rows.v))
         if self.tokens.enough:
             raise Enough
 
@@ -157,19 +161,27 @@ class FoundationAware(FoundationSource):
         return Extra(tokens.keys, tokens.values, tokens.bias, share)
 
 
-def _tokens(looking: Looking, k: Tensor, v: Tensor, place: Place) -> Tokens:
-    chosen = _chosen(looking.mask, k, place)
+def looked_at(looking: Looking, chosen: Chosen, k: Tensor, v: Tensor) -> Tokens:
+    """What is kept of a layer's keys and values [rows, (heads,) tokens, C], rotated where they are at all."""
     if looking.mode == "paper":
         # A logit is linear in its key, so scaling keys is scaling logits; masked-out ones become 0.
-        scale = chosen.mask.to(k.dtype).unsqueeze(-1) * looking.strength
-        return Tokens(k * scale, v.clone(), None)
+        scale = per_token(chosen.mask.to(k.dtype), k) * looking.strength
+        return Tokens(k * scale, v.clone(), None if looking.literal else _blank_bias(chosen, k))
     keys, values = chosen.gather(k), chosen.gather(v)
     if looking.mode == "paper_masked":
         keys = keys * looking.strength
-    return Tokens(keys, values, bias_of(looking, chosen, keys))
+    return Tokens(keys, values, _bias(looking, chosen, keys))
 
 
-def bias_of(looking: Looking, chosen: Chosen, like: Tensor) -> Tensor | None:
+def _blank_bias(chosen: Chosen, like: Tensor) -> Tensor | None:
+    """Hides every token from pictures whose mask is empty: [M, 1, 1, tokens]."""
+    if chosen.blank is None:
+        return None
+    bias = like.new_zeros((len(chosen.blank), 1, 1, like.shape[-2]))
+    return bias.masked_fill_(chosen.blank[:, None, None, None], -torch.inf)
+
+
+def _bias(looking: Looking, chosen: Chosen, like: Tensor) -> Tensor | None:
     """What is added to the logits of the gathered tokens: [1 or rows, 1, 1, m]."""
     added = looking.strength if looking.mode == "code" else 0.0
     if added == 0 and chosen.there is None:

@@ -140,3 +140,9 @@ def check_deterministic(sampler: Any) -> None:
             f"sampler: {name.removeprefix('sample_')} adds noise on its way, over what the inversion kept of "
             "the picture. Use euler, dpmpp_2m or ddim, with eta and s_churn 0 where there are such."
         )
+
+
+def check_pictures(name: str, samples: Any) -> None:
+    """Raises ValueError for a latent of several in one, as video with sound has."""
+    if getattr(samples, "is_nested", False):
+        raise ValueError(f"{name} holds video or audio; FreeCure repairs pictures.")

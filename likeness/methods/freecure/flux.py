@@ -18,8 +18,7 @@ from torch import Tensor
 from ... import host
 from ...attention.flux import Joint, Then, inject_joint
 from ...attention.sites import SiteKey
-from .attention import Enough, FoundationSource, FoundationTokens, Looking, Tokens, bias_of
-from .mask import Chosen
+from .attention import Enough, FoundationSource, FoundationTokens, Looking, Tokens, looked_at
 
 #: (q or k [rows, heads, tokens, size], rotations of the places or None) -> the same, rotated.
 Rotate = Callable[[Tensor, Tensor | None], Tensor]
@@ -68,14 +67,7 @@ class FluxRecorder(FoundationSource):
         chosen = self.looking.mask.choose(latent, grid, len(part.k), part.k)
         picture = _picture(part, grid)
         k, v = self.rotate(part.k, part.pe)[:, :, picture], part.v[:, :, picture]
-        if self.looking.mode == "paper":
-            # A logit is linear in its key, so scaling keys is scaling logits; masked-out ones become 0.
-            scale = chosen.mask.to(k.dtype)[:, None, :, None] * self.looking.strength
-            return Tokens(k * scale, v.clone(), None)
-        keys, values = _gather(chosen, k), _gather(chosen, v)
-        if self.looking.mode == "paper_masked":
-            keys = keys * self.looking.strength
-        return Tokens(keys, values, bias_of(self.looking, chosen, keys))
+        return looked_at(self.looking, chosen, k, v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +127,6 @@ def _mask(part: Joint, tokens: Tokens, picture: slice) -> Tensor | None:
     shape = torch.broadcast_shapes(own.shape[:-1], theirs.shape[:-1])
     both = [x.to(q.dtype).expand(*shape, -1) for x in (own, theirs)]
     return torch.cat(both, dim=-1)
-
-
-def _gather(chosen: Chosen, x: Tensor) -> Tensor:
-    """The chosen tokens of x [rows, heads, tokens, size], a copy."""
-    return torch.take_along_dim(x, chosen.numbers[:, None, :, None], dim=2)
 
 
 def _grid(given: Joint, patch: int) -> tuple[tuple[int, int], tuple[int, int]]:

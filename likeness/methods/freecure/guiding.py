@@ -13,7 +13,7 @@ from ...attention.views import Role
 from ...host.sampling import CFGGuider, models_of_conds, random_draws_put_back
 from ...sampling.trajectory import Beside, RecordingGuider, Trajectory, beside, sides, sigma_of
 from .attention import Enough, FoundationTokens, Looking
-from .checks import check_sampler
+from .checks import check_pictures, check_sampler
 
 
 class FreeCureGuider(CFGGuider):
@@ -63,8 +63,7 @@ class FreeCureGuider(CFGGuider):
         disable_pbar: bool = False,
         seed: int | None = None,
     ) -> Tensor:
-        if getattr(latent_image, "is_nested", False):
-            raise ValueError("latent_image holds video or audio; FreeCure repairs pictures.")
+        check_pictures("latent_image", latent_image)
         self.foundation_latent, self._calls = None, 0
         rest = (sampler, sigmas, denoise_mask)
         if self.looking is not None:

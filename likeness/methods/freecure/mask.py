@@ -16,18 +16,24 @@ class Chosen:
     """The tokens of one grid: mask [M, tokens] bool, and the same as numbers [M, most], M masks.
 
     there [M, most] is False where a mask has fewer tokens than the one with the most; None when all
-    have as many.
+    have as many. blank [M]: masks without a single pixel; None when there is none.
     """
 
     mask: Tensor
     numbers: Tensor
     there: Tensor | None
+    blank: Tensor | None
 
     def gather(self, x: Tensor) -> Tensor:
-        """The chosen tokens of x [rows, tokens, C]: [rows, most, C], a copy."""
+        """The chosen tokens of x [rows, (heads,) tokens, C]: [rows, (heads,) most, C], a copy."""
         if len(self.numbers) == 1:
-            return x[:, self.numbers[0]]
-        return x.gather(1, self.numbers.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+            return x.index_select(-2, self.numbers[0])
+        return torch.take_along_dim(x, per_token(self.numbers, x), dim=-2)
+
+
+def per_token(x: Tensor, like: Tensor) -> Tensor:
+    """[M, tokens] beside tokens [rows, (heads,) tokens, C]."""
+    return x.reshape(len(x), *[1] * (like.ndim - 3), -1, 1)
 
 
 class AttributeMask:
@@ -39,11 +45,20 @@ class AttributeMask:
     def __init__(self, mask: Tensor) -> None:
         """Raises ValueError for a mask of another rank, with NaN, or with no pixels."""
         self._mask = PictureMask(mask).mask
+        self._blank = ~(self._mask > 0.5).flatten(1).any(dim=1)
         self._chosen: dict[tuple[object, ...], Chosen] = {}
+
+    def __len__(self) -> int:
+        return len(self._mask)
 
     @property
     def empty(self) -> bool:
-        return not bool((self._mask > 0.5).any())
+        return bool(self._blank.all())
+
+    @property
+    def some_blank(self) -> bool:
+        """Whether a picture has nothing to be repaired."""
+        return bool(self._blank.any())
 
     def choose(self, latent: tuple[int, int], grid: tuple[int, int], rows: int, like: Tensor) -> Chosen:
         """The tokens of a layer's grid (h, w); latent is the latent's height and width.
@@ -67,7 +82,9 @@ class AttributeMask:
         most = int(counts.max())
         numbers = mask.int().argsort(dim=1, descending=True, stable=True)[:, :most]
         there = torch.arange(most) < counts
-        return Chosen(mask.to(device), numbers.to(device), None if bool(there.all()) else there.to(device))
+        fewer = None if bool(there.all()) else there.to(device)
+        blank = self._blank.to(device) if self.some_blank else None
+        return Chosen(mask.to(device), numbers.to(device), fewer, blank)
 
     def check(self, latent: tuple[int, int], rows: int) -> None:
         """Raises ValueError unless the mask fits a batch of `rows` latents of this height and width."""

@@ -36,8 +36,8 @@ class Repair:
 
     strength: 1.5 (SDXL) or 0.5 (SD1.x) added to logits in mode code; about 2.0, a factor, in the paper
     modes. layers: `default`, `all_up` (Flux: `single_only`, `last_half`) or numbers in execution order.
-    start and end: parts of the sampling schedule, 0 to 1. experimental: let it work on Flux, too. Raises
-    ValueError for a mode, fidelity or window that does not exist.
+    start and end: parts of the sampling schedule, 0 to 1. experimental: let it work on Flux, too. literal:
+    see Looking. Raises ValueError for a mode, fidelity or window that does not exist.
     """
 
     strength: float = 1.5
@@ -47,6 +47,7 @@ class Repair:
     start: float = 0.0
     end: float = 1.0
     experimental: bool = False
+    literal: bool = True
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -71,7 +72,14 @@ class Prompts:
         return positive, negative
 
     def check(self, several_negatives: bool) -> None:
-        """Raises ValueError for a prompt that FreeCure cannot pair; warns when the face gets everywhere."""
+        """Raises ValueError for a prompt that FreeCure cannot pair."""
+        for name in ("positive", "negative", "foundation_positive", "foundation_negative"):
+            conditioning = getattr(self, name)
+            if conditioning is not None:
+                check_conditioning(name, conditioning, several_negatives and name.endswith("negative"))
+
+    def warn(self) -> None:
+        """Says when the face gets everywhere."""
         for name in ("positive", "negative"):
             if getattr(self, f"foundation_{name}") is None and carries_identity(getattr(self, name)):
                 log.warning(
@@ -81,10 +89,32 @@ class Prompts:
                     name,
                     name,
                 )
-        for name in ("positive", "negative", "foundation_positive", "foundation_negative"):
-            conditioning = getattr(self, name)
-            if conditioning is not None:
-                check_conditioning(name, conditioning, several_negatives and name.endswith("negative"))
+
+
+def check(
+    personalised: Any, foundation: Any, prompts: Prompts, repair: Repair, mask: torch.Tensor | None = None
+) -> tuple[Any, ...]:
+    """The layers that look, in the order of execution: Sites of a U-Net, SiteKeys of Flux. Logs nothing.
+
+    Raises ValueError, naming the input, for MODELs, prompts, layers or a mask that do not fit.
+    """
+    check_models(personalised, foundation)
+    prompts.check(several_negatives=repair.style_fidelity == 1)
+    where = None if mask is None else AttributeMask(mask)
+    network = personalised.model.diffusion_model
+    if host.flux.is_flux(network):
+        check_experimental(personalised, repair.experimental)
+        return choose_blocks(joint_blocks(network), repair.layers)
+    sites = execution_order(network)
+    if not sites:
+        raise ValueError(
+            f"personalised is {kind_of(personalised)}, which has no U-Net self-attention. FreeCure needs an "
+            "SD1.5, SDXL or Flux checkpoint."
+        )
+    chosen = choose_layers(sites, repair.layers)
+    if where is not None and _idle(repair, where) is None and _needs_bias(repair, where):
+        check_slots("personalised", personalised, chosen)
+    return chosen
 
 
 def guider(
@@ -100,57 +130,28 @@ def guider(
 
     Without a mask, with an empty one or an empty window only the person is drawn, as she is. trajectory:
     the foundation's run (`foundation_guider`), made already with the same sampler, sigmas, noise, latent
-    and cfg. Raises ValueError, naming the input, for MODELs, prompts or layers that do not fit.
+    and cfg. Raises ValueError as `check` does.
     """
     from ...host.sampling import CFGGuider
     from .guiding import FreeCureGuider
 
-    check_models(personalised, foundation)
-    prompts.check(several_negatives=repair.style_fidelity == 1)
-    tokens = FoundationTokens()
-    look = _look_in_flux if host.flux.is_flux(personalised.model.diffusion_model) else _look_in_unet
-    looks, looked_at, looking = look(personalised, foundation, repair, mask, tokens)
+    chosen = check(personalised, foundation, prompts, repair, mask)
+    prompts.warn()
+    tokens, looking = FoundationTokens(), _looking(repair, mask, len(chosen))
+    looks, looked_at = personalised, foundation
+    if host.flux.is_flux(personalised.model.diffusion_model):
+        log.info("FreeCure on Flux follows the paper's text; no code was published for it.")
+        if looking is not None:
+            looks, looked_at = look_in_flux(personalised, foundation, chosen, tokens, looking)
+    elif looking is not None:
+        numbers = numbered(chosen)
+        looks = inject(personalised, chosen, FoundationAware(tokens, looking, numbers), "attn1")
+        looked_at = inject(foundation, chosen, Recorder(tokens, looking, numbers), "attn1")
     second = _prepared(CFGGuider(looked_at.clone()), *prompts.of_foundation(), cfg)
     alone = foundation_guider(foundation, prompts, cfg)
     made = FreeCureGuider(looks.clone(), alone, second, tokens, looking, trajectory)
     _prepared(made, prompts.positive, prompts.negative, cfg)
     return made
-
-
-def _look_in_unet(
-    personalised: Any, foundation: Any, repair: Repair, mask: torch.Tensor | None, tokens: FoundationTokens
-) -> tuple[Any, Any, Looking | None]:
-    """Both MODELs with their parts of the repair in them, and what is looked at."""
-    sites = execution_order(personalised.model.diffusion_model)
-    if not sites:
-        raise ValueError(
-            f"personalised is {kind_of(personalised)}, which has no U-Net self-attention. FreeCure needs an "
-            "SD1.5, SDXL or Flux checkpoint."
-        )
-    chosen = choose_layers(sites, repair.layers)
-    looking = _looking(personalised, repair, mask, len(chosen))
-    if looking is not None:
-        several = mask is not None and mask.ndim == 3 and len(mask) > 1
-        if repair.mode == "code" or (repair.mode == "paper_masked" and several):
-            check_slots("personalised", personalised, chosen)
-        numbers = numbered(chosen)
-        aware, recorder = FoundationAware(tokens, looking, numbers), Recorder(tokens, looking, numbers)
-        personalised = inject(personalised, chosen, aware, "attn1")
-        foundation = inject(foundation, chosen, recorder, "attn1")
-    return personalised, foundation, looking
-
-
-def _look_in_flux(
-    personalised: Any, foundation: Any, repair: Repair, mask: torch.Tensor | None, tokens: FoundationTokens
-) -> tuple[Any, Any, Looking | None]:
-    """The same for Flux."""
-    check_experimental(personalised, repair.experimental)
-    log.info("FreeCure on Flux follows the paper's text; no code was published for it.")
-    blocks = choose_blocks(joint_blocks(personalised.model.diffusion_model), repair.layers)
-    looking = _looking(personalised, repair, mask, len(blocks))
-    if looking is not None:
-        personalised, foundation = look_in_flux(personalised, foundation, blocks, tokens, looking)
-    return personalised, foundation, looking
 
 
 def foundation_guider(foundation: Any, prompts: Prompts, cfg: float) -> RecordingGuider:
@@ -168,17 +169,28 @@ def _prepared(guider: Any, positive: Conditioning, negative: Conditioning, cfg: 
     return guider
 
 
-def _looking(model: Any, repair: Repair, mask: torch.Tensor | None, layers: int) -> Looking | None:
+def _looking(repair: Repair, mask: torch.Tensor | None, layers: int) -> Looking | None:
     """None when nothing is looked at; says why in the log."""
     where = None if mask is None else AttributeMask(mask)
-    if where is None:
-        log.info("FreeCure repairs nothing: no mask is connected.")
-        return None
-    if where.empty and repair.mode != "paper":
-        log.info("FreeCure repairs nothing: the mask is empty.")
-        return None
-    if repair.start == repair.end:
-        log.info("FreeCure repairs nothing: start equals end.")
+    why = _idle(repair, where)
+    if where is None or why is not None:
+        log.info("FreeCure repairs nothing: %s.", why)
         return None
     window = Use(1.0, repair.start, repair.end).window
-    return Looking(where, repair.mode, repair.strength, repair.style_fidelity, window, layers)
+    how = (repair.mode, repair.strength, repair.style_fidelity)
+    return Looking(where, *how, window, layers, repair.literal)
+
+
+def _idle(repair: Repair, where: AttributeMask | None) -> str | None:
+    """Why nothing is repaired, if so."""
+    if where is None:
+        return "no mask is connected"
+    if where.empty and not (repair.mode == "paper" and repair.literal):
+        return "the mask is empty"
+    return "start equals end" if repair.start == repair.end else None
+
+
+def _needs_bias(repair: Repair, where: AttributeMask) -> bool:
+    if repair.mode == "paper":
+        return not repair.literal and where.some_blank
+    return repair.mode == "code" or len(where) > 1

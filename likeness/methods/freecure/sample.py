@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ from ...attention.masks import PIXELS_PER_LATENT
 from ...faces.label_masks import class_masks, freecure_mask
 from ...faces.parsing import parse_pictures
 from ...values import Conditioning, Latent
-from .checks import check_deterministic, check_sampler
+from .checks import check_deterministic, check_pictures, check_sampler
 from .expression import RepairedExpression, expression_steps, has_control, repair_expression, without_control
 from .mask import AttributeMask
-from .repair import Prompts, Repair, foundation_guider, guider
+from .repair import Prompts, Repair, check, foundation_guider, guider
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,8 @@ def sample(
     Raises ValueError, naming the input, for what does not fit.
     """
     attributes.check()
+    # Stage 1 of B.3: a picture without attributes is the person's own, in each mode.
+    repair = replace(repair, literal=False)
     check_sampler(run.sampler)
     if expression is not None:
         check_deterministic(run.sampler)
@@ -143,12 +145,14 @@ def _check(
     personalised: Any, foundation: Any, prompts: Prompts, repair: Repair, run: Run, attributes: Attributes
 ) -> None:
     """Whatever is wrong with models, prompts, layers or the mask is said before the first step."""
-    rows = len(run.latent["samples"])
-    height, width = (int(side) for side in run.latent["samples"].shape[-2:])
-    if attributes.mask is not None:
-        AttributeMask(attributes.mask).check((height, width), rows)
-    everywhere = torch.ones(rows, 1, 1)
-    guider(personalised, foundation, prompts, run.cfg, repair, everywhere)
+    samples, mask = run.latent["samples"], attributes.mask
+    check_pictures("latent_image", samples)
+    height, width = (int(side) for side in samples.shape[-2:])
+    if mask is None:  # what will be found has one for each picture
+        mask = torch.ones(len(samples), 1, 1)
+    else:
+        AttributeMask(mask).check((height, width), len(samples))
+    check(personalised, foundation, prompts, repair, mask)
 
 
 def _steps(
@@ -176,20 +180,16 @@ def _plain(personalised: Any, prompts: Prompts, cfg: float) -> Any:
     return made
 
 
-def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor | None]:
-    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it.
-
-    None for the latter when nothing was found: in mode paper even an empty mask would change the picture.
-    """
+def _masks(attributes: Attributes, found: Latent, step: Callable[[], None]) -> tuple[Tensor, Tensor]:
+    """The mask of the classes in the decoded pictures, [B, H, W]; and what attention is given of it."""
     if attributes.mask is not None:
-        return attributes.mask, None if AttributeMask(attributes.mask).empty else attributes.mask
+        return attributes.mask, attributes.mask
     images = host.sampling.decode(attributes.vae, found)
     step()
     parsed = parse_pictures(attributes.parser.ready(), images, lambda total: step)
     mask = class_masks(parsed, attributes.classes)
     height, width = (max(1, side // PIXELS_PER_LATENT) for side in mask.shape[-2:])
-    smaller = freecure_mask(mask, (height, width))
-    return mask, smaller if bool(smaller.any()) else None
+    return mask, freecure_mask(mask, (height, width))
 
 
 def _expressed(
