@@ -20,7 +20,7 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.supported_models_base import ClipTarget
 
-from .files import load_tensors
+from .files import load_tensors, model_folders
 
 
 def load_diffusion_model(path: str) -> Any:
@@ -61,6 +61,7 @@ def _text_encoder(
     target = ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
     return comfy.sd.CLIP(
         target,
+        embedding_directory=model_folders("embeddings"),
         parameters=comfy.utils.calculate_parameters(tensors),
         state_dict=[tensors],
         model_options={"clip_l_model_config": dict(config), "dtype": dtype},

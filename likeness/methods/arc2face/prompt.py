@@ -59,7 +59,11 @@ def _prompt_tokens(clip: Any, vector: torch.Tensor, extra: str) -> dict[str, Any
             "of Load Arc2Face."
         )
     padded = torch.nn.functional.pad(vector, (0, width - vector.shape[0]))
-    row = [(padded, 1.0) if token == ID_TOKEN else (token, weight) for token, weight in tokens["l"][0]]
+    # A textual inversion among the words is a vector already.
+    row = [
+        (padded, 1.0) if not isinstance(token, torch.Tensor) and token == ID_TOKEN else (token, weight)
+        for token, weight in tokens["l"][0]
+    ]
     return {"l": [row]}
 
 

@@ -17,11 +17,7 @@ GOLDEN = Golden("arc2face")
 TOLERANCE = 1e-5
 SITES = 16
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def encoder_file(path: Path, meta: dict[str, Any]) -> None:
@@ -130,6 +126,20 @@ def test_clip_skip_has_no_say(pack: Any, clip: Any) -> None:
     assert torch.equal(with_skip[0][0][0], without[0][0][0])
     assert torch.equal(with_skip[1][0][0], without[1][0][0])
     assert skipping.layer_idx == -2
+
+
+def test_a_textual_inversion_among_the_words_is_what_its_rows_say(pack: Any, clip: Any, base: Path) -> None:
+    words = clip.tokenize("smiling woman")["l"][0][1:3]
+    table = clip.cond_stage_model.clip_l.transformer.get_input_embeddings().weight
+    path = base / "models" / "embeddings" / "golden_words.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"emb_params": torch.stack([table[number].float() for number, _ in words])}, path)
+    identity = pack.module("likeness.values").Identity(GOLDEN["in.face_unit"], "arc2face")
+    encode = pack.module("likeness.methods.arc2face").encode
+    wanted, found = (
+        encode(clip, identity, extra=text)[0][0][0] for text in ("smiling woman", "embedding:golden_words")
+    )
+    assert relative_error(found, wanted) <= TOLERANCE
 
 
 def test_expression_tokens(pack: Any, adapter: Any, expression: Any) -> None:
