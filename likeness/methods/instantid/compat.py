@@ -129,8 +129,8 @@ def add_control(
 
 
 def masked(positive: Conditioning, use: Use) -> Conditioning:
-    """The prompt, counting only where the mask is; without a mask as it is."""
-    if use.picture_mask is None:
+    """The prompt, counting only where the mask is; without one, or with an empty one, as it is."""
+    if use.picture_mask is None or use.picture_mask.empty:
         return positive
     place = {"mask": use.picture_mask.mask, "set_area_to_bounds": False}
     return [[tensor, {**facts, **place}] for tensor, facts in positive]
