@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .sites import Layer, SiteKey
-from .views import Area, Numbers, Part, Role, View
+from .views import Area, Numbers, Part, Role, View, runs
 
 CALL, CONDS, NAMES = "likeness_call", "likeness_conds", "likeness_names"
 
@@ -74,7 +74,7 @@ class Call:
 
     window: which part of the picture a context window shows. strange: rows or sides are not those of the
     step: somebody runs the network on parts that they did not announce. reached: which layers were, where
-    somebody else's patches hide ours; else None.
+    somebody else's patches hide ours; else None. runs: see views.runs.
     """
 
     views: tuple[View, ...]
@@ -88,6 +88,10 @@ class Call:
     window: Part | None = None
     strange: bool = False
     reached: set[tuple[Layer, SiteKey]] | None = None
+    runs: tuple[tuple[int, int], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs = runs(self.views)  # here, not in each layer, and not in what is compiled
 
     @classmethod
     def read(

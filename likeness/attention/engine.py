@@ -22,7 +22,6 @@ from .compiled import look
 from .hidden import HIDDEN_WANTED
 from .sites import Layer, Site, SiteKey
 from .sources import Adds, Attention, Extra, Lengthens, Place, Rows, Source
-from .views import runs
 from .wrappers import KEY, SITES, SOURCES, with_call, with_conds, with_names
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class SitePatch:
         foreign = self.base or place.call.slots.get(layer, {}).get(key[:2])
         extras = [
             (start, stop, self._extras(rows, place, start, stop))
-            for start, stop in (runs(place.call.views) if self._lengthens else ())
+            for start, stop in (place.call.runs if self._lengthens else ())
         ]
         if not any(found for _, _, found in extras):
             out = (foreign or self.attention)(rows.q, rows.k, rows.v, place.options)
@@ -121,13 +120,13 @@ class SitePatch:
 
 def _added(source: Adds, out: Tensor, rows: Rows, place: Place) -> Tensor:
     """The output with what a source changes of the rows of its roles."""
-    count = len(place.call.views)
-    looking = [span for span in runs(place.call.views) if place.call.views[span[0]].role in source.roles]
-    if len(looking) == len(runs(place.call.views)):
+    views, every = place.call.views, place.call.runs
+    looking = [run for run in every if views[run[0]].role in source.roles]
+    if len(looking) == len(every):
         return torch.add(out, source.change(rows, place), alpha=source.weight)
     result = out.clone() if looking else out
     for start, stop in looking:
-        part = rows.part(start, stop, count)
+        part = rows.part(start, stop, len(views))
         part.cut(result).add_(source.change(part, place.part(start, stop)), alpha=source.weight)
     return result
 

@@ -13,14 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
-from .calls import Call, current_call
+from .calls import current_call
 from .engine import announce
 from .sites import SiteKey
-from .sources import Place
-from .use import Window
+from .sources import Place, Source
 
 _THEN = "likeness_then"
 
@@ -56,28 +54,14 @@ class Joint:
         return replace(self, q=q, k=k, v=v, pe=pe, mask=mask, place=self.place.part(number, number + 1))
 
 
-class JointSource(Protocol):
-    """What is injected into blocks of joint attention. See sources.Source for the rest."""
-
-    @property
-    def window(self) -> Window:
-        """When it acts."""
-
-    @property
-    def constants(self) -> str:
-        """What of it a compiled graph keeps."""
-
-    def prepare(self, call: Call, device: torch.device, dtype: torch.dtype) -> None:
-        """Before each call of the network."""
+class JointSource(Source, Protocol):
+    """What is injected into blocks of joint attention."""
 
     def attend(self, given: Joint) -> Then | None:
         """What is to be done with the output of this attention; None to leave it alone.
 
         q, k and v are to be read now: the host may turn them in place afterwards.
         """
-
-    def cleanup(self) -> None:
-        """Let go of what was kept for one sampling run."""
 
 
 def joint_blocks(network: nn.Module) -> tuple[SiteKey, ...]:

@@ -76,7 +76,7 @@ def lines(x: Tensor, wanted: Numbers, dim: int) -> Tensor:
     return x.index_select(dim, torch.tensor(wanted, device=x.device))
 
 
-def runs(views: Sequence[View]) -> list[tuple[int, int]]:
+def runs(views: Sequence[View]) -> tuple[tuple[int, int], ...]:
     """(start, stop) of neighbouring chunks of one role: what is done to them is done once."""
     ends = [n for n in range(1, len(views)) if views[n].role != views[n - 1].role]
-    return list(zip([0, *ends], [*ends, len(views)], strict=True))
+    return tuple(zip([0, *ends], [*ends, len(views)], strict=True))
