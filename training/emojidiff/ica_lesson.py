@@ -30,7 +30,7 @@ class ICALesson(EmojiLesson):
         self.weights = weights
         if self.course.checkpointing:
             self.vae.enable_gradient_checkpointing()
-        #: The terms of the last forward pass, for the curves.
+        #: The terms of the last forward pass, by name.
         self.terms: dict[str, Tensor] = {}
 
     def prepare_batch(self, batch: Batch, source: torch.Generator) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -89,11 +90,15 @@ class Samples(Dataset[Batch]):
         return torch.full((5, 2), torch.nan) if five is None else (five + 0.5) * (self.side / size) - 0.5
 
     def _person(self, triplet: Triplet) -> tuple[Tensor, Tensor]:
-        width = max((len(vector) for vector in self.people.vectors.values()), default=0)
+        nobody = torch.zeros(self._vector_width)
         if triplet.identity is None:
-            return torch.zeros(width), torch.zeros(3, 112, 112)
+            return nobody, torch.zeros(3, 112, 112)
         face = self.people.faces[triplet.identity].float().movedim(-1, 0) / 127.5 - 1
-        return self.people.vectors.get(triplet.identity, torch.zeros(width)), face
+        return self.people.vectors.get(triplet.identity, nobody), face
+
+    @cached_property
+    def _vector_width(self) -> int:
+        return max((len(vector) for vector in self.people.vectors.values()), default=0)
 
 
 def _target(triplet: Triplet, side: int) -> tuple[Tensor, int]:

@@ -15,8 +15,6 @@ from likeness.weights.write import write_tensors
 from ..reading import read
 from .lesson import FACE_PREFIX, PVALesson
 
-SUFFIXES = (".safetensors", ".bin")
-
 
 def content(lesson: PVALesson) -> dict[str, torch.Tensor]:
     """All tensors of the file, flat; with the face encoder and its statistics if it was ever tuned."""
