@@ -108,6 +108,21 @@ def pack(host: ModuleType, base: Path) -> Pack:
     return Pack(host, name)
 
 
+@pytest.fixture(scope="module")
+def as_the_executor_does() -> Iterator[None]:
+    """For `pytestmark`: a module whose nodes run as the host runs them."""
+    import torch
+
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def models(pack: Pack) -> Any:
+    """The embedded face models, from our node."""
+    return pack.node("LikenessLoadFaceModels").execute(pack="embedded", provider="CPU")[0]
+
+
 @pytest.fixture(scope="session")
 def photos() -> dict[str, np.ndarray]:
     """Real photos, [H, W, 3] uint8 RGB: three without several people, one with six faces, four portraits."""

@@ -20,11 +20,7 @@ from support.features.world import World
 
 PAIRS = [(method, feature) for feature in FEATURES for method in METHODS]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from installer import paths
 from likeness.faces.models import FaceModels
@@ -22,6 +23,18 @@ def embedded() -> FaceModels:
 def image(*pictures: np.ndarray) -> torch.Tensor:
     """Photos of one size as the host's IMAGE."""
     return torch.from_numpy(np.stack(pictures).astype(np.float32) / 255.0)
+
+
+def fitted(*photos: np.ndarray, side: int = 448) -> torch.Tensor:
+    """Photos of any size as one IMAGE of squares."""
+    squares = []
+    for photo in photos:
+        small = Image.fromarray(photo)
+        small.thumbnail((side, side))
+        square = Image.new("RGB", (side, side))
+        square.paste(small)
+        squares.append(np.asarray(square))
+    return image(*squares)
 
 
 def write_recogniser(

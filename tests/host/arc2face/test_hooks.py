@@ -15,11 +15,7 @@ from support.golden import relative_error
 LORA = "arc2face_hooks.safetensors"
 WIDTH, CHANNELS, RANK, SIZE = 512, 32, 4, 128
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

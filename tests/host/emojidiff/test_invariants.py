@@ -17,11 +17,7 @@ HEIGHT, WIDTH = 128, 192
 SIGMA = 1.6
 IDENTITY = 0.7
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def seeded(*shape: int, seed: int) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,11 +39,7 @@ SDXL = {
 }
 CONFIGS = {"sd15": SD15, "sdxl": SDXL}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def seeded(*shape: int, seed: int) -> torch.Tensor:

@@ -19,11 +19,7 @@ GOLDEN = Golden("instantid")
 HEIGHT, WIDTH = GOLDEN.meta["image_size"]
 SIGMA = 1.6
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +16,7 @@ GOLDEN = Golden("arc2face")
 HEIGHT = WIDTH = 128
 PROMPTS = tuple([[GOLDEN[f"in.{side}"], {}]] for side in ("positive", "negative"))
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

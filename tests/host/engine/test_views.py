@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,11 +17,7 @@ GOLDEN = Golden("instantid")
 HEIGHT, WIDTH = GOLDEN.meta["image_size"]
 SIGMA = 1.6
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

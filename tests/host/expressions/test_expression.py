@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from support import smirk_files
+from support.tiny_faces import image
 
 from installer.paths import REPOSITORY
 
@@ -53,7 +54,7 @@ def encoder_file(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def astronaut(photos: Photos) -> torch.Tensor:
-    return torch.from_numpy(photos["astronaut"][None].astype(np.float32) / 255.0)
+    return image(photos["astronaut"])
 
 
 def run(loaded: Any, node_id: str, **inputs: Any) -> tuple[Any, ...]:

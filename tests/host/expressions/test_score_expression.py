@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from support.tiny_faces import fitted
 
 from installer.paths import REPOSITORY
 
@@ -20,30 +20,14 @@ INPUTS = (
 OUTPUTS = "distance similarity table best indices found"
 
 
-def image(*photos: np.ndarray, side: int = 448) -> torch.Tensor:
-    squares = []
-    for photo in photos:
-        small = Image.fromarray(photo)
-        small.thumbnail((side, side))
-        square = Image.new("RGB", (side, side))
-        square.paste(small)
-        squares.append(np.asarray(square))
-    return torch.from_numpy(np.stack(squares).astype(np.float32) / 255.0)
-
-
-@pytest.fixture(scope="module")
-def models(pack: Any) -> Any:
-    return pack.node("LikenessLoadFaceModels").execute(pack="embedded", provider="CPU")[0]
-
-
 @pytest.fixture(scope="module")
 def batch(photos: Photos) -> torch.Tensor:
-    return image(*(photos[name] for name in ("biden", "obama2", "coffee", "obama3")))
+    return fitted(*(photos[name] for name in ("biden", "obama2", "coffee", "obama3")))
 
 
 @pytest.fixture(scope="module")
 def him(pack: Any, models: Any, photos: Photos) -> Any:
-    faces = pack.node("LikenessDetectFaces").execute(face_models=models, image=image(photos["obama"]))[0]
+    faces = pack.node("LikenessDetectFaces").execute(face_models=models, image=fitted(photos["obama"]))[0]
     return pack.node("LikenessEmbedFaces").execute(face_models=models, faces=faces, recogniser="sface")[0]
 
 
@@ -87,7 +71,7 @@ def test_the_two_numbers_of_the_nearest_that_is_still_the_person(
     pack: Any, models: Any, batch: torch.Tensor, him: Any, photos: Photos
 ) -> None:
     before = batch.clone()
-    given = {"image": batch, "face_models": models, "template": image(photos["obama3"]), "keep": 3}
+    given = {"image": batch, "face_models": models, "template": fitted(photos["obama3"]), "keep": 3}
     given |= {"identity": him, "if_no_face": "skip"}
     distance, similarity, table, best, indices, found = run(pack, **given)
     assert (distance, indices, found) == (0.0, "3,0,1", True)  # himself, then another with a closed mouth

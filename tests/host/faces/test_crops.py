@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.tiny_faces import image
 
 from installer.paths import REPOSITORY
 
@@ -31,12 +32,7 @@ def run(pack: Any) -> Run:
 
 @pytest.fixture(scope="module")
 def astronaut(photos: dict[str, np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(photos["astronaut"][None].astype(np.float32) / 255)
-
-
-@pytest.fixture(scope="module")
-def models(run: Run) -> Any:
-    return run("LikenessLoadFaceModels", pack="embedded", provider="CPU")[0]
+    return image(photos["astronaut"])
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from support.counting import count_runs
+from support.tiny_faces import image
 
 Photos = dict[str, np.ndarray]
 Run = Any  # a function of node id and inputs
@@ -42,17 +43,8 @@ def run(pack: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def models(run: Run) -> Any:
-    return run("LikenessLoadFaceModels", pack="embedded", provider="CPU")[0]
-
-
-@pytest.fixture(scope="module")
 def astronaut(photos: Photos) -> torch.Tensor:
     return image(photos["astronaut"])
-
-
-def image(*pictures: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.stack(pictures).astype(np.float32) / 255.0)
 
 
 @pytest.mark.parametrize("node_id", list(CONTRACT))

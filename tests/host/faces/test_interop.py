@@ -39,11 +39,6 @@ def run(pack: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def models(run: Run) -> Any:
-    return run("LikenessLoadFaceModels", pack="embedded", provider="CPU")[0]
-
-
-@pytest.fixture(scope="module")
 def astronaut(photos: Photos) -> torch.Tensor:
     return image(photos["astronaut"])
 

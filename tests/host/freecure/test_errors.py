@@ -12,11 +12,7 @@ from support.golden import Golden, relative_error
 GOLDEN = Golden("freecure")
 HEIGHT, WIDTH = GOLDEN.meta["image_size"]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def prompt(name: str, **facts: Any) -> list[Any]:

@@ -13,11 +13,7 @@ GOLDEN = Golden("freecure")
 HEIGHT, WIDTH = GOLDEN.meta["image_size"]
 KINDS = ["eps", "v", "sd3", "flux"]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def prompt(name: str) -> list[Any]:

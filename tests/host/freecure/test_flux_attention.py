@@ -14,11 +14,7 @@ from support.tiny_flux import HEADS, flux_prompt
 
 MODES = ("code", "paper", "paper_masked")
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

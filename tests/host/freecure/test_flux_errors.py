@@ -11,11 +11,7 @@ from support.flux_runs import BLOCKS, HEIGHT, STEPS, WIDTH, Room, differ, on_gri
 from support.golden import Golden, relative_error
 from support.tiny_flux import flux_model
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,7 @@ GOLDEN = Golden("freecure")
 TOLERANCE = 1e-5
 ROWS = [f"{side}_{branch}" for side in ("positive", "negative") for branch in ("personalised", "foundation")]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 def conditioning(side: str, branch: str) -> list[Any]:

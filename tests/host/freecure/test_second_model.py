@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import importlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,11 +91,7 @@ WHERE = ("shared", "personalised", "foundation")
 #: Those with a state, those that mix rows, and those that decide what is run: on one MODEL alone, too.
 CAREFUL = ("APG", "NAG", "EasyCache", "LazyCache", "SAG", "PAG", "CFG Override", "Differential Diffusion")
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.tiny_faces import image
 
 Photos = dict[str, np.ndarray]
-
-
-def image(*pictures: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.stack(pictures).astype(np.float32) / 255.0)
 
 
 def identity(pack: Any, seed: int, recogniser: str = "sface") -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from support.tiny_faces import fitted
 
 from installer.paths import REPOSITORY
 
@@ -18,25 +18,9 @@ INPUTS = "image identity face_models reference recogniser keep face if_no_face"
 OUTPUTS = "similarity table best scores indices found"
 
 
-def image(*photos: np.ndarray, side: int = 448) -> torch.Tensor:
-    squares = []
-    for photo in photos:
-        small = Image.fromarray(photo)
-        small.thumbnail((side, side))
-        square = Image.new("RGB", (side, side))
-        square.paste(small)
-        squares.append(np.asarray(square))
-    return torch.from_numpy(np.stack(squares).astype(np.float32) / 255.0)
-
-
-@pytest.fixture(scope="module")
-def models(pack: Any) -> Any:
-    return pack.node("LikenessLoadFaceModels").execute(pack="embedded", provider="CPU")[0]
-
-
 @pytest.fixture(scope="module")
 def batch(photos: Photos) -> torch.Tensor:
-    return image(*(photos[name] for name in ("biden", "obama2", "coffee", "obama3")))
+    return fitted(*(photos[name] for name in ("biden", "obama2", "coffee", "obama3")))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +68,7 @@ def test_the_best_pictures_come_out_in_order(
         image=batch,
         identity=drawn_with,
         face_models=models,
-        reference=image(photos["obama"], side=800),
+        reference=fitted(photos["obama"], side=800),
         keep=2,
         if_no_face="skip",
     )
@@ -99,7 +83,7 @@ def test_the_best_pictures_come_out_in_order(
 
 
 def test_the_policies(pack: Any, models: Any, batch: torch.Tensor, photos: Photos) -> None:
-    faces = pack.node("LikenessDetectFaces").execute(face_models=models, image=image(photos["obama"]))[0]
+    faces = pack.node("LikenessDetectFaces").execute(face_models=models, image=fitted(photos["obama"]))[0]
     him = pack.node("LikenessEmbedFaces").execute(face_models=models, faces=faces, recogniser="sface")[0]
     given = {"identity": him, "face_models": models, "keep": 4}
     with pytest.raises(ValueError, match=r"No face in picture 2 \(counted from 0\)"):

@@ -22,11 +22,7 @@ from installer.paths import REPOSITORY
 _FILE = re.compile(r"^`((?:likeness|nodes)/[\w/]+\.py)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WIDTH, TOKENS, SIGMA, WEIGHT = 128, 4, 1.6, 0.7
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

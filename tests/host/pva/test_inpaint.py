@@ -12,11 +12,7 @@ import torch.nn.functional as F
 
 SIDE = 128
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,7 @@ WIDTH = GOLDEN.meta["unet_config"]["context_dim"]
 SIGMA = 1.6
 EXACT = 1e-6
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

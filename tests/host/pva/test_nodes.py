@@ -18,11 +18,7 @@ from support.golden import Golden, relative_error
 
 TINY, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,7 @@ GOLDEN = Golden("pva")
 WIDTH = GOLDEN.meta["unet_config"]["context_dim"]
 TOLERANCE = 1e-5
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_the_executor_does() -> Any:
-    with torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 
 
 @pytest.fixture(scope="module")

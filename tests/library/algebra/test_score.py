@@ -7,8 +7,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from support.tiny_faces import embedded, image
+from support.tiny_faces import embedded, fitted, image
 
 from likeness.algebra.compare import compare_identities
 from likeness.algebra.judge import OTHER
@@ -20,18 +19,6 @@ from likeness.faces.embed import identify
 from likeness.values import Faces, Identity
 
 Photos = dict[str, np.ndarray]
-
-
-def fitted(*photos: np.ndarray, side: int = 448) -> torch.Tensor:
-    """Photos of any size as one IMAGE."""
-    squares = []
-    for photo in photos:
-        small = Image.fromarray(photo)
-        small.thumbnail((side, side))
-        square = Image.new("RGB", (side, side))
-        square.paste(small)
-        squares.append(np.asarray(square))
-    return image(*squares)
 
 
 def foreign(recogniser: str = "glintr100") -> Identity:

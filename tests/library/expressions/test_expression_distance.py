@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.tiny_faces import embedded, image
+from support.tiny_faces import embedded, fitted, image
 
 from likeness.expressions.distance import (
     RATIO_NAMES,
@@ -23,17 +23,6 @@ from likeness.faces.detect import detect
 from likeness.faces.mesh import landmarks
 
 Photos = dict[str, np.ndarray]
-
-
-def fitted(*photos: np.ndarray, side: int = 512) -> torch.Tensor:
-    squares = []
-    for photo in photos:
-        small = Image.fromarray(photo)
-        small.thumbnail((side, side))
-        square = Image.new("RGB", (side, side))
-        square.paste(small)
-        squares.append(np.asarray(square))
-    return image(*squares)
 
 
 def mesh_of(photo: np.ndarray) -> torch.Tensor:
@@ -151,8 +140,10 @@ def test_something_else_is_no_landmarker() -> None:
 
 
 def test_the_nearest_comes_first_and_the_measure_is_said(photos: Photos) -> None:
-    batch = fitted(*(photos[name] for name in ("obama3", "coffee", "obama", "biden")))
-    scores = score_expressions(embedded(), batch, fitted(photos["obama2"]), keep=9, if_no_face="skip")
+    batch = fitted(*(photos[name] for name in ("obama3", "coffee", "obama", "biden")), side=512)
+    scores = score_expressions(
+        embedded(), batch, fitted(photos["obama2"], side=512), keep=9, if_no_face="skip"
+    )
     smile, closed = scores.distances[2], scores.distances[0]
     assert smile is not None and closed is not None and smile < closed
     assert scores.kept[0] == 2 and sorted(scores.kept) == [0, 2, 3]
@@ -168,14 +159,14 @@ def test_the_nearest_comes_first_and_the_measure_is_said(photos: Photos) -> None
 
 
 def test_templates_one_for_all_or_one_for_each(photos: Photos) -> None:
-    batch = fitted(photos["obama"], photos["biden"])
+    batch = fitted(photos["obama"], photos["biden"], side=512)
     assert score_expressions(embedded(), batch, batch).distances == (0, 0)
     swapped = score_expressions(embedded(), batch, detect(embedded(), batch.flip(0)))
     assert swapped.distances[0] == swapped.distances[1]
     with pytest.raises(ValueError, match="template holds 2 pictures for 1 to score"):
         score_expressions(embedded(), batch[:1], batch)
     with pytest.raises(ValueError, match="The template shows no face that can be measured, in picture 0"):
-        score_expressions(embedded(), batch, fitted(photos["coffee"]))
+        score_expressions(embedded(), batch, fitted(photos["coffee"], side=512))
     with pytest.raises(ValueError, match="There is no expression to compare with"):
         score_expressions(embedded(), batch, None)
     with pytest.raises(ValueError, match="keep must be 1 or more"):

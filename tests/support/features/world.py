@@ -74,6 +74,7 @@ class World:
         self.host, self.pack, self.base = host, pack, base
         self._made_once: dict[str, Any] = {}
         self._starts: dict[tuple[str, int], Run] = {}
+        self._latents: dict[tuple[int, ...], dict[str, Any]] = {}
         self.files: list[Path] = []
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -227,7 +228,8 @@ class World:
             model, clip = self.model(network), self.clip(network)
             prompts = self.encode(network, clip, person)
             self._starts[network, person] = Run(network, person, model, clip, *prompts, latent_of(PICTURES))
-        return self._starts[network, person].but(latent=latent_of(pictures), pictures=pictures)
+        latent = self._latents.setdefault(pictures, latent_of(pictures))
+        return self._starts[network, person].but(latent=latent, pictures=pictures)
 
     # Files for the host's loaders
 
