@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+
+from likeness.weights.write import written
 
 _GAP = 4
 
@@ -24,8 +25,6 @@ def write_grid(rows: Sequence[Sequence[torch.Tensor]], path: Path, side: int = 2
             small = picture.detach().float().cpu()[None]
             small = F.interpolate(small, (side, side), mode="bilinear", antialias=True)[0]
             sheet[:, y * step : y * step + side, x * step : x * step + side] = small.clamp(0, 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
     pixels = (sheet * 255).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
-    Image.fromarray(pixels).save(unfinished, format="PNG")
-    os.replace(unfinished, path)
+    with written(path) as unfinished:
+        Image.fromarray(pixels).save(unfinished, format="PNG")

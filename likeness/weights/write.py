@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -75,13 +76,21 @@ def _claim(directory: str, prefix: str) -> tuple[Path, Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], path: str | Path) -> None:
-    """A safetensors file, which appears under its name only when it is complete."""
-    from safetensors.torch import save_file
-
-    unfinished = Path(f"{path}.{os.getpid()}{_UNFINISHED}")
+@contextmanager
+def written(path: str | Path) -> Iterator[Path]:
+    """Another file to write, which appears under its name only when it is complete. Makes the folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(f"{path}.{os.getpid()}{_UNFINISHED}")  # two may write it at once
     try:
-        save_file({key: value.contiguous() for key, value in tensors.items()}, unfinished, dict(metadata))
+        yield unfinished
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], path: str | Path) -> None:
+    """A safetensors file, there whole or not at all."""
+    from safetensors.torch import save_file
+
+    with written(path) as unfinished:
+        save_file({key: value.contiguous() for key, value in tensors.items()}, unfinished, dict(metadata))

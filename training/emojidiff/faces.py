@@ -21,6 +21,7 @@ from likeness.faces.recognise import Recogniser, open_recogniser
 from likeness.faces.sessions import PROVIDERS
 from likeness.faces.template import template
 from likeness.values import Face, Faces
+from likeness.weights.write import written
 
 #: The side of the aligned face on which sharpness is measured.
 _SHARP = 256
@@ -114,14 +115,10 @@ def read_picture(path: Path) -> Tensor:
 
 def write_picture(picture: Tensor, path: Path) -> None:
     """[H, W, 3] from 0 to 1 as a PNG, there whole or not at all."""
-    import os
-
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    Image.fromarray(_bytes(picture.detach().cpu()).numpy()).save(unfinished, format="PNG")
-    os.replace(unfinished, path)
+    with written(path) as unfinished:
+        Image.fromarray(_bytes(picture.detach().cpu()).numpy()).save(unfinished, format="PNG")
 
 
 def _bytes(picture: Tensor) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from likeness.weights.write import write_tensors
 
 from ..pictures import BadPicture
 from .faces import Looker
@@ -48,7 +49,7 @@ def find_people(
         for number, photo in enumerate(missing, 1):
             known |= _look(looker, photo, keys[photo], recogniser is not None)
             if number % _EVERY == 0 or number == len(missing):
-                _write(known, asked, path)
+                write_tensors(known, {"recogniser": asked}, path)
                 log.info("looked at %d of %d identity photos", number, len(missing))
     faces, vectors = (
         {photo: known[f"{key}|{what}"] for photo, key in keys.items() if f"{key}|{what}" in known}
@@ -88,14 +89,3 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str]:
     with safe_open(path, "pt") as file:
         facts = file.metadata() or {}
         return {key: file.get_tensor(key) for key in file.keys()}, facts.get("recogniser", "")  # noqa: SIM118
-
-
-def _write(known: dict[str, Tensor], recogniser: str, path: Path) -> None:
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    save_file(
-        {key: value.contiguous() for key, value in known.items()}, unfinished, {"recogniser": recogniser}
-    )
-    os.replace(unfinished, path)

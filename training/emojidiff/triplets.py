@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from likeness.weights.write import written
+
 FILE = "triplets.jsonl"
 
 
@@ -95,10 +97,8 @@ def write_triplets(triplets: Iterable[Triplet], folder: Path) -> Path:
             if points is not None:
                 line[name] = [[round(v, 2) for v in point] for point in points.tolist()]
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{FILE}.{os.getpid()}.part"
-    unfinished.write_text("".join(lines), encoding="utf-8")
-    os.replace(unfinished, folder / FILE)
+    with written(folder / FILE) as unfinished:
+        unfinished.write_text("".join(lines), encoding="utf-8")
     return folder / FILE
 
 

@@ -23,6 +23,7 @@ from likeness.faces.holes import BOXES, box
 from likeness.faces.mesh import landmarks
 from likeness.faces.models import FaceModels
 from likeness.faces.pixels import rgb8
+from likeness.weights.write import written
 
 from ..chance import whole
 from ..pictures import BadPicture, read_square
@@ -173,7 +174,5 @@ def _known(cache: Path) -> Mapping[str, Any]:
 
 
 def _write(cache: Path, pictures: Mapping[str, Any]) -> None:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = cache.with_name(f"{cache.name}.{os.getpid()}.part")
-    unfinished.write_text(json.dumps({"format": FORMAT, "pictures": pictures}), encoding="utf-8")
-    os.replace(unfinished, cache)
+    with written(cache) as unfinished:
+        unfinished.write_text(json.dumps({"format": FORMAT, "pictures": pictures}), encoding="utf-8")

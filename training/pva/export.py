@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 
 from likeness.methods.pva.content import FACE_NET, TRANSFORMER, UNET, WORD, Base, file_facts, parse_base
-from likeness.weights.write import write_tensors
+from likeness.weights.write import write_tensors, written
 
 from ..reading import read
 from .lesson import FACE_PREFIX, PVALesson
@@ -31,13 +30,11 @@ def content(lesson: PVALesson) -> dict[str, torch.Tensor]:
 def export(lesson: PVALesson, path: Path) -> None:
     """A file for Load PVA: flat .safetensors, or the authors' nested .bin. There whole or not at all."""
     flat = content(lesson)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".bin":
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        torch.save(_nested(flat), unfinished)
-        os.replace(unfinished, path)
-        return
-    write_tensors(flat, file_facts(len(flat[WORD])), path)
+        with written(path) as unfinished:
+            torch.save(_nested(flat), unfinished)
+    else:
+        write_tensors(flat, file_facts(len(flat[WORD])), path)
 
 
 def read_base(path: Path) -> Base:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from likeness.weights.write import written
+
 _PLACES = ("{source}", "{target}", "{output}")
 
 
@@ -74,6 +76,5 @@ def write_wanted(wanted: Sequence[tuple[str, Path, Path]], path: Path) -> None:
         json.dumps({"output": f"{name}.png", "source": str(source), "target": str(target)}) + "\n"
         for name, source, target in wanted
     ]
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    unfinished.write_text("".join(lines), encoding="utf-8")
-    os.replace(unfinished, path)
+    with written(path) as unfinished:
+        unfinished.write_text("".join(lines), encoding="utf-8")
