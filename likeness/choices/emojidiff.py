@@ -6,6 +6,8 @@ from ..weights.chosen import list_files as list_chosen
 #: Ours, and that of the common IP-Adapter pack; a name in both is the first's.
 FOLDERS = ("emojidiff", "ipadapter")
 PUBLISHED = "emojidiff/weights"
+#: The CLIP vision model that files are made for unless they say otherwise.
+CLIP = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
 ALL, UP_ONLY, MID_UP, CUSTOM = LAYERS = ("all", "up_only", "mid+up", "custom")
 #: What negative prompts attend to.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from likeness.choices.emojidiff import CLIP
+
 from ..arguments import positive, saving_and_watching, side
 
 _EPILOG = """\
@@ -55,7 +57,7 @@ def _files(made: argparse.ArgumentParser, stage: str) -> None:
     add("--output", required=True, help="folder of this run")
     add("--base", required=True, help="Stable Diffusion 1.5 or SDXL, a folder in diffusers' layout")
     add("--clip", required=True, help="CLIP vision model (ViT-H/14), a folder in transformers' layout")
-    add("--clip-name", default="CLIP-ViT-H-14-laion2B-s32B-b79K", help="in the file (default: %(default)s)")
+    add("--clip-name", default=CLIP, help="in the file (default: %(default)s)")
     add(
         "--identity-adapter",
         help="a frozen IP-Adapter FaceID for the same base; without, texts alone say who",

@@ -11,13 +11,10 @@ from pathlib import Path
 import torch
 
 from ...adapters.folder import AdapterFolder
-from ...choices.emojidiff import FOLDERS, PUBLISHED
+from ...choices.emojidiff import CLIP, FOLDERS, PUBLISHED
 from ...weights.write import write_tensors
 from .adapter import parse
 from .kinds import BASES, FORMAT, TEMPLATE, described_layers
-
-#: The CLIP vision model that files are made for unless they say otherwise.
-CLIP = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
 FILES = AdapterFolder(FOLDERS, PUBLISHED, parse)
 fingerprint, load = FILES.fingerprint, FILES.load
@@ -34,12 +31,16 @@ def write(
 
     image_proj: the Resampler's tensors (`latents`, `proj_in.weight`, ...); layers: `{n}.to_k_ip.weight` and
     `{n}.to_v_ip.weight`, n odd in checkpoint order (down, up, middle), as many as were trained. base: sd15
-    or sdxl. What is written is read once first: raises ValueError for what would not load.
+    or sdxl; clip: what the file calls the CLIP vision model. What is written is read once first: raises
+    ValueError for what would not load, such as NaN.
     """
     if base not in BASES:
         raise ValueError(f"base must be one of {', '.join(BASES)}, not {base!r}.")
     flat = {f"image_proj.{key}": value.detach().cpu() for key, value in image_proj.items()}
     flat |= {f"ip_adapter.{key}": value.detach().cpu() for key, value in layers.items()}
+    broken = [name for name, value in flat.items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"{broken[0]} holds NaN or infinity: no file is written.")
     facts = {"format": FORMAT, "base": base, "clip": clip, "template": TEMPLATE}
     facts["layers"] = described_layers(layers, base)
     parse(flat, facts, Path(path).name)
