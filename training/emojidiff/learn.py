@@ -45,10 +45,8 @@ def learn(options: argparse.Namespace) -> EmojiLesson:
     count, decoded = options.batch // options.parts, 0
     if options.stage == "ica":
         decoded = round(count * _DECODED * (options.size / 512) ** 2)
-    settings, watchers = (
-        _settings(options, learning.triplets),
-        _watchers(options, lesson, looking, accelerator),
-    )
+    settings = _settings(options, learning.triplets, accelerator.mixed_precision)
+    watchers = _watchers(options, lesson, looking, accelerator)
     reached = run.learn(lesson, learning, options, accelerator, settings, watchers, count, decoded)
     name = f"emojidiff_{options.stage}_{reached:06}.safetensors"
     where = "models/emojidiff for Load E-Adapter"
@@ -120,12 +118,13 @@ def _watchers(
     return run.watching(lesson, look, there, options, draw)
 
 
-def _settings(options: argparse.Namespace, triplets: Sequence[Triplet]) -> dict[str, Any]:
+def _settings(options: argparse.Namespace, triplets: Sequence[Triplet], precision: str) -> dict[str, Any]:
     """What must be the same when a run goes on."""
 
-    kept = ["stage", "size", "batch", "parts", "rate", "warm_up", "precision", "held_out", "identity_vectors"]
+    kept = ["stage", "size", "batch", "parts", "rate", "warm_up", "held_out", "identity_vectors"]
     if options.stage == "ica":
         kept += ["identity_weight", "alignment_weight", "expression_weight", "cut"]
     names = [f"{one.expression.name}/{one.target.name}" for one in triplets]
     files = {name: Path(getattr(options, name) or "").name for name in ("identity_adapter", "recogniser")}
-    return {**{key: getattr(options, key) for key in kept}, **files, "triplets": number(*names)}
+    facts = {"precision": precision, "triplets": number(*names)}
+    return {**{key: getattr(options, key) for key in kept}, **files, **facts}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from support import emoji_training as tiny
 from support import pva_files
 
@@ -279,7 +280,8 @@ def test_a_broken_run_goes_on_bit_for_bit(
         more |= {"face_encoder": toys.arcface, "cut": 900, "data": with_people}
     main(command(toys, stage, tmp_path / "whole", steps=4, **more))
     main(command(toys, stage, tmp_path / "broken", steps=2, **more))
-    main(command(toys, stage, tmp_path / "broken", steps=4, **more))
+    # What was the usual precision, where no card is, may as well be named.
+    main(command(toys, stage, tmp_path / "broken", steps=4, **more, precision="fp32"))
     files = [tmp_path / name / f"emojidiff_{stage}_000004.safetensors" for name in ("whole", "broken")]
     one, two = map(read_adapter, files)
     start = read_adapter(adapter)
@@ -303,7 +305,9 @@ def test_the_rate_grows_while_it_warms_up(toys: SimpleNamespace, tmp_path: Path,
 
 
 @pytest.mark.parametrize("stage", ["decoupled", "ica"])
-def test_half_precision_learns_too(toys: SimpleNamespace, tmp_path: Path, adapter: Path, stage: str) -> None:
+def test_half_precision_learns_too_and_goes_on_so(
+    toys: SimpleNamespace, tmp_path: Path, adapter: Path, stage: str
+) -> None:
     more: dict[str, Any] = {"start": adapter, "steps": 1, "precision": "bf16", "rate": 1e-3}
     if stage == "ica":
         more |= {"face_encoder": toys.arcface, "cut": 1000}
@@ -311,6 +315,10 @@ def test_half_precision_learns_too(toys: SimpleNamespace, tmp_path: Path, adapte
     made, start = read_adapter(tmp_path / f"emojidiff_{stage}_000001.safetensors"), read_adapter(adapter)
     assert all(value.dtype == torch.float32 for value in made.values())
     assert any(not torch.equal(made[name], start[name]) for name in made)
+    AcceleratorState._reset_state(reset_partial_state=True)  # as in a process of its own
+    del more["precision"]
+    with pytest.raises(SystemExit, match="precision was 'bf16', is 'no'"):
+        main(command(toys, stage, tmp_path, "--gradient-checkpointing", **more))
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
