@@ -33,12 +33,19 @@ def read_face_encoder(path: Path) -> IResNet:
     return build_iresnet(read(path), path.name)
 
 
-def read_parts(where: str, kinds: Mapping[str, Any], local: bool = True) -> dict[str, Any]:
-    """The parts of a model in diffusers' layout, by their names; networks are float32.
+def read_parts(where: str, local: bool = True, two_encoders: bool = False) -> dict[str, Any]:
+    """The parts of a model in diffusers' layout, by their folders' names; networks are float32.
 
-    kinds: the class of each part. local: where is a folder, else the id of a model on the hub. Raises
+    local: where is a folder, else the id of a model on the hub. two_encoders: as SDXL has them. Raises
     ValueError for a part that is missing or broken.
     """
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    kinds |= {"text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}
+    if two_encoders:
+        kinds |= {"text_encoder_2": CLIPTextModelWithProjection, "tokenizer_2": CLIPTokenizer}
     missing = [name for name in kinds if local and not (Path(where) / name).is_dir()]
     if missing:
         raise ValueError(f"--base {where} is no folder in diffusers' layout: it lacks {missing[0]}.")

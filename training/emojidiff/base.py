@@ -16,6 +16,7 @@ from likeness.adapters.projectors import Projector, build
 from likeness.weights.read import tensors_under
 
 from ..reading import read, read_parts
+from ..unets import check_and_freeze
 
 _CHANNELS = 4
 
@@ -53,44 +54,21 @@ class IdentityAdapter:
 
 def load_base(where: str) -> BaseModel:
     """A folder in diffusers' layout. Raises ValueError for another kind of model, or a missing part."""
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
-
-    folder = Path(where)
-    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
-    kinds |= {"text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}
-    if (folder / "text_encoder_2").is_dir():
-        kinds |= {"text_encoder_2": CLIPTextModelWithProjection, "tokenizer_2": CLIPTokenizer}
-    parts = read_parts(where, kinds)
-    two = "text_encoder_2" in parts
+    two = (Path(where) / "text_encoder_2").is_dir()
+    parts = read_parts(where, two_encoders=two)
     encoders = (parts["text_encoder"], parts["text_encoder_2"]) if two else (parts["text_encoder"],)
     tokenizers = (parts["tokenizer"], parts["tokenizer_2"]) if two else (parts["tokenizer"],)
     base = BaseModel(parts["unet"], parts["vae"], encoders, tokenizers, parts["scheduler"])
-    check_base(base, where)
-    return base
-
-
-def check_base(base: BaseModel, name: str) -> None:
-    """Freezes everything. Raises ValueError for a model an E-adapter can't be trained on."""
-    channels = base.unet.config.in_channels
-    if channels != _CHANNELS:
-        raise ValueError(
-            f"--base {name} takes {channels} channels instead of {_CHANNELS}: give a text-to-image model, "
-            "not one for inpainting."
-        )
-    prediction = base.scheduler.config.get("prediction_type", "epsilon")
-    if prediction != "epsilon":
-        raise ValueError(
-            f"--base {name} predicts {prediction}; this trainer needs a model that predicts epsilon."
-        )
+    example = "Stable Diffusion 1.5 or SDXL"
+    frozen = base.vae, *base.encoders
+    check_and_freeze(where, base.unet, base.scheduler, frozen, _CHANNELS, "text-to-image", example)
     width = sum(encoder.config.hidden_size for encoder in base.encoders)
     if base.unet.config.cross_attention_dim != width:
         raise ValueError(
-            f"--base {name}: its network takes words {base.unet.config.cross_attention_dim} wide, its text "
+            f"--base {where}: its network takes words {base.unet.config.cross_attention_dim} wide, its text "
             f"encoders make them {width} wide."
         )
-    for part in (base.unet, base.vae, *base.encoders):
-        part.requires_grad_(False).eval()
+    return base
 
 
 def load_vision(where: str) -> Any:

@@ -65,8 +65,3 @@ class ICALesson(EmojiLesson):
             self.weights,
         )
         return F.mse_loss(answer, noise) + images
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures [n, 3, S, S], about -1 to 1, with gradients."""
-        pictures: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
-        return pictures.float()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from likeness.sampling.noised import noised
 
-from ..loop import Lesson
+from ..unets import UNetLesson
 from .base import BaseModel, IdentityAdapter
 from .network import Shares, add_expression, expression_parameters
 from .resampler import Resampler, Sizes
@@ -38,7 +38,7 @@ class Course:
     checkpointing: bool = False
 
 
-class EmojiLesson(Lesson):
+class EmojiLesson(UNetLesson):
     """start: tensors of an adapter's file to go on from; without, the spec's beginnings. sizes: of a new
     Resampler, if not the usual. Raises ValueError when the parts do not fit each other.
     """
@@ -52,12 +52,10 @@ class EmojiLesson(Lesson):
         course: Course | None = None,
         sizes: Sizes | None = None,
     ) -> None:
-        super().__init__()
         self.course = course or Course()
-        self.parts = self.course.parts
-        self.unet, self.vae, self.vision, self.identity = base.unet, base.vae, vision, identity
+        super().__init__(base, self.course.checkpointing)
+        self.parts, self.vision, self.identity = self.course.parts, vision, identity
         self.texts, self.kind = Texts(base), base.kind
-        self.scheduler = base.scheduler
         width = int(base.unet.config.cross_attention_dim)
         self.resampler = _resampler(start, vision.config.hidden_size, width, sizes)
         self.person_tokens = 0
@@ -71,10 +69,6 @@ class EmojiLesson(Lesson):
             parameter.requires_grad_(True)
         if start is not None:
             _put(self.trained(), start)
-        self.alphas: Tensor
-        self.register_buffer("alphas", self.scheduler.alphas_cumprod.clone().float(), persistent=False)
-        if self.course.checkpointing:
-            self.unet.enable_gradient_checkpointing()
         self.train()
 
     def train(self, mode: bool = True) -> EmojiLesson:

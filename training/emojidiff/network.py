@@ -7,7 +7,7 @@ Spec: pva_freecure_emojidiff.md C.1 (4).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_CROSS = ".attn2.processor"
-PARTS = ("to_k_ip", "to_v_ip")
+from likeness.attention.gate import merge_heads, split_heads
+
+from ..attention import CrossAttention, replace_cross
+
+PARTS = {"to_k_ip": "to_k", "to_v_ip": "to_v"}
 
 
 @dataclass(eq=False)
@@ -29,39 +32,23 @@ class Shares:
     expression_weight: float = 1.0
 
 
-class DecoupledAttention(nn.Module):
-    """The processor of one cross-attention layer. The expression's matrices begin as copies of the layer's
-    own; the identity's, if there are any, are given and stay as they are."""
+class DecoupledAttention(CrossAttention):
+    """identity: keys and values of a frozen adapter for this layer, which stay as they are, or none."""
 
-    def __init__(self, attention: Any, shares: Shares, identity: tuple[Tensor, Tensor] | None) -> None:
-        super().__init__()
+    def __init__(self, layer: Any, shares: Shares, identity: Sequence[Tensor | None]) -> None:
+        super().__init__(layer, PARTS)
         self.shares = shares
-        for name in PARTS:
-            own = getattr(attention, name.removesuffix("_ip"))
-            made = nn.Linear(own.in_features, own.out_features, bias=False)
-            made.weight.data.copy_(own.weight.data)
-            self.add_module(name, made)
         self.id_key: Tensor | None
         self.id_value: Tensor | None
-        for name, given in zip(("id_key", "id_value"), identity or (None, None), strict=True):
+        for name, given in zip(("id_key", "id_value"), identity, strict=True):
             kept = None if given is None else given.detach().clone().float()
             self.register_buffer(name, kept, persistent=False)
 
-    def forward(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-    ) -> Tensor:
-        """hidden_states [n, queries, hidden]; encoder_hidden_states [n, all tokens, width]."""
-        if encoder_hidden_states is None or attention_mask is not None:
-            raise ValueError("Decoupled attention needs tokens to look at, and knows no attention mask.")
+    def look(self, attn: Any, hidden: Tensor, tokens: Tensor) -> Tensor:
         shares = self.shares
-        ends = [encoder_hidden_states.shape[1] - shares.identity - shares.expression, shares.identity]
-        text, person, expression = encoder_hidden_states.split([*ends, shares.expression], dim=1)
-        q = attn.to_q(hidden_states)
+        ends = [tokens.shape[1] - shares.identity - shares.expression, shares.identity]
+        text, person, expression = tokens.split([*ends, shares.expression], dim=1)
+        q = attn.to_q(hidden)
         out = _attend(q, attn.to_k(text), attn.to_v(text), attn.heads)
         key, value = self.id_key, self.id_value
         if key is not None and value is not None and shares.identity and shares.identity_weight:
@@ -70,14 +57,12 @@ class DecoupledAttention(nn.Module):
         if shares.expression_weight:
             k, v = (self.get_submodule(name)(expression) for name in PARTS)
             out = out + shares.expression_weight * _attend(q, k, v, attn.heads)
-        for layer in attn.to_out:
-            out = layer(out)
-        return out / attn.rescale_output_factor
+        return out
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k.to(q.dtype), v.to(q.dtype)))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    q, k, v = (split_heads(t.to(q.dtype), heads) for t in (q, k, v))
+    return merge_heads(F.scaled_dot_product_attention(q, k, v))
 
 
 def add_expression(unet: Any, shares: Shares, identity: Mapping[str, Tensor] | None = None) -> None:
@@ -87,26 +72,21 @@ def add_expression(unet: Any, shares: Shares, identity: Mapping[str, Tensor] | N
     (`{n}.to_q_lora.down.weight`, ...), which IP-Adapter FaceID has, are added to the U-Net's weights. Layers
     the adapter does not have look at no identity. Raises ValueError for one that does not fit.
     """
-    processors = dict(unet.attn_processors)
     given = dict(identity or {})
-    for number, name in enumerate(processors):
-        layer = unet.get_submodule(name.removesuffix(".processor"))
-        if name.endswith(_CROSS):
-            if layer.to_q.bias is not None or layer.group_norm is not None or layer.residual_connection:
-                raise ValueError(f"{name}: this is not a cross-attention layer of SD1.5 or SDXL.")
-            pair = tuple(given.pop(f"{number}.{part}.weight", None) for part in PARTS)
-            _check(layer, pair, number)
-            found = None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
-            processors[name] = DecoupledAttention(layer, shares, found)
-        _merge(layer, given, number)
+
+    def decoupled(number: int, layer: Any) -> DecoupledAttention:
+        pair = [given.pop(f"{number}.{part}.weight", None) for part in PARTS]
+        _check(layer, pair, number)
+        return DecoupledAttention(layer, shares, pair)
+
+    replace_cross(unet, decoupled)
+    for number, name in enumerate(unet.attn_processors):
+        _merge(unet.get_submodule(name.removesuffix(".processor")), given, number)
     if given:
         raise ValueError(f"The identity adapter was made for another base: {min(given)} has no layer here.")
-    if not any(isinstance(processor, DecoupledAttention) for processor in processors.values()):
-        raise ValueError("The base model's U-Net has no cross-attention.")
-    unet.set_attn_processor(processors)
 
 
-def _check(layer: Any, pair: tuple[Tensor | None, ...], number: int) -> None:
+def _check(layer: Any, pair: Sequence[Tensor | None], number: int) -> None:
     for tensor, own in zip(pair, (layer.to_k.weight, layer.to_v.weight), strict=True):
         if tensor is not None and tensor.shape != own.shape:
             raise ValueError(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..unets import token_ids
 from .base import BaseModel
 
 
@@ -21,7 +22,7 @@ class Texts(nn.Module):
 
     def forward(self, texts: Sequence[str], side: int, device: torch.device) -> dict[str, Tensor]:
         """side: of the pictures in pixels, which SDXL is told."""
-        ids = [self._ids(tokenizer, texts).to(device) for tokenizer in self.tokenizers]
+        ids = [token_ids(tokenizer, texts).to(device) for tokenizer in self.tokenizers]
         if len(self.encoders) == 1:
             return {"text": self.encoders[0](ids[0])[0]}
         first, second = (
@@ -31,11 +32,3 @@ class Texts(nn.Module):
         both = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
         sizes = torch.tensor([[side, side, 0, 0, side, side]], dtype=both.dtype, device=device)
         return {"text": both, "text_embeds": second.text_embeds, "time_ids": sizes.expand(len(texts), -1)}
-
-    def _ids(self, tokenizer: Any, texts: Sequence[str]) -> Tensor:
-        length = tokenizer.model_max_length
-        made = tokenizer(
-            list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        ids: Tensor = made.input_ids
-        return ids

@@ -31,10 +31,7 @@ def draw(
 
     guidance: 1 is none; above, the other half sees no text, nobody and a black template. seed: of the noise.
     """
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler.from_config(lesson.scheduler.config, clip_sample=False)
-    scheduler.set_timesteps(steps)
+    scheduler = lesson.ddim(steps)
     device, count, side = lesson.alphas.device, len(batch.texts), batch.pictures.shape[-1]
     scale = 2 ** (len(lesson.vae.config.block_out_channels) - 1)
     shape = (count, lesson.vae.config.latent_channels, side // scale, side // scale)
@@ -50,8 +47,7 @@ def draw(
                 plain, wanted = noise.chunk(2)
                 noise = plain + guidance * (wanted - plain)
             x = scheduler.step(noise, time, x).prev_sample
-        pictures: Tensor = lesson.vae.decode(x / lesson.vae.config.scaling_factor).sample
-    return (pictures.float() / 2 + 0.5).clamp(0, 1).cpu()
+        return lesson.shown(x)
 
 
 def _condition(

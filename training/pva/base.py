@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ..reading import read_parts
+from ..unets import check_and_freeze
 
-_INPAINTING_CHANNELS = 9
+_CHANNELS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,44 +34,17 @@ def load(where: str, config: str | None = None) -> InpaintingModel:
     """
     path = Path(where)
     if path.is_dir():
-        model = _from_folder(where, local=True)
+        model = InpaintingModel(**read_parts(where))
     elif path.is_file():
         model = _from_file(where, config)
     elif path.suffix in (".safetensors", ".ckpt") or path.is_absolute() or where.startswith("."):
         raise ValueError(f"--base {where} is not there.")
     else:
-        model = _from_folder(where, local=False)
-    check(model, where)
+        model = InpaintingModel(**read_parts(where, local=False))
+    frozen = model.vae, model.text_encoder
+    example = "Stable Diffusion 2 inpainting, PVA's"
+    check_and_freeze(where, model.unet, model.scheduler, frozen, _CHANNELS, "inpainting", example)
     return model
-
-
-def check(model: InpaintingModel, name: str) -> None:
-    """Freezes everything. Raises ValueError for another kind of model."""
-    channels = model.unet.config.in_channels
-    if channels != _INPAINTING_CHANNELS:
-        raise ValueError(
-            f"--base {name} is no inpainting model: its network takes {channels} channels instead of 9. "
-            "PVA's is Stable Diffusion 2 inpainting."
-        )
-    prediction = model.scheduler.config.get("prediction_type", "epsilon")
-    if prediction != "epsilon":
-        raise ValueError(f"--base {name} predicts {prediction}; PVA needs a model that predicts epsilon.")
-    for part in (model.unet, model.vae, model.text_encoder):
-        part.requires_grad_(False).eval()
-
-
-def _from_folder(where: str, local: bool) -> InpaintingModel:
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    kinds = {
-        "unet": UNet2DConditionModel,
-        "vae": AutoencoderKL,
-        "text_encoder": CLIPTextModel,
-        "tokenizer": CLIPTokenizer,
-        "scheduler": DDIMScheduler,
-    }
-    return InpaintingModel(**read_parts(where, kinds, local))
 
 
 def _from_file(where: str, config: str | None) -> InpaintingModel:

@@ -15,7 +15,7 @@ from likeness.methods.pva.content import FACE_NET, TRANSFORMER, UNET, WORD, Base
 from likeness.methods.pva.learning import strata
 from likeness.sampling.noised import noised
 
-from ..loop import Lesson
+from ..unets import UNetLesson, token_ids
 from .base import InpaintingModel
 from .network import PersonalWord, add_visual_attention, load_attention, visual_parameters
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     texts: list[str]
 
 
-class PVALesson(Lesson):
+class PVALesson(UNetLesson):
     """Stage 1 trains visual matrices, identity transformer and word; stage 2 the face encoder, too.
 
     start: a PVA file to go on from; without, the spec's beginnings. parts: timesteps per picture and step,
@@ -56,11 +56,9 @@ class PVALesson(Lesson):
         checkpointing: bool = False,
         rate: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.alphas: Tensor
+        super().__init__(base, checkpointing)
         self.parts, self.stage, self.rate, self.sample_latents = parts, stage, rate, sample_latents
-        self.unet, self.vae, self.text_encoder = base.unet, base.vae, base.text_encoder
-        self.tokenizer, self.scheduler, self.start = base.tokenizer, base.scheduler, start
+        self.text_encoder, self.tokenizer, self.start = base.text_encoder, base.tokenizer, start
         self.face_net = face_net.requires_grad_(stage == 2)
         width = self.text_encoder.config.hidden_size
         self.transformer = _transformer(start, width, face_net)
@@ -68,9 +66,6 @@ class PVALesson(Lesson):
         if start is not None:
             load_attention(self.unet, start.unet)
         self.word = _word(base, start)
-        self.register_buffer("alphas", self.scheduler.alphas_cumprod.clone().float(), persistent=False)
-        if checkpointing:
-            self.unet.enable_gradient_checkpointing()
         self.train()
 
     def train(self, mode: bool = True) -> PVALesson:
@@ -109,7 +104,7 @@ class PVALesson(Lesson):
         masked = self._latents(pictures * (1 - holes), source)
         small = F.interpolate(holes, clean.shape[-2:], mode="nearest")
         prepared = {"clean": clean, "around": torch.cat([small, masked], dim=1), "noise": noise}
-        prepared |= {"times": times.to(device), "ids": self.tokens_of(batch.texts).to(device)}
+        prepared |= {"times": times.to(device), "ids": token_ids(self.tokenizer, batch.texts).to(device)}
         prepared["people"] = faces if self.stage == 2 else self._vectors(faces)
         return prepared
 
@@ -131,14 +126,6 @@ class PVALesson(Lesson):
         mask, masked = around[:, :1], around[:, 1:]
         answer: Tensor = self.unet(torch.cat([noisy, mask, masked], dim=1), times, context).sample
         return answer
-
-    def tokens_of(self, texts: list[str]) -> Tensor:
-        length = self.tokenizer.model_max_length
-        made = self.tokenizer(
-            texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        ids: Tensor = made.input_ids
-        return ids
 
     def _vectors(self, faces: Tensor) -> Tensor:
         vectors: Tensor = self.face_net(faces.flatten(0, 1))

@@ -14,58 +14,30 @@ from torch import Tensor, nn
 
 from likeness.attention.gate import merge_heads, mixed, scaled_logits, split_heads
 
-PARTS = ("to_visual_q", "to_visual_k", "to_visual_v")
-_CROSS = ".attn2.processor"
+from ..attention import CROSS, CrossAttention, replace_cross
+
+PARTS = {"to_visual_q": "to_q", "to_visual_k": "to_k", "to_visual_v": "to_v"}
 
 
-class VisualAttention(nn.Module):
-    """The processor of one cross-attention layer, with copies of its to_q, to_k, to_v for the identity."""
+class VisualAttention(CrossAttention):
+    """tokens: how many at the end are the identity's."""
 
-    def __init__(self, attention: Any, tokens: int) -> None:
-        super().__init__()
+    def __init__(self, layer: Any, tokens: int) -> None:
+        super().__init__(layer, PARTS)
         self.tokens = tokens
-        for name in PARTS:
-            own = getattr(attention, name.replace("visual_", ""))
-            made = nn.Linear(own.in_features, own.out_features, bias=False)
-            made.weight.data.copy_(own.weight.data)
-            self.add_module(name, made)
 
-    def forward(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-    ) -> Tensor:
-        """hidden_states [n, queries, hidden]; encoder_hidden_states [n, text + tokens, width]."""
-        if encoder_hidden_states is None or attention_mask is not None:
-            raise ValueError("PVA's attention needs text and identity tokens, and knows no attention mask.")
-        text, identity = encoder_hidden_states[:, : -self.tokens], encoder_hidden_states[:, -self.tokens :]
-        heads = attn.heads
-        logits = scaled_logits(attn.to_q(hidden_states), attn.to_k(text), heads)
-        visual = scaled_logits(
-            self.get_submodule(PARTS[0])(hidden_states), self.get_submodule(PARTS[1])(identity), heads
-        )
-        values = torch.cat([attn.to_v(text), self.get_submodule(PARTS[2])(identity)], dim=1)
-        out = merge_heads(mixed(torch.cat([logits, visual], dim=-1), split_heads(values, heads)))
-        for layer in attn.to_out:
-            out = layer(out)
-        return out / attn.rescale_output_factor
+    def look(self, attn: Any, hidden: Tensor, tokens: Tensor) -> Tensor:
+        text, identity, heads = tokens[:, : -self.tokens], tokens[:, -self.tokens :], attn.heads
+        to_q, to_k, to_v = (self.get_submodule(name) for name in PARTS)
+        logits = scaled_logits(attn.to_q(hidden), attn.to_k(text), heads)
+        visual = scaled_logits(to_q(hidden), to_k(identity), heads)
+        values = torch.cat([attn.to_v(text), to_v(identity)], dim=1)
+        return merge_heads(mixed(torch.cat([logits, visual], dim=-1), split_heads(values, heads)))
 
 
 def add_visual_attention(unet: Any, tokens: int) -> None:
     """Gives every cross-attention layer its visual matrices, copies of its own; all else is as it was."""
-    processors = dict(unet.attn_processors)
-    for name in processors:
-        if name.endswith(_CROSS):
-            layer = unet.get_submodule(name.removesuffix(".processor"))
-            if layer.to_q.bias is not None or layer.group_norm is not None or layer.residual_connection:
-                raise ValueError(f"{name}: this is not a cross-attention layer of Stable Diffusion 1 or 2.")
-            processors[name] = VisualAttention(layer, tokens)
-    if not any(isinstance(processor, VisualAttention) for processor in processors.values()):
-        raise ValueError("The base model's U-Net has no cross-attention.")
-    unet.set_attn_processor(processors)
+    replace_cross(unet, lambda number, layer: VisualAttention(layer, tokens))
 
 
 def visual_parameters(unet: nn.Module) -> dict[str, nn.Parameter]:
@@ -73,7 +45,7 @@ def visual_parameters(unet: nn.Module) -> dict[str, nn.Parameter]:
     return {
         name.replace(".processor.", "."): parameter
         for name, parameter in unet.named_parameters()
-        if f"{_CROSS}.to_visual_" in name
+        if f"{CROSS}.to_visual_" in name
     }
 
 

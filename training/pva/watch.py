@@ -18,11 +18,7 @@ from .samples import PLAIN, Samples
 
 def draw(lesson: PVALesson, batch: Batch, steps: int, autocast: Any) -> Tensor:
     """The batch's holes filled by DDIM with eta 1 and no guidance, spec A.4: [b, 3, S, S] from 0 to 1."""
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler.from_config(lesson.scheduler.config, clip_sample=False)
-    scheduler.set_timesteps(steps)
-    source = generator("drawn", SEED)
+    scheduler, source = lesson.ddim(steps), generator("drawn", SEED)
     with looking(lesson), autocast():
         plain = batch._replace(texts=[PLAIN] * len(batch.texts))
         prepared = lesson.prepare_batch(plain, generator("drawn", SEED, "latents"))
@@ -34,8 +30,7 @@ def draw(lesson: PVALesson, batch: Batch, steps: int, autocast: Any) -> Tensor:
             noise = lesson.noise(x, prepared["around"], times, context).float()
             variance = torch.randn(shape, generator=source).to(device)
             x = scheduler.step(noise, time, x, eta=1.0, variance_noise=variance).prev_sample
-        pictures: Tensor = lesson.vae.decode(x / lesson.vae.config.scaling_factor).sample
-    return (pictures.float() / 2 + 0.5).clamp(0, 1).cpu()
+        return lesson.shown(x)
 
 
 def draw_grid(

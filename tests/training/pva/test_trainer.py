@@ -24,6 +24,7 @@ from training.pva import base as pva_base
 from training.pva import export
 from training.pva.lesson import Batch, PVALesson
 from training.trackers import read_log
+from training.unets import token_ids
 
 Train = Callable[..., PVALesson]
 SMALL = {"timesteps": 2, "batch": 1}
@@ -105,7 +106,7 @@ def test_the_beginnings(files: SimpleNamespace) -> None:
 
 def test_the_word_counts_at_its_first_place(files: SimpleNamespace) -> None:
     taught = lesson(files)
-    ids = taught.tokens_of(["a <new1> <new1>"])
+    ids = token_ids(taught.tokenizer, ["a <new1> <new1>"])
     places = (ids[0] == taught.word.number).nonzero().flatten().tolist()
     vectors = taught.word(ids)[0]
     assert len(places) == 2
