@@ -109,7 +109,7 @@ class EncodePVA(io.ComfyNode):
     @classmethod
     def execute(cls, pva: Any, identity: Any = None, images: Any = None, align: bool = True) -> io.NodeOutput:
         if identity is None:
-            identity = method.identify(partial(method.encode_faces, pva), images, align)
+            identity = method.identify(partial(method.encode_faces, pva), images, align, pva.base)
         elif images is not None and len(images):
             raise ValueError("identity and images are both connected: connect one of them.")
         return io.NodeOutput(method.identity_tokens(pva, identity), identity)

@@ -213,7 +213,7 @@ def _pva(content: Mapping[str, Any]) -> object:
 
     pva = PVA(parse_base(content, NAME))
     width = pva.base.transformer.embedding_width
-    return identity_tokens(pva, Identity(torch.ones(2, width), "ms1mv3_r50")), pva.layers, pva.tuned
+    return identity_tokens(pva, Identity(torch.ones(2, width), pva.base.recogniser)), pva.layers, pva.tuned
 
 
 def _person(content: Mapping[str, Any]) -> object:

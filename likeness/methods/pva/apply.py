@@ -16,7 +16,7 @@ from ...attention.sites import Site, attention_module, attention_sites, numbered
 from ...attention.use import Use
 from ...attention.views import Role
 from ...choices.pva import APPLY_TO
-from .content import PVA, RECOGNISER
+from .content import PVA
 
 _CHANNELS = 9
 _NEEDS = "PVA needs an inpainting checkpoint (9 channels) with prompt tokens of width"
@@ -47,7 +47,7 @@ def adapter_of(pva: PVA) -> Adapter:
     """PVA as an adapter like others, whose layers have a query of their own."""
     words = Words("Apply PVA", _needs(pva), "pva_tokens", "pva", "Load PVA")
     base = pva.base
-    return Adapter(base.name, base.transformer, VisualLayers(pva), RECOGNISER, words, base.file)
+    return Adapter(base.name, base.transformer, VisualLayers(pva), base.recogniser, words, base.file)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ needs the host.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ...faces.iresnet import IResNet, build_iresnet
 from ...values import Identity, recogniser_text
 from ...weights.read import tensors_under
 
+#: Who describes faces for a file that brings no face encoder of its own.
 RECOGNISER = "ms1mv3_r50"
 #: In the metadata of the safetensors files that we write.
 _FORMAT, _BASES = "likeness-pva/1", {768: "sd15-inpainting", 1024: "sd2-inpainting"}
@@ -53,7 +55,10 @@ class VisualLayer:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A base file in host memory. word [token width] is what `<new1>` stands for; file as in Adapter."""
+    """A base file in host memory. word [token width] is what `<new1>` stands for; file as in Adapter.
+
+    recogniser: whose vectors its tokens are made of, see recogniser_of.
+    """
 
     name: str
     word: torch.Tensor
@@ -61,6 +66,7 @@ class Base:
     unet: Tensors
     face_net: IResNet | None
     file: str = ""
+    recogniser: str = RECOGNISER
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,20 +123,39 @@ def identity_tokens(pva: PVA, identity: Identity) -> Tokens:
     The embeddings go in raw and one by one; an identity with weights counts by its mean. Raises ValueError
     for an identity of another recogniser or width.
     """
-    if identity.recogniser != RECOGNISER:
+    base = pva.base
+    if identity.recogniser != base.recogniser:
+        whence = f" ({identity.source})" if identity.source else ""
+        own = "" if base.face_net is None else ", the face encoder in its file"
         raise ValueError(
-            f"identity was made with {recogniser_text(identity.recogniser)}, but {pva.base.name} understands "
-            f"only {recogniser_text(RECOGNISER)}. Connect the photos to images of Encode PVA instead."
+            f"identity was made with {recogniser_text(identity.recogniser)}{whence}, but {base.name} "
+            f"understands only {recogniser_text(base.recogniser)}{own}. Connect the photos to images of "
+            "Encode PVA instead."
         )
     embeddings = identity.embeddings if identity.weights is None else identity.mean[None]
-    transformer = pva.base.transformer
+    transformer = base.transformer
     if embeddings.shape[1] != transformer.embedding_width:
         raise ValueError(
-            f"identity has vectors of {embeddings.shape[1]} numbers; {pva.base.name} takes "
+            f"identity has vectors of {embeddings.shape[1]} numbers; {base.name} takes "
             f"{transformer.embedding_width}."
         )
     with torch.no_grad():
-        return Tokens(transformer(embeddings[None]), None, MadeWith(pva.base.name, pva.base.file))
+        return Tokens(transformer(embeddings[None]), None, MadeWith(base.name, base.file))
+
+
+def recogniser_of(face_net: Tensors) -> str:
+    """What vectors of a file's own face encoder are marked with: another encoder's mean other things.
+
+    The mark is of its weights, so that a copy of the file, or one with a person in it, has the same.
+    """
+    if not face_net:
+        return RECOGNISER
+    made = hashlib.sha256()
+    for name, value in sorted(face_net.items()):
+        if value.is_floating_point():  # the others count batches
+            made.update(name.encode())
+            made.update(value.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return f"{RECOGNISER} tuned {made.hexdigest()[:12]}"
 
 
 def file_facts(token_width: int) -> dict[str, str]:
@@ -167,7 +192,8 @@ def parse_base(content: Mapping[str, Any], name: str) -> Base:
         raise ValueError(f"{name} is incomplete: it lacks {lacking[0] if lacking else 'the part unet'}.")
     _check_shapes(unet, unet, len(word), name)
     face_net = parts[FACE_NET]
-    return Base(name, word, transformer, unet, build_iresnet(face_net, name) if face_net else None)
+    network = build_iresnet(face_net, name) if face_net else None
+    return Base(name, word, transformer, unet, network, recogniser=recogniser_of(face_net))
 
 
 def parse_person(content: Mapping[str, Any], name: str, base: Base) -> Person:

@@ -18,7 +18,7 @@ from ...sampling.noised import noised
 from ...values import Identity
 from . import files
 from .apply import apply, match
-from .content import PVA, RECOGNISER, identity_tokens
+from .content import PVA, identity_tokens
 from .learning import lessons, strata
 from .material import Material, prepare, row
 from .prompt import check_clip
@@ -112,7 +112,7 @@ def tune(
         person = student.person(f"a person on {material.pictures} photos")
         del student
     tuned = PVA(pva.base, person)
-    tokens = identity_tokens(tuned, Identity(material.person(material.views), RECOGNISER))
+    tokens = identity_tokens(tuned, Identity(material.person(material.views), pva.base.recogniser))
     return Tuned(apply(model, tuned, tokens, Use(1.0)), tuned, tokens, losses)
 
 

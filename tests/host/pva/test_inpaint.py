@@ -20,7 +20,7 @@ def room(pack: Any, host: Any, photos: dict[str, np.ndarray]) -> SimpleNamespace
     """The tiny SD2 inpainting checkpoint with a person in it, their prompt, a photo and a hole in it."""
     model, clip, vae = host.CheckpointLoaderSimple().load_checkpoint("tiny_sd2_inpaint.safetensors")
     pva = pack.node("LikenessLoadPVA").execute(file="tiny_pva.safetensors")[0]
-    identity = pack.module("likeness.values").Identity(torch.ones(1, 512), "ms1mv3_r50")
+    identity = pack.module("likeness.values").Identity(torch.ones(1, 512), pva.base.recogniser)
     tokens = pack.node("LikenessEncodePVA").execute(pva=pva, identity=identity)[0]
     text = "photo of a <new1> person"
     photo = torch.from_numpy(photos["astronaut"].copy()).movedim(-1, 0)[None].float() / 255

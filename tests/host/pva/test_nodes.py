@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("as_the_executor_does")
 def room(pack: Any, host: Any) -> SimpleNamespace:
     model, clip, vae = host.CheckpointLoaderSimple().load_checkpoint("tiny_sd2_inpaint.safetensors")
     pva = pack.node("LikenessLoadPVA").execute(file=TINY)[0]
-    identity = pack.module("likeness.values").Identity(torch.ones(1, 512), "ms1mv3_r50")
+    identity = pack.module("likeness.values").Identity(torch.ones(1, 512), pva.base.recogniser)
     tokens = pack.node("LikenessEncodePVA").execute(pva=pva, identity=identity)[0]
     return SimpleNamespace(model=model, clip=clip, vae=vae, pva=pva, identity=identity, tokens=tokens)
 
@@ -49,8 +49,7 @@ def same(a: Any, b: Any) -> bool:
 
 def test_the_official_pickle_and_its_flat_copy(pack: Any, base: Path) -> None:
     folder, load = base / "models" / "pva", pack.node("LikenessLoadPVA").execute
-    content = {**pva_files.base([8] * 16, 16), "face_net": {}}
-    content["face_net"] = {f"facenet.{k}": v for k, v in pva_files.face_net().items()}
+    content = with_encoder()
     torch.save(content, folder / "nested_FPIP.bin")
     save_file({k: v.clone() for k, v in pva_files.flat(content).items()}, folder / "flat.safetensors")
     assert same(load(file="nested_FPIP.bin")[0], load(file="flat.safetensors")[0])
@@ -92,7 +91,7 @@ def test_photos_become_tokens_in_any_order(pack: Any, room: Any, portraits: Any)
     encode = pack.node("LikenessEncodePVA").execute
     one, two = portraits["obama"], portraits["biden"]
     tokens, identity = encode(pva=room.pva, images={"image_0": one, "image_1": two}).args
-    assert identity.embeddings.shape == (2, 512) and identity.recogniser == "ms1mv3_r50"
+    assert identity.embeddings.shape == (2, 512) and identity.recogniser == room.pva.base.recogniser
     assert identity.embeddings.device.type == "cpu" and tokens.somebody.shape == (1, 10, 64)
     turned, _ = encode(pva=room.pva, images={"image_0": two, "image_1": one}).args
     assert relative_error(turned.somebody, tokens.somebody) < 1e-5
@@ -120,6 +119,39 @@ def test_what_cannot_be_encoded(pack: Any, room: Any, portraits: Any) -> None:
     assert "understands only ms1mv3_r50" in said(encode, pva=room.pva, identity=other)
 
 
+def with_encoder(change: float = 0.0) -> dict[str, Any]:
+    """A whole file whose face encoder was tuned."""
+    content = pva_files.base([8] * 16, 16)
+    encoder = {k: v + change * (k == "fc.bias") for k, v in pva_files.face_net().items()}
+    return {**content, "face_net": {f"facenet.{k}": v for k, v in encoder.items()}}
+
+
+def test_an_identity_is_for_the_file_whose_encoder_made_it(pack: Any, base: Path) -> None:
+    """Vectors of one PVA's tuned encoder mean nobody to another; saved ones say whose they are."""
+    encode, load = pack.node("LikenessEncodePVA").execute, pack.node("LikenessLoadPVA").execute
+    folder = base / "models" / "pva"
+    torch.save(with_encoder(), folder / "tuned_a.bin")
+    copy = {k: v.clone() for k, v in pva_files.flat(with_encoder()).items()}
+    save_file(copy, folder / "a_copy.safetensors")
+    torch.save(with_encoder(0.5), folder / "tuned_b.bin")
+    torch.save(pva_files.base([8] * 16, 16), folder / "published.bin")
+    squares = torch.rand(2, 96, 96, 3, generator=torch.Generator().manual_seed(0))
+    tokens, made = encode(pva=load(file="tuned_a.bin")[0], images=squares, align=False).args
+    pack.node("LikenessSaveIdentity").execute(identity=made, filename_prefix="tuned/whose")
+    identity = pack.node("LikenessLoadIdentity").execute(file="tuned/whose_00001_.safetensors")[0]
+    assert identity.recogniser == made.recogniser
+    for file in ("tuned_a.bin", "a_copy.safetensors"):
+        again = encode(pva=load(file=file)[0], identity=identity)[0]
+        assert relative_error(again.somebody, tokens.somebody) < 1e-6
+    for file in ("tuned_b.bin", "published.bin"):
+        text = said(encode, pva=load(file=file)[0], identity=identity)
+        assert "as they are, by the face encoder of tuned_a.bin)" in text
+        assert f"but {file} understands only ms1mv3_r50" in text and "Connect the photos to images" in text
+    plain = type(made)(torch.ones(1, 512), "ms1mv3_r50")
+    assert "but tuned_a.bin understands only" in said(encode, pva=load(file="tuned_a.bin")[0], identity=plain)
+    assert len(encode(pva=load(file="published.bin")[0], identity=plain)[0]) == 1
+
+
 def test_the_published_face_encoder_is_found_by_name(pack: Any, base: Path, portraits: Any) -> None:
     """A file without an encoder of its own needs the one PVA was trained with."""
     encode, load = pack.node("LikenessEncodePVA").execute, pack.node("LikenessLoadPVA").execute
@@ -141,9 +173,7 @@ def test_the_published_face_encoder_is_found_by_name(pack: Any, base: Path, port
 
 
 def test_a_file_nobody_holds_is_let_go(pack: Any, base: Path) -> None:
-    content = pva_files.base([8] * 16, 16)
-    content["face_net"] = {f"facenet.{k}": v for k, v in pva_files.face_net().items()}
-    torch.save(content, base / "models" / "pva" / "short_lived.bin")
+    torch.save(with_encoder(), base / "models" / "pva" / "short_lived.bin")
     pva = pack.node("LikenessLoadPVA").execute(file="short_lived.bin")[0]
     squares = torch.rand(1, 96, 96, 3, generator=torch.Generator().manual_seed(0))
     pack.node("LikenessEncodePVA").execute(pva=pva, images=squares, align=False)

@@ -37,7 +37,7 @@ def encoded(pack: Any, pva: Any) -> dict[int, Any]:
     identity = pack.module("likeness.values").Identity
     encode = pack.node("LikenessEncodePVA").execute
     vectors = GOLDEN["in.reference_embeddings"][0]
-    return {n: encode(pva=pva, identity=identity(vectors[:n], "ms1mv3_r50"))[0] for n in (1, 2, 3)}
+    return {n: encode(pva=pva, identity=identity(vectors[:n], pva.base.recogniser))[0] for n in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("references", [1, 2, 3])

@@ -41,11 +41,12 @@ def test_the_trainers_network_is_the_nodes(
     x, masked = torch.randn(2, 1, 4, SIDE, SIDE, generator=source)
     mask = (torch.rand(1, 1, SIDE, SIDE, generator=source) > 0.5).float()
     text, empty = torch.randn(2, 1, 77, WIDTH, generator=source)
-    identity = pack.module("likeness.values").Identity(torch.randn(2, 512, generator=source), "ms1mv3_r50")
+    vectors = torch.randn(2, 512, generator=source)
 
     with torch.inference_mode():
         model = host.CheckpointLoaderSimple().load_checkpoint(CHECKPOINT)[0]
         pva = pack.node("LikenessLoadPVA").execute(file=FILE)[0]
+        identity = pack.module("likeness.values").Identity(vectors, pva.base.recogniser)
         tokens = pack.node("LikenessEncodePVA").execute(pva=pva, identity=identity)[0]
         applied = pack.node("LikenessApplyPVA").execute(model=model, pva=pva, pva_tokens=tokens)[0]
         sigma = float(model.get_model_object("model_sampling").sigma(torch.tensor(timestep)))

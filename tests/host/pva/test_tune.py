@@ -136,8 +136,10 @@ def test_the_network_sees_what_it_sees_when_it_draws(host: Any, room: Any, pack:
             noisy = a.sqrt() * material.clean[0:1] + (1 - a).sqrt() * noise.clone()
             return predictor(noisy, timestep, pupil.prompt(), material.inpainting[0:1])
 
-    full = [v.clone() for v in room.library.encode.identify(
-        lambda f: room.library.files.encode_faces(room.pva, f), room.images, True).embeddings]  # fmt: skip
+    identity = room.library.encode.identify(
+        lambda faces: room.library.files.encode_faces(room.pva, faces), room.images, True, room.pva.base
+    )
+    full = [vector.clone() for vector in identity.embeddings]
     material = room.library.material.Material(
         room.material.clean, room.material.inpainting, torch.stack(full).repeat_interleave(2, 0)
     )

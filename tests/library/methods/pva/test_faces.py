@@ -18,6 +18,7 @@ from likeness.faces.iresnet import IResNet, build_iresnet
 from likeness.faces.models import FaceModels
 from likeness.faces.references import face_crop, references
 from likeness.methods.pva import identify
+from likeness.methods.pva.content import parse_base
 
 # ---- the face encoder
 
@@ -153,7 +154,8 @@ def test_the_encoder_sees_the_crop_from_minus_one_to_one() -> None:
         return torch.ones(len(faces), 512)
 
     images = torch.cat([torch.zeros(1, 512, 512, 3), torch.ones(1, 512, 512, 3)])
-    identity = identify(encoder, images, align=False)
+    base = parse_base(pva_files.base([8] * 16, 16), "without an encoder of its own")
+    identity = identify(encoder, images, False, base)
     assert identity.recogniser == "ms1mv3_r50" and identity.embeddings.shape == (2, 512)
     assert seen[0].shape == (2, 3, 112, 112)
     assert (seen[0][0] == -1).all() and (seen[0][1] == 1).all()
