@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Everything that a drawing takes. template: the picture it was cut from; faces: finds and recognises;
+    """Everything that a drawing takes. template: the face with the expression; faces: finds and recognises;
     landmarker: reads blendshapes; without, ratios of the mesh are compared."""
 
     model: Any
@@ -49,6 +49,7 @@ def open_room(options: argparse.Namespace) -> Room:
     from installer.paths import shared_models
     from likeness.expressions.templates import How as Cut
     from likeness.expressions.templates import make_templates
+    from likeness.faces.detect import detect
     from likeness.faces.models import FaceModels
     from likeness.faces.pictures import open_picture
     from likeness.methods.emojidiff.adapter import encode, parse
@@ -69,4 +70,4 @@ def open_room(options: argparse.Namespace) -> Room:
         from comfy_extras.nodes_mediapipe import FaceLandmarkerModel
 
         landmarker = FaceLandmarkerModel(comfy.utils.load_torch_file(options.landmarker, safe_load=True))
-    return Room(model, vae, *prompts, vision, adapter, tokens, pixels, faces, landmarker)
+    return Room(model, vae, *prompts, vision, adapter, tokens, detect(faces, pixels), faces, landmarker)

@@ -57,23 +57,21 @@ def _with(room: Room, how: How, layers: str, numbers: str, seed: int) -> Any:
 
 def _draw(room: Room, model: Any, how: How, seed: int) -> Any:
     """A picture [1, H, W, 3]: KSampler's way with Euler."""
-    import comfy.sample
     import torch
 
+    from likeness.host.sampling import sample
+
     latent = torch.zeros(1, 4, how.height // 8, how.width // 8)
-    noise = comfy.sample.prepare_noise(latent, how.start + seed)
-    drawn = comfy.sample.sample(
+    drawn = sample(
         model,
-        noise,
-        how.steps,
-        how.cfg,
-        "euler",
-        "normal",
         room.positive,
         room.negative,
         latent,
-        disable_pbar=True,
         seed=how.start + seed,
+        steps=how.steps,
+        cfg=how.cfg,
+        sampler="euler",
+        scheduler="normal",
     )
     return room.vae.decode(drawn)[..., :3].float().cpu().clamp(0, 1)
 
@@ -193,4 +191,7 @@ if __name__ == "__main__":
     from comfy.cli_args import args
 
     args.cpu = parser().parse_args().cpu
+    from comfy.utils import set_progress_bar_enabled
+
+    set_progress_bar_enabled(False)
     main()
