@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ...chance import generator, whole
 from ...pictures import BadPicture, read_square
-from ..faces import Seen, read_picture, write_picture
+from ..faces import Seen, write_picture
 from ..lesson import EmojiLesson
 from ..portraits import prepare
 from ..samples import Batch
@@ -180,8 +180,7 @@ class Maker:
         _, donor = self._known(self.donors[sample.donor].target)
         vector = None if made is None else self.looker.describe([made])[0]
         verdict = judge(made, source, donor, own, vector, self.bars, self.measure)
-        height, width = read_picture(output).shape[:2]
-        if not verdict.why and height != width:
+        if made is not None and not verdict.why and made.picture.shape[0] != made.picture.shape[1]:
             return Verdict(SWAP_FAILED, verdict.numbers)
         return verdict
 
