@@ -6,7 +6,6 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness import host
 from ..likeness.methods import freecure
 from .common import cfg_input
 from .freecure import gamma_input
@@ -122,9 +121,6 @@ class FreeCureExpression(io.ComfyNode):
         refinements: int = 0,
         measure: bool = False,
     ) -> io.NodeOutput:
-        progress = host.running.StagedProgress(
-            model, sum(freecure.expression_steps(model, sigmas, gamma, measure))
-        )
         made = freecure.repair_expression(
             model,
             latent,
@@ -138,7 +134,6 @@ class FreeCureExpression(io.ComfyNode):
             inversion_cfg=inversion_cfg,
             refinements=refinements,
             measure=measure,
-            stage=progress.stage,
         )
         return io.NodeOutput(made.latent, made.inverted, made.report())
 

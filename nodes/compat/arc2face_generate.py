@@ -63,7 +63,19 @@ def _picture() -> list[Any]:
     return [io.Image.Output("IMAGE", display_name="IMAGE", tooltip="The pictures.")]
 
 
-class CompatArc2FaceGenerator(io.ComfyNode):
+class Draws(io.ComfyNode):
+    """Decodes with the VAE of a checkpoint when none is connected."""
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return "" if "vae" in inputs else method.generate.vae_fingerprint()
+
+    @classmethod
+    def vae_for(cls, unet: Any, vae: Any) -> Any:
+        return method.generate.sd15_vae(unet) if vae is None else vae
+
+
+class CompatArc2FaceGenerator(Draws):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return compat_schema(
@@ -76,10 +88,6 @@ class CompatArc2FaceGenerator(io.ComfyNode):
             ],
             outputs=_picture(),
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return "" if "vae" in inputs else method.generate.vae_fingerprint()
 
     @classmethod
     def execute(
@@ -96,7 +104,7 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         seed: int = -1,
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = method.generate.sd15_vae(unet) if vae is None else vae
+        vae = cls.vae_for(unet, vae)
         settings = method.generate.Settings(
             num_inference_steps, guidance_scale, num_images, seed, negative_prompt
         )
@@ -107,7 +115,7 @@ class CompatArc2FaceGenerator(io.ComfyNode):
         )
 
 
-class CompatArc2FaceImg2Img(io.ComfyNode):
+class CompatArc2FaceImg2Img(Draws):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return compat_schema(
@@ -137,10 +145,6 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return "" if "vae" in inputs else method.generate.vae_fingerprint()
-
-    @classmethod
     def execute(
         cls,
         face_embedding: Any,
@@ -156,7 +160,7 @@ class CompatArc2FaceImg2Img(io.ComfyNode):
         extra_param: str = "",
         vae: Any = None,
     ) -> io.NodeOutput:
-        vae = method.generate.sd15_vae(unet) if vae is None else vae
+        vae = cls.vae_for(unet, vae)
         settings = method.generate.Settings(
             num_inference_steps, guidance_scale, num_images, seed, negative_prompt, extra_param
         )

@@ -54,8 +54,7 @@ def expression_steps(model: Any, sigmas: Tensor, gamma: float = 0.5, measure: bo
 
     Raises ValueError as low_part does.
     """
-    steps = len(_part(model, sigmas, gamma)) - 1
-    return [steps] * (3 if measure else 2)
+    return [len(_part(model, sigmas, gamma)) - 1] * (3 if measure else 2)
 
 
 def repair_expression(
@@ -79,8 +78,8 @@ def repair_expression(
     for the way up, which is Euler's; target: with it, for the way down, by any sampler that adds no
     noise. sigmas: the whole schedule, of which the part below gamma is used. A noise_mask in the latent
     keeps what it leaves out. ControlNets guide both prompts or neither: without any in target, those of
-    negative are left out. stage: for progress; the stages are inversion, with measure the way back
-    with the template, and the repair. Raises ValueError, naming the input.
+    negative are left out. stage: for progress, without a bar of its own; the stages are inversion, with
+    measure the way back with the template, and the repair. Raises ValueError, naming the input.
     """
     check_deterministic(sampler)
     part = _part(model, sigmas, gamma)
@@ -88,19 +87,18 @@ def repair_expression(
     samples = host.sampling.latent_samples(model, _checked(latent))
     if not has_control(target):
         negative = without_control(negative)
-
-    def begin() -> Callback | None:
-        return None if stage is None else stage(len(part) - 1)
-
+    steps = len(part) - 1
+    if stage is None:
+        stage = host.running.StagedProgress(model, sum(expression_steps(model, sigmas, gamma, measure))).stage
     up = (host.sampling.KSAMPLER(inversion), flipped(part), samples)
-    inverted = host.sampling.run_sampler(model, template, negative, inversion_cfg, *up, callback=begin())
+    inverted = host.sampling.run_sampler(model, template, negative, inversion_cfg, *up, callback=stage(steps))
     measured = None
     if measure:
         up_and_down = (inversion_cfg, part, samples, inverted)
-        measured = round_trip_error(model, template, negative, *up_and_down, callback=begin())
+        measured = round_trip_error(model, template, negative, *up_and_down, callback=stage(steps))
     down = _way_down(model, samples, inverted, part[0], latent.get("noise_mask"))
     repaired = host.sampling.run_sampler(
-        model, target, negative, cfg, sampler, part, **down, callback=begin()
+        model, target, negative, cfg, sampler, part, **down, callback=stage(steps)
     )
     kept = {key: value for key, value in latent.items() if key not in host.sampling.LATENT_SHAPE_FACTS}
     # Whoever samples on from the noise would have the mask keep noise, not the picture.
@@ -108,7 +106,7 @@ def repair_expression(
     return RepairedExpression(
         latent={**kept, "samples": repaired},
         inverted={**noisy, "samples": inverted},
-        steps=len(part) - 1,
+        steps=steps,
         level=float(part[0]),
         estimated=inversion.estimate,
         measured=measured,
