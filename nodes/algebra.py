@@ -11,6 +11,7 @@ from ..likeness.algebra.compare import compare_identities, draw_pairs
 from ..likeness.algebra.mix import MODES, mix_identities
 from ..likeness.algebra.sample import sample_identities
 from ..likeness.values import IDENTITY
+from .common import output
 
 IdentityType = io.Custom(IDENTITY)
 
@@ -50,11 +51,7 @@ class MixIdentities(io.ComfyNode):
                     "average length in every mode.",
                 ),
             ],
-            outputs=[
-                IdentityType.Output(
-                    "identity", display_name="identity", tooltip="The mix: one vector, whose source says how."
-                )
-            ],
+            outputs=[output(IdentityType, "identity", "The mix: one vector, whose source says how.")],
         )
 
     @classmethod
@@ -79,19 +76,15 @@ class CompareIdentities(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Float.Output(
+                output(
+                    io.Float,
                     "similarity",
-                    display_name="similarity",
-                    tooltip="Cosine of the two means: 1 is the same, about 0 has nothing in common.",
+                    "Cosine of the two means: 1 is the same, about 0 has nothing in common.",
                 ),
-                io.String.Output(
-                    "report",
-                    display_name="report",
-                    tooltip="What the number means, as far as that was measured, and all pairs.",
+                output(
+                    io.String, "report", "What the number means, as far as that was measured, and all pairs."
                 ),
-                io.Image.Output(
-                    "matrix", display_name="matrix", tooltip="Heat map of the cosines of all pairs."
-                ),
+                output(io.Image, "matrix", "Heat map of the cosines of all pairs."),
             ],
         )
 
@@ -141,11 +134,7 @@ class SampleIdentities(io.ComfyNode):
                     tooltip="The same seed makes the same people; a larger count adds some behind them.",
                 ),
             ],
-            outputs=[
-                IdentityType.Output(
-                    "identity", display_name="identity", tooltip="The new people, one vector each."
-                )
-            ],
+            outputs=[output(IdentityType, "identity", "The new people, one vector each.")],
         )
 
     @classmethod

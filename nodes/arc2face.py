@@ -10,7 +10,7 @@ from ..likeness import host
 from ..likeness.choices import arc2face as choices
 from ..likeness.methods import arc2face
 from ..likeness.values import IDENTITY
-from .common import model_output, weight_input, window_inputs
+from .common import model_output, output, weight_input, window_inputs
 
 NO_LORA = "none"
 
@@ -41,7 +41,7 @@ class LoadArc2Face(io.ComfyNode):
             ],
             outputs=[
                 model_output("For KSampler, LoRAs and adapters."),
-                io.Clip.Output("clip", display_name="clip", tooltip="For Encode Arc2Face."),
+                output(io.Clip, "clip", "For Encode Arc2Face."),
             ],
         )
 
@@ -78,12 +78,8 @@ class EncodeArc2Face(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Conditioning.Output(
-                    "positive", display_name="positive", tooltip="The person as a prompt."
-                ),
-                io.Conditioning.Output(
-                    "negative", display_name="negative", tooltip="The empty prompt of the same encoder."
-                ),
+                output(io.Conditioning, "positive", "The person as a prompt."),
+                output(io.Conditioning, "negative", "The empty prompt of the same encoder."),
             ],
         )
 

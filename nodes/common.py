@@ -56,8 +56,13 @@ def size_inputs(default: int, smallest: int, what: str) -> list[io.Int.Input]:
     ]
 
 
-def model_output(tooltip: str) -> io.Model.Output:
-    return io.Model.Output("model", display_name="model", tooltip=tooltip)
+def output(kind: Any, name: str, tooltip: str) -> Any:
+    """What a node gives, shown by its id. kind: such as io.Image."""
+    return kind.Output(name, display_name=name, tooltip=tooltip)
+
+
+def model_output(tooltip: str) -> Any:
+    return output(io.Model, "model", tooltip)
 
 
 def seed_input(tooltip: str) -> io.Int.Input:

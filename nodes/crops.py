@@ -14,6 +14,7 @@ from ..likeness.faces.paste import paste_faces
 from ..likeness.faces.policy import ERROR, apply_policy
 from ..likeness.faces.squares import ALIGNS, UPRIGHT
 from ..likeness.values import CROPS
+from .common import output
 from .faces import FacesType, if_no_face_input
 
 CropsType = io.Custom(CROPS)
@@ -67,15 +68,13 @@ class CropFaces(io.ComfyNode):
                 if_no_face_input(),
             ],
             outputs=[
-                io.Image.Output("crops", display_name="crops", tooltip="One picture per face."),
-                io.Mask.Output(
-                    "masks", display_name="masks", tooltip="Where the face is in each crop, with a soft edge."
-                ),
-                CropsType.Output("crops_info", display_name="crops_info", tooltip="For Paste Faces."),
-                FacesType.Output(
+                output(io.Image, "crops", "One picture per face."),
+                output(io.Mask, "masks", "Where the face is in each crop, with a soft edge."),
+                output(CropsType, "crops_info", "For Paste Faces."),
+                output(
+                    FacesType,
                     "faces",
-                    display_name="faces",
-                    tooltip="The faces as they lie in the crops: for keypoints, masks or an identity "
+                    "The faces as they lie in the crops: for keypoints, masks or an identity "
                     "without a second look.",
                 ),
             ],
@@ -150,11 +149,7 @@ class PasteFaces(io.ComfyNode):
                     "Without it the whole square.",
                 ),
             ],
-            outputs=[
-                io.Image.Output(
-                    "image", display_name="image", tooltip="The pictures with the faces in place."
-                )
-            ],
+            outputs=[output(io.Image, "image", "The pictures with the faces in place.")],
         )
 
     @classmethod

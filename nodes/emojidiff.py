@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness.choices.emojidiff import ALL, BLACK, LAYERS, NEGATIVES, list_files
 from ..likeness.methods import emojidiff
 from ..likeness.values import EADAPTER, EXPRESSION, EXPRESSION_TOKENS
-from .common import LoadFile, mask_input, model_output, weight_input, window_inputs
+from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
 
 EAdapterType, TokensType = io.Custom(EADAPTER), io.Custom(EXPRESSION_TOKENS)
 
@@ -34,11 +34,7 @@ class LoadEAdapter(LoadFile):
                     tooltip="A file of models/emojidiff or models/ipadapter.",
                 )
             ],
-            outputs=[
-                EAdapterType.Output(
-                    "eadapter", display_name="eadapter", tooltip="For Encode Expression and Apply E-Adapter."
-                )
-            ],
+            outputs=[output(EAdapterType, "eadapter", "For Encode Expression and Apply E-Adapter.")],
         )
 
     @classmethod
@@ -78,13 +74,7 @@ class EncodeExpression(io.ComfyNode):
                     "Edit Expression.",
                 ),
             ],
-            outputs=[
-                TokensType.Output(
-                    "expression_tokens",
-                    display_name="expression_tokens",
-                    tooltip="For Apply E-Adapter or Blend Expressions.",
-                )
-            ],
+            outputs=[output(TokensType, "expression_tokens", "For Apply E-Adapter or Blend Expressions.")],
         )
 
     @classmethod
@@ -127,11 +117,7 @@ class BlendExpressions(io.ComfyNode):
                     "there, for a latent batch of as many pictures.",
                 ),
             ],
-            outputs=[
-                TokensType.Output(
-                    "expression_tokens", display_name="expression_tokens", tooltip="For Apply E-Adapter."
-                )
-            ],
+            outputs=[output(TokensType, "expression_tokens", "For Apply E-Adapter.")],
         )
 
     @classmethod

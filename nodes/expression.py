@@ -12,6 +12,7 @@ from ..likeness.expressions.presets import NONE, PRESETS
 from ..likeness.expressions.read import read_expression
 from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.values import EXPRESSION, FACES
+from .common import output
 
 ExpressionType = io.Custom(EXPRESSION)
 
@@ -54,11 +55,7 @@ class ReadExpression(io.ComfyNode):
                     tooltip="A file of models/smirk: SMIRK_em1.pt of the SMIRK project. Runs on the CPU.",
                 ),
             ],
-            outputs=[
-                ExpressionType.Output(
-                    "expression", display_name="expression", tooltip="The 55 FLAME parameters read."
-                )
-            ],
+            outputs=[output(ExpressionType, "expression", "The 55 FLAME parameters read.")],
         )
 
     @classmethod
@@ -131,11 +128,7 @@ class EditExpression(io.ComfyNode):
                     tooltip="How much of all changes to apply: 0 gives the input back, 1 the edited one.",
                 ),
             ],
-            outputs=[
-                ExpressionType.Output(
-                    "expression", display_name="expression", tooltip="The changed expression."
-                )
-            ],
+            outputs=[output(ExpressionType, "expression", "The changed expression.")],
         )
 
     @classmethod

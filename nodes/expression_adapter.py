@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness.choices.arc2face import adapter_files
 from ..likeness.methods import arc2face
 from ..likeness.values import EXPRESSION, EXPRESSION_ADAPTER
-from .common import LoadFile, mask_input, model_output, weight_input, window_inputs
+from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
 
 AdapterType = io.Custom(EXPRESSION_ADAPTER)
 
@@ -30,11 +30,7 @@ class LoadExpressionAdapter(LoadFile):
                     tooltip="A file of models/ipadapter: the published exp_adapter.bin.",
                 )
             ],
-            outputs=[
-                AdapterType.Output(
-                    "expression_adapter", display_name="expression_adapter", tooltip="For Apply Expression."
-                )
-            ],
+            outputs=[output(AdapterType, "expression_adapter", "For Apply Expression.")],
         )
 
     @classmethod

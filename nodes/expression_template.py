@@ -12,6 +12,7 @@ from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.policy import ERROR
 from ..likeness.faces.template import SIZE
 from ..likeness.values import FACES
+from .common import output
 from .faces import if_no_face_input
 
 _LARGEST = 16384
@@ -76,17 +77,13 @@ class ExpressionTemplate(io.ComfyNode):
                 if_no_face_input(),
             ],
             outputs=[
-                io.Image.Output(
-                    "template", display_name="template", tooltip="One per picture, for Encode Expression."
-                ),
-                io.Image.Output(
+                output(io.Image, "template", "One per picture, for Encode Expression."),
+                output(
+                    io.Image,
                     "preview",
-                    display_name="preview",
-                    tooltip="The pictures with the square (green) and the outline of the face (yellow).",
+                    "The pictures with the square (green) and the outline of the face (yellow).",
                 ),
-                io.Boolean.Output(
-                    "ok", display_name="ok", tooltip="True when a face was found in every picture."
-                ),
+                output(io.Boolean, "ok", "True when a face was found in every picture."),
             ],
         )
 

@@ -14,6 +14,7 @@ from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
 from ..likeness.faces.sessions import provider_choices
 from ..likeness.values import FACE_MODELS, FACES
 from ..likeness.weights.catalogue import face_packs
+from .common import output
 
 FaceModelsType = io.Custom(FACE_MODELS)
 FacesType = io.Custom(FACES)
@@ -35,9 +36,9 @@ def min_score_input(tooltip: str) -> io.Float.Input:
 
 def faces_outputs() -> list[Any]:
     return [
-        FacesType.Output("faces", display_name="faces", tooltip="The faces, with the pictures they are in."),
-        io.Int.Output("count", display_name="count", tooltip="How many faces there are in all pictures."),
-        io.Boolean.Output("found", display_name="found", tooltip="True when at least one face is left."),
+        output(FacesType, "faces", "The faces, with the pictures they are in."),
+        output(io.Int, "count", "How many faces there are in all pictures."),
+        output(io.Boolean, "found", "True when at least one face is left."),
     ]
 
 
@@ -76,11 +77,7 @@ class LoadFaceModels(io.ComfyNode):
                     "is fast enough for pictures. With CoreML the detector stays on the CPU.",
                 ),
             ],
-            outputs=[
-                FaceModelsType.Output(
-                    "face_models", display_name="face_models", tooltip="For Detect Faces and Embed Faces."
-                )
-            ],
+            outputs=[output(FaceModelsType, "face_models", "For Detect Faces and Embed Faces.")],
         )
 
     @classmethod
@@ -149,9 +146,7 @@ class DrawFaces(io.ComfyNode):
                 io.Image.Input("image", tooltip="The image that went into Detect Faces."),
                 FacesType.Input("faces", tooltip="The faces to show."),
             ],
-            outputs=[
-                io.Image.Output("image", display_name="image", tooltip="The picture with the faces marked.")
-            ],
+            outputs=[output(io.Image, "image", "The picture with the faces marked.")],
         )
 
     @classmethod

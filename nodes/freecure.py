@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..likeness.choices.freecure import LARGEST_GAMMA, LEAST_GAMMA, MODES
 from ..likeness.methods import freecure
-from .common import cfg_input, window_inputs
+from .common import cfg_input, output, window_inputs
 
 
 def branch_inputs(about_mask: str) -> list[io.Input]:
@@ -133,11 +133,7 @@ class FreeCureGuider(io.ComfyNode):
                 *repair_inputs(),
             ],
             outputs=[
-                io.Guider.Output(
-                    "guider",
-                    display_name="guider",
-                    tooltip="For Sampler Custom Advanced, with any sampler but dpm_adaptive.",
-                )
+                output(io.Guider, "guider", "For Sampler Custom Advanced, with any sampler but dpm_adaptive.")
             ],
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness.methods import freecure
-from .common import cfg_input
+from .common import cfg_input, output
 from .freecure import gamma_input
 
 
@@ -91,16 +91,16 @@ class FreeCureExpression(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Latent.Output("latent", display_name="latent", tooltip="The repaired picture."),
-                io.Latent.Output(
+                output(io.Latent, "latent", "The repaired picture."),
+                output(
+                    io.Latent,
                     "inverted",
-                    display_name="inverted",
-                    tooltip="The half-way noise, for sampling on without noise; without the noise mask.",
+                    "The half-way noise, for sampling on without noise; without the noise mask.",
                 ),
-                io.String.Output(
+                output(
+                    io.String,
                     "report",
-                    display_name="report",
-                    tooltip="The noise level reached, the steps, and the error of going back and forth.",
+                    "The noise level reached, the steps, and the error of going back and forth.",
                 ),
             ],
         )

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
 from ..likeness.methods import freecure
-from .common import cfg_input
+from .common import cfg_input, output
 from .freecure import branch_inputs, gamma_input, repair_inputs
 
 ATTRIBUTES, WITH_EXPRESSION = "attributes", "attributes + expression"
@@ -102,20 +102,18 @@ class FreeCureSample(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Latent.Output("latent", display_name="latent", tooltip="The repaired picture."),
-                io.Latent.Output(
+                output(io.Latent, "latent", "The repaired picture."),
+                output(
+                    io.Latent,
                     "personalised",
-                    display_name="personalised",
-                    tooltip="The picture with the identity, not repaired. Only with compare.",
+                    "The picture with the identity, not repaired. Only with compare.",
                 ),
-                io.Latent.Output(
-                    "foundation", display_name="foundation", tooltip="The picture without the identity."
-                ),
-                io.Mask.Output("mask", display_name="mask", tooltip="Where attributes were taken from."),
-                io.String.Output(
+                output(io.Latent, "foundation", "The picture without the identity."),
+                output(io.Mask, "mask", "Where attributes were taken from."),
+                output(
+                    io.String,
                     "report",
-                    display_name="report",
-                    tooltip="How much of the picture that is; the error of the expression's round trip.",
+                    "How much of the picture that is; the error of the expression's round trip.",
                 ),
             ],
         )

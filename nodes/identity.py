@@ -12,7 +12,7 @@ from ..likeness.faces.models import default_pack
 from ..likeness.faces.portraits import portraits
 from ..likeness.identity import ANY, COMBINATIONS, fingerprint, load_named, people_of, save_numbered
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
-from .common import recogniser_names
+from .common import output, recogniser_names
 
 IdentityType = io.Custom(IDENTITY)
 
@@ -50,7 +50,7 @@ class EmbedFaces(io.ComfyNode):
                     "face has the same say), median (outliers count less), or none (kept apart).",
                 ),
             ],
-            outputs=[IdentityType.Output("identity", display_name="identity", tooltip="Who the faces show.")],
+            outputs=[output(IdentityType, "identity", "Who the faces show.")],
         )
 
     @classmethod
@@ -150,7 +150,7 @@ class LoadIdentity(io.ComfyNode):
                     "glintr100 for InstantID, arc2face for Arc2Face.",
                 ),
             ],
-            outputs=[IdentityType.Output("identity", display_name="identity", tooltip="Who was saved.")],
+            outputs=[output(IdentityType, "identity", "Who was saved.")],
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..likeness.choices.instantid import list_files
 from ..likeness.methods import instantid as method
 from ..likeness.values import IDENTITY, INSTANTID
-from .common import LoadFile, mask_input, model_output, seed_input, weight_input, window_inputs
+from .common import LoadFile, mask_input, model_output, output, seed_input, weight_input, window_inputs
 
 InstantIDType = io.Custom(INSTANTID)
 IdentityType = io.Custom(IDENTITY)
@@ -31,11 +31,7 @@ class LoadInstantID(LoadFile):
                     tooltip="A file of models/instantid: the published ip-adapter.bin or a .safetensors.",
                 )
             ],
-            outputs=[
-                io.Custom(INSTANTID).Output(
-                    "instantid", display_name="instantid", tooltip="The adapter, for Apply InstantID."
-                )
-            ],
+            outputs=[output(io.Custom(INSTANTID), "instantid", "The adapter, for Apply InstantID.")],
         )
 
     @classmethod
@@ -107,12 +103,8 @@ class ApplyInstantID(io.ComfyNode):
             ],
             outputs=[
                 model_output("The model with the identity."),
-                io.Conditioning.Output(
-                    "positive", display_name="positive", tooltip="The prompt with the ControlNet."
-                ),
-                io.Conditioning.Output(
-                    "negative", display_name="negative", tooltip="The negative prompt with the ControlNet."
-                ),
+                output(io.Conditioning, "positive", "The prompt with the ControlNet."),
+                output(io.Conditioning, "negative", "The negative prompt with the ControlNet."),
             ],
         )
 

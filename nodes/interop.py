@@ -10,6 +10,7 @@ from ..likeness.faces.foreign_models import wrap_analysis
 from ..likeness.faces.host_boxes import boxes_from_faces, faces_in_boxes
 from ..likeness.faces.host_landmarks import faces_from_landmarks, landmarks_from_faces
 from ..likeness.faces.policy import ERROR, apply_policy
+from .common import output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input, min_score_input
 
 LandmarksType = io.Custom("FACE_LANDMARKS")
@@ -68,10 +69,8 @@ class FacesFromBoxes(io.ComfyNode):
             ],
             outputs=[
                 *faces_outputs(),
-                io.String.Output(
-                    "report",
-                    display_name="report",
-                    tooltip="For each box which face it led to, or that there is none in it.",
+                output(
+                    io.String, "report", "For each box which face it led to, or that there is none in it."
                 ),
             ],
         )
@@ -97,10 +96,10 @@ class FacesToLandmarks(io.ComfyNode):
             search_aliases=["mediapipe", "face landmarks", "face mesh", "convert faces", "468 points"],
             inputs=[FacesType.Input("faces", tooltip="The faces to give.")],
             outputs=[
-                LandmarksType.Output(
+                output(
+                    LandmarksType,
                     "face_landmarks",
-                    display_name="face_landmarks",
-                    tooltip="One list of faces for each picture of faces. Without blendshapes and 3-D "
+                    "One list of faces for each picture of faces. Without blendshapes and 3-D "
                     "points, and without irises unless the faces came from MediaPipe.",
                 )
             ],
@@ -122,10 +121,10 @@ class FacesToBoxes(io.ComfyNode):
             search_aliases=["bounding box", "bbox", "face bbox", "crop by bbox", "convert faces"],
             inputs=[FacesType.Input("faces", tooltip="The faces whose boxes to give.")],
             outputs=[
-                io.BoundingBox.Output(
+                output(
+                    io.BoundingBox,
                     "bboxes",
-                    display_name="bboxes",
-                    tooltip="A list of boxes for each picture of faces, with the label face and the score.",
+                    "A list of boxes for each picture of faces, with the label face and the score.",
                 )
             ],
         )
@@ -160,10 +159,10 @@ class FaceModelsFromAnalysis(io.ComfyNode):
                 )
             ],
             outputs=[
-                FaceModelsType.Output(
+                output(
+                    FaceModelsType,
                     "face_models",
-                    display_name="face_models",
-                    tooltip="For Detect Faces, Embed Faces and Select Faces. The recogniser is named after "
+                    "For Detect Faces, Embed Faces and Select Faces. The recogniser is named after "
                     "its file: glintr100, arc2face, or folder/file.",
                 )
             ],

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness.faces.edit_keypoints import canvas, edit_keypoints, keypoints_text, page_data, page_pictures
-from .common import size_inputs
+from .common import output, size_inputs
 from .faces import FacesType
 
 
@@ -48,15 +48,15 @@ class EditKeypoints(io.ComfyNode):
                 ),
             ],
             outputs=[
-                FacesType.Output(
+                output(
+                    FacesType,
                     "faces",
-                    display_name="faces",
-                    tooltip="The faces with their new points. A face that was moved has lost its embeddings.",
+                    "The faces with their new points. A face that was moved has lost its embeddings.",
                 ),
-                io.String.Output(
+                output(
+                    io.String,
                     "keypoints",
-                    display_name="keypoints",
-                    tooltip="All points of all faces as JSON, for the widget keypoints of another node.",
+                    "All points of all faces as JSON, for the widget keypoints of another node.",
                 ),
             ],
         )

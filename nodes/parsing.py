@@ -14,7 +14,7 @@ from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_class
 from ..likeness.faces.parsing import parse
 from ..likeness.faces.parsing_draw import draw_parsed
 from ..likeness.values import FACES
-from .common import LoadFile, mask_edge_inputs
+from .common import LoadFile, mask_edge_inputs, output
 
 FaceParserType = io.Custom("LIKENESS_FACE_PARSER")
 
@@ -39,9 +39,7 @@ class LoadFaceParser(LoadFile):
                     "face-parsing.PyTorch (elsewhere called parsing_bisenet.pth).",
                 )
             ],
-            outputs=[
-                FaceParserType.Output("face_parser", display_name="face_parser", tooltip="For Parse Faces.")
-            ],
+            outputs=[output(FaceParserType, "face_parser", "For Parse Faces.")],
         )
 
     @classmethod
@@ -100,16 +98,14 @@ class ParseFaces(io.ComfyNode):
                 *mask_edge_inputs(),
             ],
             outputs=[
-                io.Mask.Output(
+                output(
+                    io.Mask,
                     "mask",
-                    display_name="mask",
-                    tooltip="One mask per picture, in its size. It is empty where none of the parts is seen; "
+                    "One mask per picture, in its size. It is empty where none of the parts is seen; "
                     "the log says so.",
                 ),
-                io.Image.Output(
-                    "labels",
-                    display_name="labels",
-                    tooltip="The pictures with every part in a colour, and a legend beside them.",
+                output(
+                    io.Image, "labels", "The pictures with every part in a colour, and a legend beside them."
                 ),
             ],
         )

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..likeness.choices.pva import APPLY_TO, PLACEHOLDER, list_files, list_persons
 from ..likeness.methods import pva as method
 from ..likeness.values import IDENTITY, PVA, PVA_TOKENS
-from .common import model_output, window_inputs
+from .common import model_output, output, window_inputs
 
 NOBODY = "none"
 PVAType, PVATokensType, IdentityType = (io.Custom(name) for name in (PVA, PVA_TOKENS, IDENTITY))
@@ -42,7 +42,7 @@ class LoadPVA(io.ComfyNode):
                     tooltip="A layer tuned on one person, over the base file it was tuned from.",
                 ),
             ],
-            outputs=[PVAType.Output("pva", display_name="pva", tooltip="For the other PVA nodes.")],
+            outputs=[output(PVAType, "pva", "For the other PVA nodes.")],
         )
 
     @classmethod
@@ -95,10 +95,8 @@ class EncodePVA(io.ComfyNode):
                 ),
             ],
             outputs=[
-                PVATokensType.Output("pva_tokens", display_name="pva_tokens", tooltip="For Apply PVA."),
-                IdentityType.Output(
-                    "identity", display_name="identity", tooltip="Who it is: one vector for each photo."
-                ),
+                output(PVATokensType, "pva_tokens", "For Apply PVA."),
+                output(IdentityType, "identity", "Who it is: one vector for each photo."),
             ],
         )
 
@@ -135,13 +133,7 @@ class PVAPrompt(io.ComfyNode):
                     tooltip=f"The prompt. {PLACEHOLDER} counts at its first place.",
                 ),
             ],
-            outputs=[
-                io.Conditioning.Output(
-                    "conditioning",
-                    display_name="conditioning",
-                    tooltip="For positive, as of CLIP Text Encode.",
-                )
-            ],
+            outputs=[output(io.Conditioning, "conditioning", "For positive, as of CLIP Text Encode.")],
         )
 
     @classmethod

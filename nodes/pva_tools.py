@@ -12,7 +12,7 @@ from ..likeness.faces import holes
 from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.methods import pva as method
 from ..likeness.values import FACES, PVA
-from .common import seed_input
+from .common import output, seed_input
 
 
 class PVAMask(io.ComfyNode):
@@ -58,15 +58,11 @@ class PVAMask(io.ComfyNode):
                 io.Mask.Input("mask", optional=True, tooltip="A mask of your own, added to the region."),
             ],
             outputs=[
-                io.Mask.Output(
-                    "mask",
-                    display_name="mask",
-                    tooltip="The hole, for Inpaint Model Conditioning with noise_mask off.",
-                ),
-                io.Mask.Output(
+                output(io.Mask, "mask", "The hole, for Inpaint Model Conditioning with noise_mask off."),
+                output(
+                    io.Mask,
                     "blend",
-                    display_name="blend",
-                    tooltip="For Image Composite Masked: what to show of the drawn picture over this one.",
+                    "For Image Composite Masked: what to show of the drawn picture over this one.",
                 ),
             ],
         )

@@ -11,7 +11,7 @@ from ..likeness import host
 from ..likeness.choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, PERSON, SETS
 from ..likeness.methods import pva as method
 from ..likeness.values import PVA, PVA_TOKENS
-from .common import model_output, seed_input
+from .common import model_output, output, seed_input
 
 
 class TunePVA(io.ComfyNode):
@@ -103,17 +103,9 @@ class TunePVA(io.ComfyNode):
             ],
             outputs=[
                 model_output("The model with the person, as Apply PVA makes it at strength 1."),
-                io.Custom(PVA).Output(
-                    "pva", display_name="pva", tooltip="PVA with the person's layer, for Encode PVA Prompt."
-                ),
-                io.Custom(PVA_TOKENS).Output(
-                    "pva_tokens", display_name="pva_tokens", tooltip="The person, for Apply PVA."
-                ),
-                io.Image.Output(
-                    "loss_curve",
-                    display_name="loss_curve",
-                    tooltip="The loss of every step, and its running mean.",
-                ),
+                output(io.Custom(PVA), "pva", "PVA with the person's layer, for Encode PVA Prompt."),
+                output(io.Custom(PVA_TOKENS), "pva_tokens", "The person, for Apply PVA."),
+                output(io.Image, "loss_curve", "The loss of every step, and its running mean."),
             ],
         )
 

@@ -10,7 +10,7 @@ from ..likeness import host
 from ..likeness.faces.keypoints import FITS, POINTS, STOP, WITHOUT_FACE, keypoint_images
 from ..likeness.faces.masks import REGIONS, face_masks
 from ..likeness.faces.models import bundled_fingerprint
-from .common import mask_edge_inputs, size_inputs
+from .common import mask_edge_inputs, output, size_inputs
 from .faces import FacesType
 
 
@@ -54,11 +54,7 @@ class FaceKeypoints(io.ComfyNode):
                     "the first face, the first). The two last ones keep a clip in step.",
                 ),
             ],
-            outputs=[
-                io.Image.Output(
-                    "image", display_name="image", tooltip="The points, one picture per source picture."
-                )
-            ],
+            outputs=[output(io.Image, "image", "The points, one picture per source picture.")],
         )
 
     @classmethod
@@ -96,11 +92,10 @@ class FaceMask(io.ComfyNode):
                 *mask_edge_inputs(),
             ],
             outputs=[
-                io.Mask.Output(
+                output(
+                    io.Mask,
                     "mask",
-                    display_name="mask",
-                    tooltip="One mask per picture. It is empty for a picture without a face; the log says "
-                    "so.",
+                    "One mask per picture. It is empty for a picture without a face; the log says so.",
                 )
             ],
         )

@@ -13,7 +13,7 @@ from ..likeness.algebra.score import MOST_SIMILAR, WHICH, score_faces
 from ..likeness.algebra.score_sheet import draw_sheet, write_table
 from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.values import FACE_MODELS, IDENTITY
-from .common import recogniser_names
+from .common import output, recogniser_names
 
 
 def judge_input(tooltip: str) -> io.Combo.Input:
@@ -86,27 +86,23 @@ class ScoreFaces(io.ComfyNode):
                 faceless_input(" The table names them."),
             ],
             outputs=[
-                io.Float.Output(
+                output(
+                    io.Float,
                     "similarity",
-                    display_name="similarity",
-                    tooltip="Of the best picture: 1 is the same, about 0 has nothing in common, -1 stands "
+                    "Of the best picture: 1 is the same, about 0 has nothing in common, -1 stands "
                     "for no face at all.",
                 ),
-                io.String.Output(
-                    "table", display_name="table", tooltip="Who judged, what it means, and every picture."
-                ),
-                io.Image.Output("best", display_name="best", tooltip="The best pictures, the best first."),
-                io.Image.Output(
+                output(io.String, "table", "Who judged, what it means, and every picture."),
+                output(io.Image, "best", "The best pictures, the best first."),
+                output(
+                    io.Image,
                     "scores",
-                    display_name="scores",
-                    tooltip="All pictures with their scores as a heat map: white is 0, orange 1, blue -1.",
+                    "All pictures with their scores as a heat map: white is 0, orange 1, blue -1.",
                 ),
-                io.String.Output(
-                    "indices",
-                    display_name="indices",
-                    tooltip="Places of the best pictures in the batch, counted from 0: 3,0,2.",
+                output(
+                    io.String, "indices", "Places of the best pictures in the batch, counted from 0: 3,0,2."
                 ),
-                io.Boolean.Output("found", display_name="found", tooltip="True when any picture has a face."),
+                output(io.Boolean, "found", "True when any picture has a face."),
             ],
         )
 

@@ -12,6 +12,7 @@ from ..likeness.expressions.score import NOBODY, score_expressions, write_table
 from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.policy import ERROR
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
+from .common import output
 from .score import best_of, faceless_input, judge_input, keep_input
 
 
@@ -76,28 +77,20 @@ class ScoreExpression(io.ComfyNode):
                 faceless_input(),
             ],
             outputs=[
-                io.Float.Output(
+                output(
+                    io.Float,
                     "distance",
-                    display_name="distance",
-                    tooltip="Of the nearest picture: 0 is the same expression, -1 stands for no face at all.",
+                    "Of the nearest picture: 0 is the same expression, -1 stands for no face at all.",
                 ),
-                io.Float.Output(
+                output(
+                    io.Float,
                     "similarity",
-                    display_name="similarity",
-                    tooltip="How like the person that picture is (cosine); -1 without an identity.",
+                    "How like the person that picture is (cosine); -1 without an identity.",
                 ),
-                io.String.Output(
-                    "table",
-                    display_name="table",
-                    tooltip="Which measure was used, who judged, and every picture.",
-                ),
-                io.Image.Output("best", display_name="best", tooltip="The nearest pictures, nearest first."),
-                io.String.Output(
-                    "indices",
-                    display_name="indices",
-                    tooltip="Their places in the batch, counted from 0: 3,0,2.",
-                ),
-                io.Boolean.Output("found", display_name="found", tooltip="True when any picture has a face."),
+                output(io.String, "table", "Which measure was used, who judged, and every picture."),
+                output(io.Image, "best", "The nearest pictures, nearest first."),
+                output(io.String, "indices", "Their places in the batch, counted from 0: 3,0,2."),
+                output(io.Boolean, "found", "True when any picture has a face."),
             ],
         )
 

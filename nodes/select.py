@@ -10,6 +10,7 @@ from ..likeness.faces.choose import BY
 from ..likeness.faces.policy import ERROR, apply_policy
 from ..likeness.faces.selection import MIN_SIMILARITY, Wanted, select_faces
 from ..likeness.values import IDENTITY
+from .common import output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input
 
 
@@ -91,10 +92,10 @@ class SelectFaces(io.ComfyNode):
             ],
             outputs=[
                 *faces_outputs(),
-                io.String.Output(
+                output(
+                    io.String,
                     "report",
-                    display_name="report",
-                    tooltip="For each picture the faces chosen, by their places in the input, with "
+                    "For each picture the faces chosen, by their places in the input, with "
                     "similarity and margin to the most similar face not chosen; or why there is none.",
                 ),
             ],

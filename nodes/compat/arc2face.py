@@ -13,7 +13,7 @@ from ...likeness import host
 from ...likeness.choices.arc2face import AVERAGES, ENCODERS, UNETS
 from ...likeness.methods import arc2face as method
 from ...likeness.values import IDENTITY
-from ..common import compat_schema
+from ..common import compat_schema, output
 
 
 class CompatArc2FaceExtractor(io.ComfyNode):
@@ -38,11 +38,7 @@ class CompatArc2FaceExtractor(io.ComfyNode):
                     tooltip="Leave out so many faces, those least like the others.",
                 ),
             ],
-            outputs=[
-                io.Custom(IDENTITY).Output(
-                    "FACE_EMBEDDING", display_name="FACE_EMBEDDING", tooltip="Who the faces show together."
-                )
-            ],
+            outputs=[output(io.Custom(IDENTITY), "FACE_EMBEDDING", "Who the faces show together.")],
         )
 
     @classmethod
@@ -68,7 +64,7 @@ class CompatArc2FaceUNet(io.ComfyNode):
                     tooltip="A file in models/arc2face_checkpoints or models/diffusion_models/arc2face.",
                 )
             ],
-            outputs=[io.Model.Output("ARC2FACE_UNET", display_name="ARC2FACE_UNET", tooltip="The model.")],
+            outputs=[output(io.Model, "ARC2FACE_UNET", "The model.")],
         )
 
     @classmethod
@@ -94,9 +90,7 @@ class CompatArc2FaceEncoder(io.ComfyNode):
                     tooltip="A folder in models/arc2face_checkpoints, or a file in models/text_encoders.",
                 )
             ],
-            outputs=[
-                io.Clip.Output("ARC2FACE_ENCODER", display_name="ARC2FACE_ENCODER", tooltip="The clip.")
-            ],
+            outputs=[output(io.Clip, "ARC2FACE_ENCODER", "The clip.")],
         )
 
     @classmethod
@@ -127,7 +121,7 @@ class CompatArc2FaceGrid(io.ComfyNode):
                     "max_size", default=768, min=64, max=2048, step=64, tooltip="Side of a cell in pixels."
                 ),
             ],
-            outputs=[io.Image.Output("IMAGE", display_name="IMAGE", tooltip="One picture of all.")],
+            outputs=[output(io.Image, "IMAGE", "One picture of all.")],
         )
 
     @classmethod

@@ -12,7 +12,7 @@ from comfy_api.latest import io
 from ...likeness.choices.arc2face import NEGATIVE
 from ...likeness.methods import arc2face as method
 from ...likeness.values import IDENTITY
-from ..common import compat_schema
+from ..common import compat_schema, output
 
 _VAE = io.Vae.Input(
     "vae",
@@ -60,7 +60,7 @@ def _seed() -> io.Int.Input:
 
 
 def _picture() -> list[Any]:
-    return [io.Image.Output("IMAGE", display_name="IMAGE", tooltip="The pictures.")]
+    return [output(io.Image, "IMAGE", "The pictures.")]
 
 
 class Draws(io.ComfyNode):

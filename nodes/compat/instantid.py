@@ -13,7 +13,7 @@ from ...likeness import host
 from ...likeness.choices.instantid import AVERAGE, COMBINATIONS, SIMPLE_NOISE
 from ...likeness.methods import instantid as method
 from ...likeness.values import FACE_MODELS, FACE_TOKENS, INSTANTID
-from ..common import compat_schema
+from ..common import compat_schema, output
 
 _INSTANTID = io.Custom(INSTANTID).Input("instantid", tooltip="The adapter, from Load InstantID.")
 _FACES = io.Custom(FACE_MODELS)
@@ -37,9 +37,9 @@ _NOISE = io.Float.Input(
     "noise", default=0.0, min=0.0, max=1.0, step=0.1, tooltip="Noise in the identity of the negative prompt."
 )
 _APPLIED = [
-    io.Model.Output("MODEL", display_name="MODEL", tooltip="The model with the identity."),
-    io.Conditioning.Output("positive", display_name="positive", tooltip="The prompt with the ControlNet."),
-    io.Conditioning.Output("negative", display_name="negative", tooltip="The negative with the ControlNet."),
+    output(io.Model, "MODEL", "The model with the identity."),
+    output(io.Conditioning, "positive", "The prompt with the ControlNet."),
+    output(io.Conditioning, "negative", "The negative with the ControlNet."),
 ]
 
 
@@ -154,7 +154,7 @@ class CompatFaceKeypoints(io.ComfyNode):
                 _FACES.Input("faceanalysis", tooltip="The networks that find faces."),
                 io.Image.Input("image", tooltip="Photos whose pose to take."),
             ],
-            outputs=[io.Image.Output("IMAGE", display_name="IMAGE", tooltip="The points on black.")],
+            outputs=[output(io.Image, "IMAGE", "The points on black.")],
         )
 
     @classmethod
@@ -176,11 +176,7 @@ class CompatInstantIDAttention(io.ComfyNode):
             ],
             outputs=[
                 _APPLIED[0],
-                _TOKENS.Output(
-                    "FACE_EMBEDS",
-                    display_name="FACE_EMBEDS",
-                    tooltip="The face for InstantID Apply ControlNet (Old Graphs).",
-                ),
+                output(_TOKENS, "FACE_EMBEDS", "The face for InstantID Apply ControlNet (Old Graphs)."),
             ],
         )
 
