@@ -8,13 +8,12 @@ from typing import Any
 import torch
 
 from ..values import Expression
+from ..weights.fit import check_fit, filled
 
 #: Where the encoder's tensors are in the published file, in files of the three encoders, and alone.
 _PREFIXES = ("smirk_encoder.expression_encoder.", "expression_encoder.", "")
 _HEAD = "expression_layers.0."
 _BACKBONE = "tf_mobilenetv3_large_minimal_100"
-#: Batch norms count what they were trained with; nothing is computed from it, and some files leave it out.
-_COUNTER = "num_batches_tracked"
 _ADVICE = "Use SMIRK_em1.pt of the SMIRK project."
 
 
@@ -57,10 +56,8 @@ def build_encoder(content: Mapping[str, Any], name: str) -> ExpressionEncoder:
             encoder = ExpressionEncoder(head.shape[1])
     except ValueError as error:
         raise ValueError(f"{name} does not fit SMIRK's expression encoder: {error}. {_ADVICE}") from error
-    _check_fit(encoder, tensors, name)
-    numbers = {k: v for k, v in tensors.items() if not k.endswith(_COUNTER)}
-    encoder.load_state_dict(numbers, strict=False)  # but for counters all names are the same
-    return encoder.eval().requires_grad_(False)
+    check_fit(encoder, tensors, name, f"SMIRK's expression encoder ({_BACKBONE})", _ADVICE)
+    return filled(encoder, tensors)
 
 
 def _encoder_tensors(content: Mapping[str, Any], name: str) -> dict[str, torch.Tensor]:
@@ -78,27 +75,6 @@ def _encoder_tensors(content: Mapping[str, Any], name: str) -> dict[str, torch.T
         for key, value in named.items()
         if isinstance(value, torch.Tensor) and str(key).startswith((prefix + "encoder.", prefix + _HEAD))
     }
-
-
-def _check_fit(encoder: ExpressionEncoder, tensors: Mapping[str, torch.Tensor], name: str) -> None:
-    wanted = {k: v for k, v in encoder.state_dict().items() if not k.endswith(_COUNTER)}
-    missing = [key for key in wanted if key not in tensors]
-    strange = [key for key in tensors if key not in wanted and not key.endswith(_COUNTER)]
-    misshapen = [k for k in wanted if k in tensors and tensors[k].shape != wanted[k].shape]
-    for problem, keys in (
-        ("lacks", missing),
-        ("holds unknown tensors:", strange),
-        ("has other shapes for", misshapen),
-    ):
-        if keys:
-            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise ValueError(
-                f"{name} does not fit SMIRK's expression encoder ({_BACKBONE}): it {problem} "
-                f"{', '.join(keys[:3])}{more}. {_ADVICE}"
-            )
-    broken = next((k for k in wanted if not torch.isfinite(tensors[k]).all()), None)
-    if broken:
-        raise ValueError(f"{name} is damaged: {broken} holds NaN or infinity. Fetch it again.")
 
 
 @torch.no_grad()

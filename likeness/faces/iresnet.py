@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from ..weights.fit import check_fit, filled
+
 #: Pixels of a side of the face, and what five halvings leave of them.
 SIZE, _LEFT = 112, 7
-_COUNTER = "num_batches_tracked"
 _BLOCK = re.compile(r"layer([1-4])\.(\d+)\.conv1\.weight")
 
 
@@ -89,30 +90,6 @@ def build_iresnet(tensors: Mapping[str, torch.Tensor], name: str) -> IResNet:
     stem, *widths, width = (int(tensors[key].shape[0]) for key in firsts)
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad():
         with torch.device("meta"):  # takes no memory: the sizes may be nonsense
-            _check(IResNet(stem, widths, blocks, width), tensors, name)
-        network = IResNet(stem, widths, blocks, width)
-        numbers = {k: v for k, v in tensors.items() if not k.endswith(_COUNTER)}
-        network.load_state_dict(numbers, strict=False)  # but for counters all names are the same
-        return network.eval().requires_grad_(False)
-
-
-def _check(network: nn.Module, tensors: Mapping[str, torch.Tensor], name: str) -> None:
-    wanted = {k: v for k, v in network.state_dict().items() if not k.endswith(_COUNTER)}
-    given = [k for k in tensors if not k.endswith(_COUNTER)]
-    for problem, keys in (
-        ("lacks", [k for k in wanted if k not in tensors]),
-        ("holds unknown tensors:", [k for k in given if k not in wanted]),
-        ("has other shapes for", [k for k in wanted if k in tensors and tensors[k].shape != wanted[k].shape]),
-    ):
-        if keys:
-            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise ValueError(
-                f"{name} does not fit the face encoder (IResNet): it {problem} {', '.join(keys[:3])}{more}. "
-                "Fetch it again."
-            )
-    broken = next((k for k in wanted if not tensors[k].isfinite().all()), None)
-    if broken:
-        raise ValueError(
-            f"{name} does not fit the face encoder (IResNet): it holds NaN or infinity in {broken}. Fetch it "
-            "again."
-        )
+            shapes = IResNet(stem, widths, blocks, width)
+            check_fit(shapes, tensors, name, "the face encoder (IResNet)", "Fetch it again.")
+        return filled(IResNet(stem, widths, blocks, width), tensors)

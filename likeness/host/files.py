@@ -67,11 +67,6 @@ def fingerprint(folder: str, *names: str | None) -> str:
     return "; ".join(facts)
 
 
-def models_directory() -> str:
-    """The folder that holds the folders of all kinds of models."""
-    return str(folder_paths.models_dir)
-
-
 def input_directory() -> str:
     """Where uploaded pictures are."""
     return str(folder_paths.get_input_directory())
