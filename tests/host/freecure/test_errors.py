@@ -62,6 +62,25 @@ def test_a_lora_on_one_model_is_refused_and_on_both_is_not(room: Any) -> None:
     assert relative_error(both, run(room.guide(), room.noise)) > 1e-3
 
 
+def test_loras_beside_the_weights_are_told_apart(room: Any) -> None:
+    """The host's Load LoRA (Bypass): it computes beside a layer and leaves no patch of its weights."""
+    from comfy.sd import load_bypass_lora_for_models
+
+    out, inside = room.model.model.diffusion_model.time_embed[0].weight.shape
+    up, down = torch.ones(out, 1), torch.full((1, inside), 0.02)
+    name = "lora_unet_time_embed_0"
+    lora = {f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down}
+
+    def with_lora(strength: float) -> Any:
+        return load_bypass_lora_for_models(room.model, None, lora, strength, 0.0)[0]
+
+    one = with_lora(1.0)
+    with pytest.raises(ValueError, match=r"different LoRAs.*right after Load Checkpoint"):
+        room.guide(personalised=one, foundation=with_lora(0.5))
+    both = run(room.guide(personalised=one, foundation=one.clone()), room.noise)
+    assert relative_error(both, run(room.guide(), room.noise)) > 1e-3
+
+
 def test_other_sampling_on_one_model_is_refused(room: Any) -> None:
     patched = room.model.clone()
     patched.add_object_patch("model_sampling", room.model.get_model_object("model_sampling"))
