@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.links import link_file
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations on several threads are up to ten times slower
 
@@ -60,13 +61,13 @@ def base(tmp_path_factory: pytest.TempPathFactory, comfyui: Path) -> Path:
     shutil.copytree(
         made,
         folder / "models",
-        copy_function=lambda s, t: paths.link_file(Path(s), Path(t)),
+        copy_function=lambda s, t: link_file(Path(s), Path(t)),
         ignore=shutil.ignore_patterns("insightface"),
     )
     sface = catalogue()["embedded/sface"].place
     made_already = paths.shared_models() / sface
     assert made_already.is_file(), "Run `python install.py --models embedded` (install.py --test does)."
-    paths.link_file(made_already, folder / "models" / sface)
+    link_file(made_already, folder / "models" / sface)
     return folder
 
 
