@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import PACK_FOLDER
+from support.booted import ATTENTION
 from support.broken_prompts import Broken, Prompt, all_broken, changed, put_hostile_files
 from support.links import link_file
 from support.patience import PATIENCE
@@ -58,7 +59,13 @@ def abused(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     extra = tiny.extra_paths(made, base / "tiny_model_paths.yaml", kinds)
     packs = [PACK_FOLDER, tiny.PACK.name]
     server = Server(
-        sys.executable, comfyui, base, packs, extra_paths=extra, one_thread=True, arguments=["--cache-none"]
+        sys.executable,
+        comfyui,
+        base,
+        packs,
+        extra_paths=extra,
+        one_thread=True,
+        arguments=["--cache-none", *ATTENTION],
     )
     with pytest.MonkeyPatch.context() as environment:
         for name, value in GIVE_BACK.items():
