@@ -1,4 +1,4 @@
-"""FreeCure in one node, with the tiny checkpoint's own networks: every stage against its parts. Spec B.3."""
+"""FreeCure in one node, with a tiny network and a tiny VAE: every stage against its parts. Spec B.3."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from support import parser_files
-from support.golden import relative_error
+from support import instantid_files, parser_files
+from support.fill import fill
+from support.golden import Golden, relative_error
 
+GOLDEN = Golden("instantid")
 STEPS, SIZE = 4, 128
 PARSER = "freecure_colours.pth"
 
@@ -30,17 +32,21 @@ def parser(host: Any, pack: Any, base: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def room(host: Any, pack: Any, parser: Any) -> SimpleNamespace:
-    """The tiny SDXL with and without an identity, prompts, and the node with everything connected."""
+    """A tiny SDXL with and without an identity, prompts, and the node with everything connected."""
     import comfy.samplers
     from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
-    model, clip, vae = host.CheckpointLoaderSimple().load_checkpoint("tiny_sdxl.safetensors")
-    words = ("a face with glasses", "blurry", "a face", "a laughing face")
-    positive, negative, template, target = (host.CLIPTextEncode().encode(clip, text)[0] for text in words)
-    adapter = pack.node("LikenessLoadInstantID").execute(file="tiny_instantid.safetensors").result[0]
-    identity = pack.module("likeness.values").Identity(torch.linspace(-1, 1, 512)[None], "sface")
+    model, vae = GOLDEN.model(), host.CheckpointLoaderSimple().load_checkpoint("tiny_sdxl.safetensors")[2]
+    positive, negative = GOLDEN.conditioning("positive"), GOLDEN.conditioning("negative")
+    (words, facts), *_ = positive
+    template, target = ([[fill(text, words.shape), facts]] for text in ("a face", "a laughing face"))
+    sites = pack.module("likeness.attention.sites").attention_sites(model.model.diffusion_model)
+    hidden, width = (site.hidden for site in sites), GOLDEN.meta["unet_config"]["context_dim"]
+    content = instantid_files.adapter(hidden, width, GOLDEN.meta["resampler"])
+    adapter = pack.module("likeness.methods.instantid.adapter").parse(content, {}, "tiny")
+    identity = pack.module("likeness.values").Identity(GOLDEN["in.face_embedding"], "glintr100")
 
-    control_net = host.ControlNetLoader().load_controlnet("tiny_sdxl.safetensors")[0]
+    control_net = GOLDEN.control_net()
     keypoints = torch.rand(1, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(1))
 
     def apply(empty: bool) -> Any:
