@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ from .models import EMBEDDED, fetch_models
 from .output import Progress
 from .paths import REPOSITORY, shared_models
 
+MATRIX = "tests/host/test_host_features.py"
+#: Stages of tests at a time: each keeps a core busy, and most machines have two.
+_AT_ONCE = 2
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?)\b")
 
 
@@ -35,15 +38,15 @@ def run_checks(
         ensure_browser(progress)
     ensure_photos(environment.python, progress)
     fetch_models(Folders(shared_models()), [EMBEDDED], progress, environment.python)
-    first, *lanes = _lanes(expression, browser, _scratch(environment))
-    passed = _run_lanes(first, lanes, environment, comfyui or environment.comfyui, progress)
+    looks, tests = _stages(expression, browser, _scratch(environment))
+    passed = _run_stages(looks, tests, environment, comfyui or environment.comfyui, progress)
     if not browser:
         progress.say("The browser tests were left out (--no-browser). CI runs them.")
     return passed
 
 
-def _lanes(expression: str, browser: bool, scratch: Path) -> list[list[Stage]]:
-    """What goes on at the same time, each in the order of how fast it fails."""
+def _stages(expression: str, browser: bool, scratch: Path) -> tuple[list[Stage], list[Stage]]:
+    """(what looks at the sources, the tests), in the order of how fast they fail."""
     pytest = ["pytest", "-q", f"--override-ini=cache_dir={scratch}"]
     pytest += ["-k", expression] if expression else []
     looks = [
@@ -52,9 +55,17 @@ def _lanes(expression: str, browser: bool, scratch: Path) -> list[list[Stage]]:
         Stage("types (mypy)", ["mypy"]),
         Stage("registry (comfy node validate)", ["installer.registry"]),
     ]
-    plain = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("library", "training", "host")]
-    booted = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("server", "browser")]
-    return [[] if expression else looks, plain, booted if browser else booted[:1]]
+    # The room of the host is the largest, and half of it is one file: a stage of its own.
+    rooms = {
+        "library": ["tests/library"],
+        "training": ["tests/training"],
+        "host": ["tests/host", f"--ignore={MATRIX}"],
+        "host's features": [MATRIX],
+        "server": ["tests/server"],
+        **({"browser": ["tests/browser"]} if browser else {}),
+    }
+    tests = [Stage(f"{room} tests", [*pytest, *places]) for room, places in rooms.items()]
+    return [] if expression else looks, tests
 
 
 @dataclass(frozen=True)
@@ -74,11 +85,12 @@ class _Runner:
         self.passed = self.failed = 0
         self.broken: list[str] = []
 
-    def run(self, stages: Sequence[Stage], shown: bool) -> None:
-        """One after the other. shown: output as it comes, else all of a stage's when it ends."""
-        for stage in stages:
-            if self.broken:
-                return
+    def run(self, stages: Iterator[Stage], shown: bool) -> None:
+        """One after the other; several callers may share them.
+
+        shown: output as it comes, else all of a stage's when it ends.
+        """
+        while stage := self._next(stages):
             self._progress.say(f"{stage.name} ...")
             status, output = _run(self._environment, self._comfyui, stage.command, shown)
             with self._lock:
@@ -87,6 +99,10 @@ class _Runner:
                     sys.stdout.write(output)
                     sys.stdout.flush()
                 self._note(stage, status, output)
+
+    def _next(self, stages: Iterator[Stage]) -> Stage | None:
+        with self._lock:
+            return None if self.broken else next(stages, None)
 
     def _note(self, stage: Stage, status: int, output: str) -> None:
         tests = stage.command[0] == "pytest"
@@ -99,18 +115,19 @@ class _Runner:
             self.failed += not counts.get("failed", 0)
 
 
-def _run_lanes(
-    first: Sequence[Stage],
-    lanes: Sequence[Sequence[Stage]],
+def _run_stages(
+    looks: Sequence[Stage],
+    tests: Sequence[Stage],
     environment: Environment,
     comfyui: Path,
     progress: Progress,
 ) -> bool:
-    """`first`, then the lanes side by side: one of them keeps a core busy, and most machines have two."""
+    """Looks, then the tests, two stages at a time: whichever ends first makes room for the next."""
     runner = _Runner(environment, comfyui, progress)
-    runner.run(first, shown=True)
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        for done in [pool.submit(runner.run, lane, number == 0) for number, lane in enumerate(lanes)]:
+    runner.run(iter(looks), shown=True)
+    waiting = iter(tests)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for done in [pool.submit(runner.run, waiting, number == 0) for number in range(_AT_ONCE)]:
             done.result()
     if not runner.passed and not runner.broken:
         runner.broken.append("no test has a name like that")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,17 +76,6 @@ def _remove_link(link: Path) -> None:
         link.rmdir()
     else:
         link.unlink()
-
-
-def link_file(source: Path, target: Path) -> None:
-    """A second name for a large file that is only read: a hard link, or a copy where that is refused."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        return
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def photos_folder() -> Path:

@@ -79,7 +79,7 @@ class EncodePVA(io.ComfyNode):
                     "identity",
                     optional=True,
                     tooltip="Who to draw, in place of images: what this node made of photos before. The "
-                    "recogniser is ms1mv3_r50.",
+                    "recogniser is ms1mv3_r50, or the face encoder that the PVA file brings.",
                 ),
                 io.Autogrow.Input(
                     "images",

@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.booted import ATTENTION
+from support.links import link_file
+from support.memory import ask_seldom
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations on several threads are up to ten times slower
 
@@ -60,13 +63,13 @@ def base(tmp_path_factory: pytest.TempPathFactory, comfyui: Path) -> Path:
     shutil.copytree(
         made,
         folder / "models",
-        copy_function=lambda s, t: paths.link_file(Path(s), Path(t)),
+        copy_function=lambda s, t: link_file(Path(s), Path(t)),
         ignore=shutil.ignore_patterns("insightface"),
     )
     sface = catalogue()["embedded/sface"].place
     made_already = paths.shared_models() / sface
     assert made_already.is_file(), "Run `python install.py --models embedded` (install.py --test does)."
-    paths.link_file(made_already, folder / "models" / sface)
+    link_file(made_already, folder / "models" / sface)
     return folder
 
 
@@ -78,6 +81,7 @@ def host(comfyui: Path, base: Path) -> ModuleType:
 
     args.cpu = True
     args.base_directory = str(base)
+    ask_seldom()
     import nodes
 
     for name in (tiny.PACK.name, PACK_FOLDER):
@@ -143,5 +147,5 @@ def server(comfyui: Path, base: Path) -> Iterator[Server]:
     made = tiny.ensure_tiny(sys.executable, comfyui)
     extra = tiny.extra_paths(made, base / "tiny_model_paths.yaml", ["insightface"])
     packs = [PACK_FOLDER, tiny.PACK.name]
-    with Server(sys.executable, comfyui, base, packs, extra_paths=extra) as running:
+    with Server(sys.executable, comfyui, base, packs, extra_paths=extra, arguments=ATTENTION) as running:
         yield running

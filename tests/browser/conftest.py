@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.booted import ATTENTION
 from support.browser import FOLDER, SIZE, Browser
 from support.workflow_runs import small, upload_inputs
 
@@ -30,7 +31,14 @@ def server(
     extra = tiny.extra_paths(made, own / "tiny_model_paths.yaml", ["insightface"])
     packs = [FOLDER, tiny.PACK.name]
     with Server(
-        sys.executable, comfyui, own, packs, models=base / "models", extra_paths=extra, one_thread=True
+        sys.executable,
+        comfyui,
+        own,
+        packs,
+        models=base / "models",
+        extra_paths=extra,
+        one_thread=True,
+        arguments=ATTENTION,
     ) as running:
         upload_inputs(running, photos)
         running.run(small(read(api_files()["faces_inspect"])))  # writes the identity that others load

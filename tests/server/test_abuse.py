@@ -17,7 +17,9 @@ import numpy as np
 import psutil
 import pytest
 from conftest import PACK_FOLDER
+from support.booted import ATTENTION
 from support.broken_prompts import Broken, Prompt, all_broken, changed, put_hostile_files
+from support.links import link_file
 from support.patience import PATIENCE
 from support.workflow_runs import pictures, small, upload_inputs
 
@@ -52,12 +54,18 @@ def abused(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         paths.link_folder(folder, base / "custom_nodes" / name)
     made = tiny.ensure_tiny(sys.executable, comfyui)
     sface = catalogue()["embedded/sface"].place
-    paths.link_file(paths.shared_models() / sface, base / "models" / sface)
+    link_file(paths.shared_models() / sface, base / "models" / sface)
     kinds = sorted(folder.name for folder in (made / "models").iterdir())
     extra = tiny.extra_paths(made, base / "tiny_model_paths.yaml", kinds)
     packs = [PACK_FOLDER, tiny.PACK.name]
     server = Server(
-        sys.executable, comfyui, base, packs, extra_paths=extra, one_thread=True, arguments=["--cache-none"]
+        sys.executable,
+        comfyui,
+        base,
+        packs,
+        extra_paths=extra,
+        one_thread=True,
+        arguments=["--cache-none", *ATTENTION],
     )
     with pytest.MonkeyPatch.context() as environment:
         for name, value in GIVE_BACK.items():

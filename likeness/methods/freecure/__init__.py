@@ -1,6 +1,6 @@
 """FreeCure: attributes and expression given back. Spec: pva_freecure_emojidiff.md part B."""
 
-from .expression import expression_steps, repair_expression
+from .expression import repair_expression
 from .repair import Prompts, Repair, guider
 from .sample import Attributes, ExpressionRepair, Run, sample
 
@@ -10,7 +10,6 @@ __all__ = [
     "Prompts",
     "Repair",
     "Run",
-    "expression_steps",
     "guider",
     "repair_expression",
     "sample",

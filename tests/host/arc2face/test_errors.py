@@ -301,24 +301,21 @@ STYLES = {
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_of_lora_changes_every_attention_weight(
-    pack: Any, base: Path, style: str, half: bool
+    pack: Any, room: SimpleNamespace, base: Path, style: str, half: bool
 ) -> None:
     """What the host makes of each weight is W + strength * up @ down, to the last layer."""
     import comfy.lora
     import comfy.utils
 
-    model = GOLDEN.model("SD15")
+    model = room.model
     names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
     attention = {
         name.removesuffix(".weight"): f"diffusion_model.{ours}"
         for name, ours in names.items()
         if ".attn" in name and name.endswith(("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight"))
     }
-    weights = {
-        key: comfy.utils.get_attr(model.model, key).float()
-        for key in attention.values()
-        if key in model.model.state_dict()
-    }
+    state = model.model.state_dict()
+    weights = {key: state[key].float() for key in attention.values() if key in state}
     assert len(weights) == 128, "sixteen blocks of two layers with four weights"
     generator, content, wanted = torch.Generator().manual_seed(1), {}, {}
     for layer, key in attention.items():

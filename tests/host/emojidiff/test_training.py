@@ -13,7 +13,7 @@ from support.golden import relative_error
 from support.sampling import denoise
 
 from installer import tiny as tiny_pack
-from training.emojidiff.export import FORMAT, read_adapter
+from training.emojidiff.export import read_adapter
 from training.emojidiff.lesson import normalised
 from training.emojidiff.network import Shares, add_expression, expression_parameters
 from training.emojidiff.resampler import Resampler
@@ -97,7 +97,3 @@ def test_the_trainer_sees_what_encode_expression_sees(
         seen = host.CLIPVisionLoader().load_clip(name)[0].encode_image(template.movedim(0, -1)[None])
         found = vision(normalised(template[None]), output_hidden_states=True)
     assert relative_error(found.hidden_states[-2], seen["penultimate_hidden_states"]) <= 1e-5
-
-
-def test_exported_files_are_named_as_the_packs_own(pack: Any) -> None:
-    assert pack.module("likeness.methods.emojidiff.kinds").FORMAT == FORMAT

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support import method_runs
+from support.features.methods import FULL, METHODS, Method
+from support.features.run import Run, draw
+from support.features.world import World
 from support.golden import relative_error
-from support.sampling import denoise
 
-METHODS = ("InstantID", "Arc2Face expression", "Arc2Face reference", "EmojiDiff", "PVA")
+COMPILED = ("InstantID", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA")
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,15 @@ def as_the_executor_does() -> Iterator[None]:
     with torch.inference_mode():
         yield
     torch._dynamo.reset()
+
+
+@pytest.fixture(scope="module")
+def world(host: Any, pack: Any, base: Path) -> Iterator[World]:
+    """The matrix' networks: what takes long here is to look through one, layer by layer."""
+    with torch.inference_mode():
+        world = World(host, pack, base)
+        yield world
+    world.close()
 
 
 class Compiler:
@@ -42,8 +53,8 @@ class Compiler:
         model.model_options["transformer_options"]["optimized_attention_override"] = torchs
         return model
 
-    def denoise(self, model: Any, *rest: Any, **more: Any) -> Any:
-        return denoise(self.on(model), *rest, **more)
+    def draw(self, run: Run) -> torch.Tensor:
+        return draw(run.but(model=self.on(run.model)))
 
 
 def torchs(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -53,33 +64,36 @@ def torchs(function: Any, *args: Any, **kwargs: Any) -> Any:
     return attention_pytorch(*args, **kwargs)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_compiled_network_is_one_graph_and_draws_the_same(
-    pack: Any, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def method_of(name: str) -> Method:
+    (found,) = (method for method in METHODS if method.name == name)
+    return found
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_compiled_network_is_one_graph_and_draws_the_same(world: World, name: str) -> None:
     """The plain network of SDXL and of SD1.5 is one graph; it must not be used where a method is in it."""
-    method = method_runs.METHODS[name](pack, torch.float32)
-    plain, full = method.plain(), method.draw(1.0)
+    method = method_of(name)
+    start = world.start(method.network)
+    plain, full = draw(start), draw(method.apply(world, start, FULL))
     assert relative_error(plain, full) > 1e-4
     compiler = Compiler()
-    monkeypatch.setattr(method_runs, "denoise", compiler.denoise)
-    if name in ("InstantID", "Arc2Face expression"):
-        assert relative_error(method.plain(), plain) < 1e-5
+    if name in ("InstantID", "Apply Expression"):
+        assert relative_error(compiler.draw(start), plain) < 1e-5
         assert len(compiler.graphs) == 1
         compiler.graphs.clear()
     for _ in range(2):
-        assert relative_error(method.draw(1.0), full) < 1e-5
+        assert relative_error(compiler.draw(method.apply(world, start, FULL)), full) < 1e-5
         assert len(compiler.graphs) == 1, "the method breaks the graph, or the same again is compiled anew"
 
 
-def test_the_graph_of_one_strength_is_not_that_of_another(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_graph_of_one_strength_is_not_that_of_another(world: World) -> None:
     """The host's node drops the guards on what patches are."""
-    method = method_runs.METHODS["Arc2Face expression"](pack, torch.float32)
-    weak, full = method.draw(0.5), method.draw(1.0)
+    method = method_of("Apply Expression")
+    start = world.start(method.network)
+    drawn = {strength: draw(method.apply(world, start, strength)) for strength in (FULL, FULL / 2)}
     compiler = Compiler()
-    monkeypatch.setattr(method_runs, "denoise", compiler.denoise)
     for _ in range(2):
-        assert relative_error(method.draw(1.0), full) < 1e-5
-        assert relative_error(method.draw(0.5), weak) < 1e-5
+        for strength, picture in drawn.items():
+            assert relative_error(compiler.draw(method.apply(world, start, strength)), picture) < 1e-5
     assert len(compiler.graphs) == 2
-    assert relative_error(weak, full) > 1e-4
+    assert relative_error(*drawn.values()) > 1e-4

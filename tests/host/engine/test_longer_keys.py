@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,21 +98,40 @@ def test_a_reference_beside_them(room: Any, name: str, first: bool) -> None:
     assert relative_error(full, drawn(turned, 2)) < 1e-5
 
 
+@pytest.fixture(scope="module")
+def branches(room: Any) -> Any:
+    """(personalised, foundation, what is drawn of the first alone) beside a node, for one picture or two."""
+
+    @cache
+    def of(name: str, batch: int) -> tuple[Any, Any, torch.Tensor]:
+        shared = NODES[name](room.model)
+        personalised = room.refer(shared, 0.6)
+        return personalised, shared, drawn(personalised, batch)
+
+    return of
+
+
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("mode", ["code", "paper", "paper_masked"])
 @pytest.mark.parametrize("name", NODES)
-def test_freecure_beside_them(room: Any, pack: Any, name: str, mode: str) -> None:
-    """Each branch is the node's own where nothing arrives of the other, and its tokens are seen."""
-    shared = NODES[name](room.model)
-    personalised = room.refer(shared, 0.6)
-    for batch in (1, 2):
-        alone = drawn(personalised, batch)
-        guider = room.repaired(personalised, shared, mode=mode, layers="15" if mode == "code" else "0-15")
-        found = guided(guider, batch)
-        assert torch.isfinite(found).all() and relative_error(found, alone) > 1e-5
-        nothing = room.repaired(personalised, shared, mask=None)
-        assert relative_error(guided(nothing, batch), alone) < 1e-5
-        weak = room.repaired(personalised, shared, mode="code", strength=-30.0, layers="15")
-        assert relative_error(guided(weak, batch), alone) < 1e-5
+def test_freecure_beside_them(room: Any, branches: Any, name: str, mode: str, batch: int) -> None:
+    """The tokens of the other branch are seen."""
+    personalised, shared, alone = branches(name, batch)
+    guider = room.repaired(personalised, shared, mode=mode, layers="15" if mode == "code" else "0-15")
+    found = guided(guider, batch)
+    assert torch.isfinite(found).all() and relative_error(found, alone) > 1e-5
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", NODES)
+def test_a_branch_of_freecure_is_the_node_s_own_where_nothing_arrives_of_the_other(
+    room: Any, branches: Any, name: str, batch: int
+) -> None:
+    personalised, shared, alone = branches(name, batch)
+    nothing = room.repaired(personalised, shared, mask=None)
+    assert relative_error(guided(nothing, batch), alone) < 1e-5
+    weak = room.repaired(personalised, shared, mode="code", strength=-30.0, layers="15")
+    assert relative_error(guided(weak, batch), alone) < 1e-5
 
 
 def test_pag_in_the_layer_itself_keeps_its_own_keys(

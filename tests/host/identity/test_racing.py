@@ -10,7 +10,7 @@ from installer.paths import REPOSITORY
 from likeness.identity import load_people
 from likeness.weights.write import write_tensors
 
-PROCESSES, SAVES = 4, 30
+PROCESSES, SAVES = 3, 40
 #: Another ComfyUI on the same models folder. It waits for the others before it begins.
 _SAVER = """
 import sys

@@ -195,13 +195,22 @@ def test_an_archive_cannot_write_outside(tmp_path: Path) -> None:
 
 def test_the_whole_test_command_ends_in_the_browser_and_can_be_told_not_to(tmp_path: Path) -> None:
     def names(expression: str, browser: bool) -> list[list[str]]:
-        return [[s.name for s in lane] for lane in checks._lanes(expression, browser, tmp_path)]
+        return [[s.name for s in stages] for stages in checks._stages(expression, browser, tmp_path)]
 
-    first, plain, booted = names("", True)
-    assert len(first) == 4 and plain == ["library tests", "training tests", "host tests"]
-    assert booted == ["server tests", "browser tests"] and names("", False) == [first, plain, booted[:-1]]
-    for stage in chain(*checks._lanes("parity", True, tmp_path)):
-        assert stage.command[-3:-1] == ["-k", "parity"]
+    looks, tests = names("", True)
+    assert len(looks) == 4 and tests[0] == "library tests" and tests[-1] == "browser tests"
+    assert names("", False) == [looks, tests[:-1]] and names("parity", True) == [[], tests]
+    for stage in chain(*checks._stages("parity", True, tmp_path)):
+        assert "-k parity" in " ".join(stage.command)
+
+
+def test_every_room_of_tests_is_run_once(tmp_path: Path) -> None:
+    _, stages = checks._stages("", True, tmp_path)
+    places = [part for stage in stages for part in stage.command if part.startswith(("tests/", "--ignore="))]
+    rooms = {f"tests/{path.name}" for path in (REPOSITORY / "tests").iterdir() if [*path.rglob("test_*.py")]}
+    apart = [place for place in places if place.endswith(".py")]
+    assert sorted(places) == sorted([*rooms, *apart]) and len(apart) == 2
+    assert apart[0] == f"--ignore={apart[1]}" and (REPOSITORY / apart[1]).is_file()
 
 
 def test_stages_stop_at_a_failure_and_count_what_passed(
@@ -221,13 +230,41 @@ def test_stages_stop_at_a_failure_and_count_what_passed(
         stage("bad", "test_bad.py"),
         stage("after", "test_good.py"),
     )
-    assert checks._run_lanes([], [[good, after]], environment_here, tmp_path, Progress())
+    assert checks._run_stages([], [good, after], environment_here, tmp_path, Progress())
     assert capsys.readouterr().out.endswith("4 passed, 0 failed\n")
-    assert not checks._run_lanes([], [[good], [bad, after]], environment_here, tmp_path, Progress())
+    monkeypatch.setattr(checks, "_AT_ONCE", 1)
+    assert not checks._run_stages([], [good, bad, after], environment_here, tmp_path, Progress())
     said = capsys.readouterr().out
     assert "Stopped at: bad\n2 passed, 1 failed\n" in said and "assert 0" in said and "after" not in said
-    assert not checks._run_lanes([bad], [[good]], environment_here, tmp_path, Progress())
+    assert not checks._run_stages([bad], [good], environment_here, tmp_path, Progress())
     assert capsys.readouterr().out.endswith("0 passed, 1 failed\n")
+
+
+#: Passes when the other of two is running, too.
+_MEETING = """
+import time
+from pathlib import Path
+
+def test_both_are_here():
+    here = Path(__file__).parent
+    (here / "{own} came").touch()
+    for _ in range(1200):
+        if (here / "{other} came").exists():
+            return
+        time.sleep(0.05)
+    raise TimeoutError("The other stage did not begin.")
+"""
+
+
+def test_two_stages_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.Environment, "python", Path(sys.executable))
+    stages = []
+    for own, other in (("one", "two"), ("two", "one")):
+        file = tmp_path / f"test_{own}.py"
+        file.write_text(_MEETING.format(own=own, other=other), encoding="utf-8")
+        options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider"]
+        stages.append(checks.Stage(own, ["pytest", *options, str(file)]))
+    assert checks._run_stages([], stages, environment.Environment(tmp_path), tmp_path, Progress())
 
 
 def test_a_machine_without_a_browser_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.exported import to_api
 
 from installer.tiny import extra_paths, for_tiny
 from tools import node_sockets
-from tools.ui_graph import NOTES, is_link, to_api
+from tools.ui_graph import NOTES, is_link
 from tools.ui_workflow import HELP, LAYOUTS, WORKFLOWS, api_files, build, read
 
 NAMES = sorted(api_files())

@@ -55,11 +55,18 @@ def asserted(method: Method, feature: Feature) -> tuple[str, ...]:
 
 
 class Matrix:
-    """Draws pairs. What a node or a method draws alone is drawn once."""
+    """Draws pairs. What a node or a method draws alone is drawn once.
+
+    As in the host, which keeps what a node gave: a node's output goes into the graphs of all methods, and a
+    method's output into those of all nodes.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._known: dict[tuple[str, ...], torch.Tensor] = {}
+        self._applied: dict[tuple[Any, ...], Run] = {}
+        #: Of one node at a time: they come one after the other, and a patched MODEL takes room.
+        self._before: dict[tuple[Any, ...], Run] = {}
         #: What the bare networks draw before anything else.
         self.first = {network: draw(world.start(network)) for network in NETWORKS}
 
@@ -73,22 +80,20 @@ class Matrix:
         apply = apply or method.apply
 
         def make() -> Run:
-            return apply(self.world, feature.on(self.world, self._start(method, feature)), FULL)
+            return apply(self.world, self._with_node(method, feature), FULL)
 
         return self._once(("pair", apply.__name__, feature.name), make)
 
     def after(self, method: Method, feature: Feature) -> torch.Tensor:
-        run = method.apply(self.world, self._start(method, feature), FULL)
-        return draw(feature.on(self.world, run))
+        return draw(feature.on(self.world, self._with_method(method, feature)))
 
     def one(self, method: Method, feature: Feature) -> torch.Tensor:
         """Picture 1 by itself."""
-        run = self.world.start(method.network, (1,))
-        return draw(method.apply(self.world, feature.on(self.world, run), FULL))
+        return draw(method.apply(self.world, self._with_node(method, feature, pictures=(1,)), FULL))
 
     def off(self, method: Method, feature: Feature) -> torch.Tensor:
         """At strength 0. Where the method leaves every wire as it was, the graph is the node's alone."""
-        before = feature.on(self.world, self._start(method, feature))
+        before = self._with_node(method, feature)
         run = method.apply(self.world, before, NOTHING)
         return self.node_alone(method, feature) if run.same_wires(before) else draw(run)
 
@@ -96,22 +101,39 @@ class Matrix:
         """Without the method; of FreeCure: with the identity it repairs."""
 
         def make() -> Run:
-            run = self._start(method, feature, method.person)
-            return method.without(self.world, feature.on(self.world, run))
+            return method.without(self.world, self._with_node(method, feature, method.person))
 
         about = (method.network, method.without.__name__, str(method.person))
         return self._once(("node", *about, feature.name), make)
 
     def method_alone(self, method: Method, feature: Feature) -> torch.Tensor:
         pictures = feature.pictures or PICTURES
+        key = ("method", method.apply.__name__, *map(str, pictures))
+        return self._once(key, lambda: self._with_method(method, feature))
 
-        def make() -> Run:
-            return method.apply(self.world, self.world.start(method.network, pictures), FULL)
+    def _start(self, method: Method, feature: Feature) -> Run:
+        return self.world.start(method.network, feature.pictures or PICTURES)
 
-        return self._once(("method", method.apply.__name__, *map(str, pictures)), make)
+    def _with_node(
+        self, method: Method, feature: Feature, person: int = 0, pictures: tuple[int, ...] | None = None
+    ) -> Run:
+        """The graph up to where the method comes in."""
+        pictures = pictures or feature.pictures or PICTURES
+        key = (feature.name, method.network, person, pictures)
+        if key not in self._before:
+            if any(name != feature.name for name, *_ in self._before):
+                self._before.clear()
+            run = self.world.start(method.network, pictures, person)
+            self._before[key] = feature.on(self.world, run)
+        return self._before[key]
 
-    def _start(self, method: Method, feature: Feature, person: int = 0) -> Run:
-        return self.world.start(method.network, feature.pictures or PICTURES, person)
+    def _with_method(self, method: Method, feature: Feature) -> Run:
+        """The graph up to where the node comes in."""
+        pictures = feature.pictures or PICTURES
+        key = (method.name, pictures)
+        if key not in self._applied:
+            self._applied[key] = method.apply(self.world, self._start(method, feature), FULL)
+        return self._applied[key]
 
     def wrong(self, method: Method, feature: Feature) -> list[str]:
         """What does not hold of a pair, in words."""
