@@ -30,10 +30,14 @@ def note(call: Call, sources: Sequence[Any]) -> None:
     _NOW.text = "; ".join([repr(facts), *(source.constants for source in sources)])
 
 
+def compiled(wrappers: Mapping[str, Any]) -> bool:
+    """Whether TorchCompileModel is among them: a MODEL's, or those in a step's options."""
+    return bool(wrappers.get("apply_model", {}).get("torch.compile"))
+
+
 def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What a compiled network is given besides, by the host's options; it takes and ignores any."""
-    compiled = options.get("wrappers", {}).get("apply_model", {}).get("torch.compile")
-    return {"likeness": True} if compiled else {}
+    return {"likeness": True} if compiled(options.get("wrappers", {})) else {}
 
 
 def look() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...adapters import kind_of
+from ...attention.compiled import compiled
 from ...attention.sites import Site
 from ...values import Conditioning
 
@@ -32,6 +33,12 @@ def check_models(personalised: Any, foundation: Any) -> None:
             raise ValueError(
                 f"{name} samples in context windows, which FreeCure cannot keep in step. Take the context "
                 "windows node out."
+            )
+        if compiled(model.wrappers):
+            raise ValueError(
+                f"{name} is compiled (Torch Compile Model). FreeCure stops the foundation's network where it "
+                "has seen enough and keeps what its layers saw, which a compiled graph can't do. Take the "
+                "compile node out."
             )
         if model.get_additional_models_with_key("multigpu"):
             raise ValueError(

@@ -86,6 +86,16 @@ def test_a_compiled_network_is_one_graph_and_draws_the_same(world: World, name: 
         assert len(compiler.graphs) == 1, "the method breaks the graph, or the same again is compiled anew"
 
 
+def test_freecure_refuses_a_compiled_network(world: World) -> None:
+    method = method_of("Guide with FreeCure")
+    run = method.apply(world, world.start(method.network), FULL)
+    compiler = Compiler()
+    with pytest.raises(ValueError, match=r"foundation is compiled.*Take the compile node out"):
+        draw(run.but(foundation=compiler.on(run.foundation)))
+    with pytest.raises(ValueError, match="personalised is compiled"):
+        draw(run.but(model=compiler.on(run.model)))
+
+
 def test_the_graph_of_one_strength_is_not_that_of_another(world: World) -> None:
     """The host's node drops the guards on what patches are."""
     method = method_of("Apply Expression")
