@@ -1,0 +1,102 @@
+"""Pictures to learn from, drawn once into the cache and read from there without being loaded whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..world.captions import Said, caption, said
+from ..world.draw import draw
+from ..world.people import SKIN, Person
+from ..world.scene import Figure, figure
+
+log = logging.getLogger(__name__)
+
+SIZE = 128
+#: Where the stages' people begin: no two of them, nor what is measured on, share a person.
+STREAMS = {"train": 1_000_000, "judge": 2_000_000, "unseen": 3_000_000}
+
+
+@dataclass(frozen=True)
+class Album:
+    """pictures uint8 [n, SIZE, SIZE, 3]; labels uint8 [n, SIZE, SIZE]; points float32 [n, 5, 2];
+    people int [n]; figures: how each was drawn."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    people: NDArray[np.int64]
+    figures: Callable[[int], Figure]
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def batch(self, places: torch.Tensor) -> torch.Tensor:
+        """float32 [n, 3, SIZE, SIZE], 0..1."""
+        chosen = np.stack([self.pictures[int(place)] for place in places])
+        return torch.from_numpy(chosen).permute(0, 3, 1, 2).float().div_(255)
+
+
+def figure_of(stream: str, place: int, each: int, group: int = 1) -> Figure:
+    """The figure at a place of an album: `each` pictures of a person follow each other.
+
+    group: so many people after each other share a skin, so that nothing but geometry tells them apart.
+    """
+    number = place // each
+    person = Person.of(STREAMS[stream] + number)
+    if group > 1:
+        shared = Person.of(STREAMS[stream] + 500_000 + number // group)
+        numbers = person.numbers.copy()
+        numbers[SKIN] = shared.numbers[SKIN]
+        person = Person(numbers)
+    return figure(STREAMS[stream] + place, person)
+
+
+def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -> Album:
+    """Draws it when the cache does not have it."""
+    folder = cache / "pictures" / f"{stream}-{count}-{each}-{group}"
+    if not (folder / "done.json").is_file():
+        _draw(folder, stream, count, each, group)
+    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "labels", "points")}
+    people = np.arange(count) // each
+    return Album(**loaded, people=people, figures=lambda place: figure_of(stream, place, each, group))
+
+
+def _draw(folder: Path, stream: str, count: int, each: int, group: int) -> None:
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    shape = (count, SIZE, SIZE)
+    pictures = np.lib.format.open_memmap(part / "pictures.npy", "w+", np.uint8, (*shape, 3))
+    labels = np.lib.format.open_memmap(part / "labels.npy", "w+", np.uint8, shape)
+    points = np.zeros((count, 5, 2), np.float32)
+    for place in range(count):
+        drawing = draw(figure_of(stream, place, each, group), SIZE)
+        pictures[place], labels[place], points[place] = drawing.picture, drawing.labels, drawing.points[0]
+        if (place + 1) % 2000 == 0:
+            log.info("Drawn: %d of %d", place + 1, count)
+    pictures.flush()
+    labels.flush()
+    np.save(part / "points.npy", points)
+    (part / "done.json").write_text(json.dumps({"count": count}), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)
+
+
+def words(figure: Figure, seed: int) -> str:
+    """A caption with parts left out by chance."""
+    return caption(figure, seed=seed, left_out=0.15)
+
+
+def told(album: Album) -> Iterator[Said]:
+    """What there is to be said of each picture."""
+    return (said(album.figures(place)) for place in range(len(album)))

@@ -1,0 +1,117 @@
+"""What a stage is, all of them in order, and what each is made from."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of a stage is done. quick: a smaller one that shows that all fits together, for tests."""
+
+    steps: int
+    pictures: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Where things lie. models: finished files; cache: pictures and unfinished runs, both of this scale."""
+
+    models: Path
+    cache: Path
+
+
+class Lesson(Protocol):
+    """One stage at work. All randomness of step n comes from (seed, n) alone: nothing else must be kept."""
+
+    optimiser: Any
+
+    def trained(self) -> Mapping[str, torch.Tensor]:
+        """Everything that changes while it learns, averages as well, under stable names."""
+
+    def step(self, number: int) -> float:
+        """Learns once; returns the loss."""
+
+    def finish(self) -> tuple[Tensors, dict[str, float]]:
+        """What is kept as file, and figures measured on what it has not seen."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results by
+    name. minutes: about how long on one core of the machine it was made on."""
+
+    name: str
+    module: str
+    needs: tuple[str, ...]
+    seed: int
+    full: Scale
+    quick: Scale
+    minutes: float
+    about: str
+
+    def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
+        module = importlib.import_module(f"proof.training.lessons.{self.module}")
+        lesson: Lesson = module.begin(scale, self.seed, rooms, made)
+        return lesson
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        *("autoencoder", "autoencoder", ()),
+        seed=11,
+        full=Scale(steps=3600, pictures=6000, batch=8),
+        quick=Scale(steps=20, pictures=64, batch=4),
+        minutes=12,
+        about="pictures to latents and back, in TAESD's layout",
+    ),
+    Stage(
+        *("recogniser", "recogniser", ()),
+        seed=12,
+        full=Scale(steps=1500, pictures=12000, batch=64),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=10,
+        about="who it is, as 512 numbers that networks are conditioned with",
+    ),
+    Stage(
+        *("judge", "judge", ()),
+        seed=13,
+        full=Scale(steps=1500, pictures=12000, batch=64),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=10,
+        about="who it is, by another network on other people, which only judges",
+    ),
+    Stage(
+        *("classifier", "classifier", ("autoencoder",)),
+        seed=14,
+        full=Scale(steps=1200, pictures=8000, batch=48),
+        quick=Scale(steps=20, pictures=64, batch=16),
+        minutes=6,
+        about="what is to be seen: attributes and expression",
+    ),
+    Stage(
+        *("sd15", "trunk", ("autoencoder",)),
+        seed=15,
+        full=Scale(steps=1200, pictures=10000, batch=32),
+        quick=Scale(steps=6, pictures=32, batch=4),
+        minutes=38,
+        about="the SD1.5-shaped network that follows a prompt",
+    ),
+)
+
+
+def stage(name: str) -> Stage:
+    """Raises ValueError naming the stages there are."""
+    for one in STAGES:
+        if one.name == name:
+            return one
+    raise ValueError(f"No stage is named {name!r}. There are: {', '.join(one.name for one in STAGES)}.")
