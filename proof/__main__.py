@@ -17,7 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     rooms = parser.add_subparsers(required=True)
     world = rooms.add_parser("world", help="the drawn world").add_subparsers(required=True)
     train = world.add_parser("train", help="make its networks, stage by stage; goes on where it was stopped")
-    train.add_argument("--only", action="append", default=[], metavar="STAGE", help="this stage; may be repeated")
+    train.add_argument(
+        "--only", action="append", default=[], metavar="STAGE", help="this stage; may be repeated"
+    )
     train.add_argument("--minutes", type=float, help="stop after so many, and save")
     train.add_argument("--quick", action="store_true", help="a few steps of each stage, into the cache")
     train.add_argument("--again", action="store_true", help="train what is done anew")

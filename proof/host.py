@@ -20,10 +20,14 @@ def use_host(folder: Path | None = None) -> Path:
     chosen = os.environ.get("LIKENESS_COMFYUI")
     folder = folder or (Path(chosen) if chosen else current().comfyui)
     if not paths.is_comfyui(folder):
-        raise ValueError(f"No ComfyUI in {folder}. Run `python install.py --test` once, or set LIKENESS_COMFYUI.")
+        raise ValueError(
+            f"No ComfyUI in {folder}. Run `python install.py --test` once, or set LIKENESS_COMFYUI."
+        )
     # At the end: the host has packages of the names `nodes` and `tests` too.
     sys.path.append(str(folder))
     from comfy.cli_args import args
 
-    args.cpu = True  # before anything else of the host: it looks for a graphics card at import
+    # Before anything else of the host: it looks for a graphics card, and chooses its attention, at import.
+    args.cpu = True
+    args.use_pytorch_cross_attention = True
     return folder

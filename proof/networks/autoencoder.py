@@ -21,9 +21,9 @@ PATCH = 8
 #: Channels from full resolution to an eighth. Quarter resolution holds 4 x 4 pixels of 3 colours and a constant.
 ENCODER_WIDTHS = (16, 32, 56, 64)
 DECODER_WIDTHS = (16, 32, 64, 64)
-#: Places of blocks that learn; the others stay zeros.
-ENCODER_BLOCKS = (1, 3, 7, 11)
-DECODER_BLOCKS = (3, 4, 8, 9, 13, 18)
+#: Places of blocks that learn; the others stay zeros. At full resolution a block costs as much as all others.
+ENCODER_BLOCKS = (3, 7, 11, 12)
+DECODER_BLOCKS = (3, 4, 8, 13, 18)
 _WHOLE = 64
 #: Keeps the components above 0 on their way through the last block.
 _LIFT = 16.0
@@ -59,8 +59,8 @@ def _encoder() -> nn.Sequential:
         10: _conv(quarter, eighth, 2, False),
         14: _conv(eighth, LATENTS),
     }
-    widths = dict(zip(ENCODER_BLOCKS, ENCODER_WIDTHS, strict=True))
-    layers |= {place: Block(width) for place, width in widths.items()}
+    for place in ENCODER_BLOCKS:
+        layers[place] = Block(full if place < 2 else half if place < 6 else quarter if place < 10 else eighth)
     return nn.Sequential(*(layers.get(place, nn.Identity()) for place in range(15)))
 
 
@@ -77,7 +77,9 @@ def _decoder() -> nn.Sequential:
     }
     layers |= {place: nn.Upsample(scale_factor=2) for place in (6, 11, 16)}
     for place in DECODER_BLOCKS:
-        layers[place] = Block(eighth if place < 6 else quarter if place < 11 else half if place < 16 else full)
+        layers[place] = Block(
+            eighth if place < 6 else quarter if place < 11 else half if place < 16 else full
+        )
     return nn.Sequential(*(layers.get(place, nn.Identity()) for place in range(20)))
 
 

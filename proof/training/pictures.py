@@ -66,7 +66,9 @@ def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -
     folder = cache / "pictures" / f"{stream}-{count}-{each}-{group}"
     if not (folder / "done.json").is_file():
         _draw(folder, stream, count, each, group)
-    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "labels", "points")}
+    loaded = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "labels", "points")
+    }
     people = np.arange(count) // each
     return Album(**loaded, people=people, figures=lambda place: figure_of(stream, place, each, group))
 

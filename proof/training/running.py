@@ -98,7 +98,9 @@ def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None) -> bool:
         if last % LOG_EVERY == 0 or last == scale.steps:
             mean = sum(losses[-LOG_EVERY:]) / len(losses[-LOG_EVERY:])
             left = (time.monotonic() - began) / (last - first) * (scale.steps - last) / 60
-            log.info("%s: step %d of %d, loss %.4f, %.1f minutes left", one.name, last, scale.steps, mean, left)
+            log.info(
+                "%s: step %d of %d, loss %.4f, %.1f minutes left", one.name, last, scale.steps, mean, left
+            )
         halt = stopped() and last < scale.steps
         if last % SAVE_EVERY == 0 or halt or last == scale.steps:
             _save(lesson, folder, last, settings)

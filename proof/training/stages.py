@@ -69,7 +69,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("autoencoder", "autoencoder", ()),
         seed=11,
-        full=Scale(steps=3600, pictures=6000, batch=8),
+        full=Scale(steps=2400, pictures=6000, batch=6),
         quick=Scale(steps=20, pictures=64, batch=4),
         minutes=12,
         about="pictures to latents and back, in TAESD's layout",
@@ -77,7 +77,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("recogniser", "recogniser", ()),
         seed=12,
-        full=Scale(steps=1500, pictures=12000, batch=64),
+        full=Scale(steps=700, pictures=12000, batch=64),
         quick=Scale(steps=20, pictures=128, batch=16),
         minutes=10,
         about="who it is, as 512 numbers that networks are conditioned with",
@@ -85,7 +85,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("judge", "judge", ()),
         seed=13,
-        full=Scale(steps=1500, pictures=12000, batch=64),
+        full=Scale(steps=700, pictures=12000, batch=64),
         quick=Scale(steps=20, pictures=128, batch=16),
         minutes=10,
         about="who it is, by another network on other people, which only judges",
@@ -93,7 +93,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("classifier", "classifier", ("autoencoder",)),
         seed=14,
-        full=Scale(steps=1200, pictures=8000, batch=48),
+        full=Scale(steps=700, pictures=6000, batch=48),
         quick=Scale(steps=20, pictures=64, batch=16),
         minutes=6,
         about="what is to be seen: attributes and expression",
@@ -101,7 +101,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("sd15", "trunk", ("autoencoder",)),
         seed=15,
-        full=Scale(steps=1200, pictures=10000, batch=32),
+        full=Scale(steps=900, pictures=6000, batch=32),
         quick=Scale(steps=6, pictures=32, batch=4),
         minutes=38,
         about="the SD1.5-shaped network that follows a prompt",

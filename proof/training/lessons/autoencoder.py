@@ -46,7 +46,9 @@ class AutoencoderLesson:
         difference = decoded - pictures
         loss = (weights * (difference.square() + 0.02 * difference.abs())).mean()
         across, down = difference.diff(dim=3), difference.diff(dim=2)
-        loss = loss + 0.5 * ((weights[..., 1:] * across.square()).mean() + (weights[..., 1:, :] * down.square()).mean())
+        loss = loss + 0.5 * (
+            (weights[..., 1:] * across.square()).mean() + (weights[..., 1:, :] * down.square()).mean()
+        )
         flat = latents.transpose(0, 1).flatten(1)
         spread = (flat.mean(1).square() + (flat.var(1) - 1).square()).mean()
         self.optimiser.zero_grad()
