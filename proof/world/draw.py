@@ -64,7 +64,8 @@ def _paint(canvas: Canvas, figure: Figure, head: Head, light: float) -> None:
     dress.paint_body(canvas)
     hair.paint_back(canvas, head, attributes.hair_style, colour)
     dress.paint_neck(canvas, head)
-    features.paint_ears(canvas, head)
+    if attributes.hair_style not in ("long", "bob"):
+        features.paint_ears(canvas, head)
     features.paint_skin(canvas, head)
     features.paint_marks(canvas, head)
     if attributes.beard:

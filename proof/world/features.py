@@ -39,11 +39,11 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
     """Freckles, lines and a mole: below 0 of their numbers there are none."""
     frame, skin, tip = canvas.frame, head.skin, head.nose[1]
     if head["freckles"] > 0:
-        colour = blend(skin, shaded(skin, 0.62), 0.35 + 0.65 * head["freckles"])
+        colour = blend(skin, shaded(skin, 0.68), 0.3 + 0.7 * head["freckles"])
         for x, y in _FRECKLES * (0.48, 0.13) + (0, tip - 0.12):
-            canvas.fill(frame.seen(ellipse(x, y, 0.017, 0.017, 8)), colour)
+            canvas.fill(frame.seen(ellipse(x, y, 0.013, 0.013, 8)), colour)
     if head["lines"] > 0:
-        colour = blend(skin, shaded(skin, 0.6), 0.3 + 0.7 * head["lines"])
+        colour = blend(skin, shaded(skin, 0.7), 0.2 + 0.8 * head["lines"])
         reach = head.mouth_reach[0]
         fold = smooth([(head.nose[0] + 0.05, tip + 0.02), (reach + 0.06, tip + 0.16), (reach + 0.09, tip + 0.3)], False)
         eye = head.eyes[1]
@@ -56,7 +56,7 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
             False,
         )
         for line in (fold, mirrored(fold), bag, mirrored(bag)):
-            canvas.fill(frame.seen(ribbon(line, 0.028)), colour)
+            canvas.fill(frame.seen(ribbon(line, np.sin(np.linspace(0.1, np.pi - 0.1, len(line))) * 0.028)), colour)
     if head["mole"] > 0:
         # Beside the nose, the mouth or on the cheek, clear of both: the sign of a number says on which side.
         number = head["mole_side"]
@@ -120,7 +120,7 @@ def paint_brows(canvas: Canvas, head: Head, colour: Colour) -> None:
     t = np.linspace(-1, 1, 13)
     # Lowered brows draw together: their inner ends come down further.
     inner = 0.06 * max(-raised, 0.0) * (1 - t) / 2
-    y = eye.middle[1] - up - 0.075 * head["brow_slope"] * t - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2) + inner
+    y = eye.middle[1] - up - (0.06 * head["brow_slope"] - 0.012) * t - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2) + inner
     line = np.stack([eye.middle[0] + 0.01 + t * reach, y], axis=1)
     shape = ribbon(line, thick * np.interp(t, (-1, -0.8, 0.1, 1), (0.65, 1, 0.95, 0.15)))
     for side in (-1, 1):

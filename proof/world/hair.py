@@ -43,10 +43,10 @@ def paint_back(canvas: Canvas, head: Head, style: str, colour: Colour) -> None:
     if style == "braided":
         for side_ in (-1, 1):
             for n in range(6):
-                x, y = side_ * (half * 1.1 + 0.1 - 0.01 * n), 0.42 + 0.22 * n
+                x, y = side_ * (half * 1.04 + 0.06 + 0.012 * n), 0.24 + 0.22 * n
                 knot = ellipse(x + 0.025 * (n % 2), y, 0.155 - 0.008 * n, 0.135)
                 canvas.fill(canvas.frame.behind(knot, 0.0), shaded(colour, 0.72 + 0.16 * (n % 2)), HAIR)
-            band = ellipse(side_ * (half * 1.1 + 0.06), 1.68, 0.09, 0.06)
+            band = ellipse(side_ * (half * 1.04 + 0.15), 1.52, 0.09, 0.06)
             canvas.fill(canvas.frame.behind(band), (200, 60, 80), HAIR)
 
 
@@ -124,8 +124,8 @@ def paint_shine(canvas: Canvas, head: Head, style: str, colour: Colour) -> None:
     light = blend(colour, (255, 252, 240), 0.32)
     if style == "curly":
         for x, y in ((-0.42, -0.96), (0.0, -1.04), (0.4, -0.95), (-0.66, -0.7), (0.68, -0.68)):
-            arc = smooth([(x - 0.09, y + 0.02), (x, y - 0.06), (x + 0.09, y + 0.02)], False)
-            canvas.fill(canvas.frame.seen(ribbon(arc, 0.035)), light)
+            arc = smooth([(x - 0.1, y + 0.03), (x - 0.05, y - 0.03), (x + 0.05, y - 0.03), (x + 0.1, y + 0.03)], False)
+            canvas.fill(canvas.frame.seen(ribbon(arc, np.sin(np.linspace(0.1, 3.04, len(arc))) * 0.035)), light)
         return
     streak = smooth([(-half * 0.72, -0.78), (-half * 0.5, -0.94), (-half * 0.1, -1.03)], False)
     thick = np.sin(np.linspace(0, np.pi, len(streak))) * 0.055 + 0.004
@@ -135,18 +135,16 @@ def paint_shine(canvas: Canvas, head: Head, style: str, colour: Colour) -> None:
 def paint_beard(canvas: Canvas, head: Head, colour: Colour) -> None:
     """Along the jaw and over the lip; it is skin to the parser, as in its data set."""
     (reach, _), mouth = head.mouth_reach, head.mouth[1]
-    _, lower, gap = head.lips
     outline: Points = head.outline
     low = outline[outline[:, 1] > head.nose[1] - 0.06]
-    order = np.argsort(np.arctan2(low[:, 1] - head.nose[1], low[:, 0]))
+    order = np.argsort(np.arctan2(low[:, 1] + 1, low[:, 0]))  # from the picture's right to its left
     jaw = low[order] * (1.015, 1.03)
     edge = np.array(
         [
-            *[(-head.half * 0.82, mouth - 0.08), (-reach - 0.16, mouth - 0.03), (-reach - 0.06, mouth - 0.14)],
+            *[(-head.half * 0.92, head.nose[1] - 0.04), (-head.half * 0.8, head.nose[1] + 0.05), (-reach - 0.16, mouth - 0.03), (-reach - 0.06, mouth - 0.14)],
             *[(-0.1, head.nose[1] + 0.13), (0.1, head.nose[1] + 0.13), (reach + 0.06, mouth - 0.14)],
-            *[(reach + 0.16, mouth - 0.03), (head.half * 0.82, mouth - 0.08)],
+            *[(reach + 0.16, mouth - 0.03), (head.half * 0.8, head.nose[1] + 0.05), (head.half * 0.92, head.nose[1] - 0.04)],
         ]
     )
     shape = np.concatenate([canvas.frame.behind(jaw), canvas.frame.seen(smooth(edge, False))])
     canvas.fill(shape, blend(head.skin, shaded(colour, 0.82), 0.86), SKIN)
-    del lower, gap

@@ -60,7 +60,7 @@ class Head:
         expression = self.expression
         wide = 0.235 + 0.065 * self["mouth_width"]
         gap = max(expression.open, 0.0)
-        return wide * (1 + 0.13 * expression.smile - 0.12 * gap), 0.075 * expression.smile
+        return wide * (1 + 0.13 * expression.smile - 0.12 * gap), 0.07 * expression.smile + 0.012
 
     @property
     def lips(self) -> tuple[float, float, float]:
@@ -99,16 +99,16 @@ def _outline(n: dict[str, float], half: float, chin: float) -> Points:
     parts[3] += 0.05 * n["cheekbones"]
     parts[4] += 0.06 * n["cheekbones"] + 0.05 * n["jaw_width"]
     parts[5] += 0.15 * n["jaw_width"]
-    parts[6] += 0.08 * n["jaw_width"] + 0.13 * n["chin_width"]
+    parts[6] += 0.03 + 0.07 * n["jaw_width"] + 0.11 * n["chin_width"]
     right = np.stack([parts * half, heights], axis=1)
     left = right[::-1] * (-1, 1)
     return smooth(np.concatenate([[(0, -1.0)], right, [(0, chin)], left]))
 
 
 def _eye(n: dict[str, float], expression: Expression, side: int) -> Eye:
-    wide = 0.138 + 0.042 * n["eye_size"]
-    apart = 0.29 + 0.5 * (wide - 0.138) + 0.06 * n["eye_gap"]
-    high = wide * (0.54 + 0.18 * n["eye_roundness"])
+    wide = 0.15 + 0.045 * n["eye_size"]
+    apart = 0.3 + 0.5 * (wide - 0.15) + 0.06 * n["eye_gap"]
+    high = wide * (0.58 + 0.19 * n["eye_roundness"])
     # A smile narrows the eyes a little, raised brows open them.
     lids = min(max(expression.lids + 0.12 * expression.smile - 0.1 * expression.brows, 0.0), 1.0)
     lids = 1.0 if expression.lids >= 1 else lids

@@ -19,7 +19,7 @@ BACKGROUNDS = ("grey", "blue", "green", "yellow", "pink")
 #: Part of the frame's shorter side from the crown to the chin; the face fills most of the frame.
 USUAL_SIZE = 0.72
 #: Where the middle of a face stands if it is not shifted, in parts of width and height.
-MIDDLE = (0.5, 0.55)
+MIDDLE = (0.5, 0.54)
 #: From this size downwards legs are to be seen as well.
 FULL_FIGURE = 0.3
 #: Of a whole figure, so that hat and shoes are in the picture.
