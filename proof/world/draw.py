@@ -88,7 +88,7 @@ def _points(frame: Frame, head: Head) -> NDArray[np.float64]:
     eyes = np.array([eye.middle for eye in head.eyes])
     placed = [
         frame.seen(eyes),
-        frame.seen(np.array([(0.0, head.nose[1])]), 0.15),
+        frame.seen(np.array([(0.0, head.nose[1] - 0.04)]), 0.8 * features.NOSE_OVER),
         frame.seen(head.corners, 0.06),
     ]
     return (frame.pixels(np.concatenate(placed)) + 0.5) / FINER - 0.5

@@ -103,13 +103,13 @@ def _relief(canvas: Canvas, head: Head, light: float, shift: float) -> list[Blob
     (wide, tip), mouth, chin = head.nose, head.mouth[1], head.chin
     upper, lower, gap = head.lips
     eye = head.eyes[1]
-    bridge = 0.045 + 0.02 * head["nose_bridge"]
+    bridge = 0.05 + 0.03 * head["nose_bridge"]
     long = (tip - eye.middle[1]) / 2
     lip = mouth + 0.65 * gap + lower
     blobs: list[Blob] = [
         (*_seen(canvas, 0, -0.5), 0.4, 0.2, 0.06),
         (*_seen(canvas, 0, eye.middle[1] + long * 0.9), bridge, long * 0.8, 0.13 + 0.05 * head["nose_bridge"]),
-        (*_seen(canvas, 0, tip - 0.02), 0.06 + 0.03 * head["nose_tip"], 0.06, 0.15),
+        (*_seen(canvas, 0, tip - 0.02), 0.06 + 0.035 * head["nose_tip"], 0.06, 0.15),
         (*_seen(canvas, 0, tip + 0.1), wide, 0.05, -0.16),
         (*_seen(canvas, 0, lip + 0.05), 0.15, 0.05, -0.14),
         (*_seen(canvas, 0, chin - 0.1), 0.14, 0.09, 0.06),
