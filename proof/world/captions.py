@@ -33,7 +33,9 @@ _MOUTHS = {-1: "pressed", 1: "open"}
 _BROWS = {-1: "lowered", 1: "raised"}
 _COUNTS = {2: "two", 3: "three", 4: "four"}
 
-_FRAME = "a full figure person people with and hair glasses hat beard mouth brows closed eyes looking background"
+_FRAME = (
+    "a full figure person people with and hair glasses hat beard mouth brows closed eyes looking background"
+)
 
 #: Everything a caption can hold, commas apart.
 WORDS: tuple[str, ...] = tuple(
@@ -42,7 +44,12 @@ WORDS: tuple[str, ...] = tuple(
             *_FRAME.split(),
             *("light", "from"),
             *(word for words in (_MOODS, _SIDES, _MOUTHS, _BROWS, _COUNTS) for word in words.values()),
-            *(word for words in (HAIR_STYLES, HAIR_COLOURS, GLASSES, HATS, BACKGROUNDS) for word in words if word),
+            *(
+                word
+                for words in (HAIR_STYLES, HAIR_COLOURS, GLASSES, HATS, BACKGROUNDS)
+                for word in words
+                if word
+            ),
         ]
     )
 )
@@ -183,4 +190,6 @@ def _number(words: dict[int, str], word: str) -> int:
     for number, there in words.items():
         if there == word:
             return number
-    raise ValueError(f"No caption of the drawn world says {word!r} there; it can say {', '.join(words.values())}.")
+    raise ValueError(
+        f"No caption of the drawn world says {word!r} there; it can say {', '.join(words.values())}."
+    )

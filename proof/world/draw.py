@@ -54,7 +54,9 @@ def draw(scene: Scene | Figure, size: int | tuple[int, int] = 128) -> Drawing:
         np.copyto(labels, canvas.mine, where=canvas.mine != EMPTY)
         points.append(_points(canvas.frame, head))
     picture = cv2.resize(colours, (width, height), interpolation=cv2.INTER_AREA)
-    return Drawing(picture, np.ascontiguousarray(labels[::FINER, ::FINER]), np.stack(points).astype(np.float32))
+    return Drawing(
+        picture, np.ascontiguousarray(labels[::FINER, ::FINER]), np.stack(points).astype(np.float32)
+    )
 
 
 def _paint(canvas: Canvas, figure: Figure, head: Head, light: float) -> None:
@@ -96,7 +98,7 @@ def _points(frame: Frame, head: Head) -> NDArray[np.float64]:
 
 def _background(word: str, light: float, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Lighter at the side of the light."""
-    small = np.rint(_gradient() [..., None] * _BACKGROUNDS[word])
+    small = np.rint(_gradient()[..., None] * _BACKGROUNDS[word])
     small = small * (1 + 0.12 * light * np.linspace(-1, 1, 32))[None, :, None]
     smooth = cv2.resize(small.clip(0, 255).astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.rint(smooth).astype(np.uint8)

@@ -40,7 +40,9 @@ def paint_neck(canvas: Canvas, head: Head) -> None:
     canvas.fill(shape, shaded(head.skin, 0.86), NECK)
     # The chin's shadow: its curve once more, further down, inside of the neck.
     low = head.chin + 0.17
-    shadow = smooth([(-wide, 0.78), (-wide * 0.6, low - 0.04), (0, low), (wide * 0.6, low - 0.04), (wide, 0.78)], False)
+    shadow = smooth(
+        [(-wide, 0.78), (-wide * 0.6, low - 0.04), (0, low), (wide * 0.6, low - 0.04), (wide, 0.78)], False
+    )
     canvas.fill(np.concatenate([shadow, [(wide, 0.5), (-wide, 0.5)]]), shaded(head.skin, 0.66))
     canvas.fill(ribbon(foot, 0.075), shaded(_SHIRT, 0.76), CLOTH)
 
@@ -76,7 +78,16 @@ def paint_glasses(canvas: Canvas, head: Head, word: str) -> None:
     if word == "round":
         rim = ellipse(x, y, wide, 0.235, 32)
     else:
-        corners = [(-1, -0.8), (-0.86, -1), (0.86, -1), (1, -0.8), (0.92, 0.75), (0.72, 1), (-0.72, 1), (-0.92, 0.75)]
+        corners = [
+            (-1, -0.8),
+            (-0.86, -1),
+            (0.86, -1),
+            (1, -0.8),
+            (0.92, 0.75),
+            (0.72, 1),
+            (-0.72, 1),
+            (-0.92, 0.75),
+        ]
         rim = smooth(np.array(corners) * (wide, 0.19) + (x, y), steps=3)
     closed = ring(rim, 0.05)
     for one in (rim, mirrored(rim)):

@@ -48,7 +48,9 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
     if head["lines"] > 0:
         colour = blend(skin, shaded(skin, 0.7), 0.2 + 0.8 * head["lines"])
         reach = head.mouth_reach[0]
-        fold = smooth([(head.nose[0] + 0.05, tip + 0.02), (reach + 0.06, tip + 0.16), (reach + 0.09, tip + 0.3)], False)
+        fold = smooth(
+            [(head.nose[0] + 0.05, tip + 0.02), (reach + 0.06, tip + 0.16), (reach + 0.09, tip + 0.3)], False
+        )
         eye = head.eyes[1]
         bag = smooth(
             [
@@ -59,7 +61,9 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
             False,
         )
         for line in (fold, mirrored(fold), bag, mirrored(bag)):
-            canvas.fill(frame.seen(ribbon(line, np.sin(np.linspace(0.1, np.pi - 0.1, len(line))) * 0.028)), colour)
+            canvas.fill(
+                frame.seen(ribbon(line, np.sin(np.linspace(0.1, np.pi - 0.1, len(line))) * 0.028)), colour
+            )
     if head["mole"] > 0:
         # Beside the nose, the mouth or on the cheek, clear of both: the sign of a number says on which side.
         number = head["mole_side"]
@@ -88,7 +92,10 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
     tall = eye.high / wide
     arc = 1 - np.abs(_T) ** 2.2
     open_ = 1 - eye.lids
-    upper, lower = -tall * arc * open_ + 0.3 * tall * arc * eye.lids, 0.72 * tall * arc * (1 - 0.45 * eye.lids)
+    upper, lower = (
+        -tall * arc * open_ + 0.3 * tall * arc * eye.lids,
+        0.72 * tall * arc * (1 - 0.45 * eye.lids),
+    )
     upper = np.minimum(upper, lower)
     upper_line, lower_line = np.stack([_T, upper], 1), np.stack([_T, lower], 1)
     almond = np.concatenate([upper_line, lower_line[::-1]])
@@ -103,7 +110,9 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
         large = 0.16 / wide * 0.52 + 0.13
         for part, colour in ((1.0, shaded(head.iris, 0.6)), (0.84, head.iris), (0.45, (18, 14, 14))):
             disc = ellipse(x, 0.0, large * part, large * part, 28)
-            disc[:, 1] = np.clip(disc[:, 1], np.interp(disc[:, 0], _T, upper), np.interp(disc[:, 0], _T, lower))
+            disc[:, 1] = np.clip(
+                disc[:, 1], np.interp(disc[:, 0], _T, upper), np.interp(disc[:, 0], _T, lower)
+            )
             canvas.fill(placed(disc), colour)
         glint = ellipse(x - 0.12 * eye.side, -0.4 * tall * open_, 0.1, 0.1, 10)
         canvas.fill(placed(glint), (255, 255, 255))
@@ -123,7 +132,13 @@ def paint_brows(canvas: Canvas, head: Head, colour: Colour) -> None:
     t = np.linspace(-1, 1, 13)
     # Lowered brows draw together: their inner ends come down further.
     inner = 0.06 * max(-raised, 0.0) * (1 - t) / 2
-    y = eye.middle[1] - up - (0.06 * head["brow_slope"] - 0.012) * t - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2) + inner
+    y = (
+        eye.middle[1]
+        - up
+        - (0.06 * head["brow_slope"] - 0.012) * t
+        - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2)
+        + inner
+    )
     line = np.stack([eye.middle[0] + 0.01 + t * reach, y], axis=1)
     shape = ribbon(line, thick * np.interp(t, (-1, -0.8, 0.1, 1), (0.65, 1, 0.95, 0.15)))
     for side in (-1, 1):
@@ -136,7 +151,9 @@ def paint_nose(canvas: Canvas, head: Head) -> None:
     top = head.eyes[0].middle[1] + 0.02
     bridge = 0.055 + 0.035 * head["nose_bridge"]
     ball = 0.07 + 0.04 * head["nose_tip"]
-    right = np.array([(bridge, top), (bridge + 0.02, tip - 0.16), (wide, tip - 0.02), (wide - 0.02, tip + 0.06)])
+    right = np.array(
+        [(bridge, top), (bridge + 0.02, tip - 0.16), (wide, tip - 0.02), (wide - 0.02, tip + 0.06)]
+    )
     foot = [(0.0, tip + 0.1)]
     shape = np.concatenate([right, foot, mirrored(right)[::-1]])
     whole = smooth(shape)
@@ -144,11 +161,21 @@ def paint_nose(canvas: Canvas, head: Head) -> None:
     canvas.fill(frame.seen(whole, raised), None, NOSE)
     over = 0.8 * NOSE_OVER
     wing = smooth(
-        [(wide - 0.035, tip - 0.09), (wide + 0.005, tip - 0.03), (wide, tip + 0.045), (wide - 0.05, tip + 0.065)], False
+        [
+            (wide - 0.035, tip - 0.09),
+            (wide + 0.005, tip - 0.03),
+            (wide, tip + 0.045),
+            (wide - 0.05, tip + 0.065),
+        ],
+        False,
     )
-    under = smooth([(-ball, tip + 0.075), (0, tip + 0.1 + 0.035 * head["nose_tip"]), (ball, tip + 0.075)], False)
+    under = smooth(
+        [(-ball, tip + 0.075), (0, tip + 0.1 + 0.035 * head["nose_tip"]), (ball, tip + 0.075)], False
+    )
     nostril = ellipse(wide * 0.52, tip + 0.055, 0.028 + wide * 0.14, 0.024, 14)
-    side_line = smooth([(bridge + 0.015, top + 0.04), (bridge + 0.01, tip - 0.2), (ball + 0.025, tip - 0.06)], False)
+    side_line = smooth(
+        [(bridge + 0.015, top + 0.04), (bridge + 0.01, tip - 0.2), (ball + 0.025, tip - 0.06)], False
+    )
     side_line = ribbon(side_line, np.linspace(0.015, 0.035, len(side_line)))
     # The side turned away shows its edge more.
     for one, near in ((side_line, frame.sin > 0), (mirrored(side_line), frame.sin <= 0)):

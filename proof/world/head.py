@@ -14,7 +14,9 @@ _LIGHT_SKIN, _DARK_SKIN = (235, 190, 156), (216, 164, 128)
 _IRISES = ((58, 118, 178), (86, 132, 84), (92, 54, 30))
 
 #: Of a face with all numbers 0, from the crown down its right side: height, part of the half width.
-_OUTLINE = np.array([(-0.94, 0.5), (-0.68, 0.86), (-0.3, 0.99), (0.08, 0.98), (0.4, 0.89), (0.69, 0.7), (0.91, 0.38)])
+_OUTLINE = np.array(
+    [(-0.94, 0.5), (-0.68, 0.86), (-0.3, 0.99), (0.08, 0.98), (0.4, 0.89), (0.69, 0.7), (0.91, 0.38)]
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,13 @@ def head_of(person: Person, expression: Expression) -> Head:
     """The face of a person with an expression."""
     n = person.named()
     half = 0.7 + 0.1 * n["face_width"]
-    chin = 1.0 + 0.09 * n["chin_length"] + 0.03 * n["mouth_height"] + 0.04 * n["nose_length"] + 0.05 * max(expression.open, 0.0)
+    chin = (
+        1.0
+        + 0.09 * n["chin_length"]
+        + 0.03 * n["mouth_height"]
+        + 0.04 * n["nose_length"]
+        + 0.05 * max(expression.open, 0.0)
+    )
     eyes = (_eye(n, expression, -1), _eye(n, expression, 1))
     tip = eyes[0].middle[1] + 0.4 + 0.11 * n["nose_length"]
     mouth = tip + 0.225 + 0.05 * n["mouth_height"]

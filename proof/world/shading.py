@@ -108,7 +108,12 @@ def _relief(canvas: Canvas, head: Head, light: float, shift: float) -> list[Blob
     lip = mouth + 0.65 * gap + lower
     blobs: list[Blob] = [
         (*_seen(canvas, 0, -0.5), 0.4, 0.2, 0.06),
-        (*_seen(canvas, 0, eye.middle[1] + long * 0.9), bridge, long * 0.8, 0.13 + 0.05 * head["nose_bridge"]),
+        (
+            *_seen(canvas, 0, eye.middle[1] + long * 0.9),
+            bridge,
+            long * 0.8,
+            0.13 + 0.05 * head["nose_bridge"],
+        ),
         (*_seen(canvas, 0, tip - 0.02), 0.06 + 0.035 * head["nose_tip"], 0.06, 0.15),
         (*_seen(canvas, 0, tip + 0.1), wide, 0.05, -0.16),
         (*_seen(canvas, 0, lip + 0.05), 0.15, 0.05, -0.14),

@@ -1,0 +1,29 @@
+"""`python -m proof world show FILE.png`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from .world import show
+
+
+def parser() -> argparse.ArgumentParser:
+    """A room's commands are added by the room itself."""
+    whole = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
+    rooms = whole.add_subparsers(required=True, metavar="ROOM")
+    world = rooms.add_parser("world", help="the drawn world")
+    show.add_to(world.add_subparsers(required=True, metavar="COMMAND"))
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except ValueError as error:
+        raise SystemExit(f"python -m proof: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
