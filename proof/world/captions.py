@@ -1,7 +1,7 @@
 """The words for a scene, from a small closed list and always in one order; and back again.
 
-"a smiling person with short red hair and round glasses and green hat and open mouth, blue background, light from
-left". Who somebody is has no words. What is not there is not spoken of, and `read` takes it as not there.
+"a smiling person with short red hair and round glasses and green hat and open mouth, blue background, light
+from left". Who somebody is has no words. What is not there is not spoken of.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ def said(figure: Figure) -> Said:
 def caption(what: Scene | Figure, seed: int | None = None, left_out: float = 0.3) -> str:
     """The words for a scene or a figure.
 
-    seed: parts (hair, glasses, ..., background, light; never the mood or the count) are left out by chance, each
-    with the probability left_out. None leaves nothing out. Raises ValueError for more people than it can count.
+    seed: parts (hair, glasses, ..., background, light; never the mood or the count) are left out by chance,
+    each with the probability left_out. None leaves nothing out. Raises ValueError for more people than it can
+    count.
     """
     figures = what.figures if isinstance(what, Scene) else (what,)
     chance = None if seed is None else np.random.default_rng([3, seed])

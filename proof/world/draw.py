@@ -27,9 +27,11 @@ _BACKGROUNDS = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """picture: uint8 [H, W, 3] RGB. labels: uint8 [H, W], the classes of likeness.faces.labels. points: float32
-    [figures, 5, 2] in pixels, their centres at whole numbers: the eye at the picture's left and the other, the
-    nose's tip, the corners of the mouth from the left."""
+    """picture: uint8 [H, W, 3] RGB. labels: uint8 [H, W], the classes of likeness.faces.labels.
+
+    points: float32 [figures, 5, 2] in pixels, whose centres have whole numbers: the eye at the picture's left
+    and the other, the nose's tip, the corners of the mouth from the left.
+    """
 
     picture: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -37,7 +39,7 @@ class Drawing:
 
 
 def draw(scene: Scene | Figure, size: int | tuple[int, int] = 128) -> Drawing:
-    """size: of a square, or (height, width); of any size from 16 up. The same scene gives the same picture."""
+    """size: of a square, or (height, width); from 16 up. The same scene gives the same picture."""
     figures = scene.figures if isinstance(scene, Scene) else (scene,)
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 16:

@@ -116,7 +116,7 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
             canvas.fill(placed(disc), colour)
         glint = ellipse(x - 0.12 * eye.side, -0.4 * tall * open_, 0.1, 0.1, 10)
         canvas.fill(placed(glint), (255, 255, 255))
-        shadow = np.concatenate([upper_line, (upper_line + (0, 0.16 * tall))[::-1]])
+        shadow = np.concatenate([upper_line, np.stack([_T, upper + 0.16 * tall], 1)[::-1]])
         canvas.fill(placed(shadow), blend((248, 246, 243), _LASHES, 0.55))
     crease = np.stack([_T, -tall * arc - 0.2 + 0.06 * _T], 1)[2:-1]
     canvas.fill(placed(ribbon(crease, 0.09)), shaded(head.skin, 0.68))
@@ -194,7 +194,10 @@ def paint_mouth(canvas: Canvas, head: Head) -> None:
     upper, lower, gap = head.lips
     line = middle - lift * (1.9 * _T**2 - 0.9)
     inner_up, inner_down = line - 0.35 * gap * _DOME, line + 0.65 * gap * _DOME
-    bow = upper * (0.3 + 0.3 * head["mouth_bow"]) * np.exp(-((_T / 0.2) ** 2))
+    # A notch in the middle of the upper lip between two peaks.
+    notch, peaks = np.exp(-((_T / 0.2) ** 2)), np.exp(-(((np.abs(_T) - 0.32) / 0.2) ** 2))
+    bow = upper * 0.3 * notch + 0.03 * head["mouth_bow"] * (notch - peaks)
+    bow = np.minimum(bow, 0.85 * upper * (1 - np.abs(_T) ** 1.6))
     outer_up = inner_up - upper * (1 - np.abs(_T) ** 1.6) - 0.004 + bow
     outer_down = inner_down + lower * _DOME**0.8 + 0.004
     x = _T * reach

@@ -1,4 +1,4 @@
-"""`world show`: a contact sheet, a row for each person, each cell another day; below them groups and whole figures."""
+"""`world show`: a contact sheet, a row for each person, each cell another day; then groups and figures."""
 
 from __future__ import annotations
 
