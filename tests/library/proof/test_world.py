@@ -1,8 +1,9 @@
-"""The drawn world: the same from the same seed, labels and points where the picture has them, words for it."""
+"""The drawn world: the same from the same seed, labels and points where the picture has them, words."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -80,7 +81,7 @@ def test_geometry_outweighs_skin() -> None:
     light, dark = (draw(Figure(PLAIN.with_({"skin": end}))).picture.astype(float) for end in (-1.0, 1.0))
     by_skin = np.abs(light - dark).mean()
     people = [draw(Figure(Person.of(seed).with_({"skin": 0.0}))).picture.astype(float) for seed in range(12)]
-    apart = [np.abs(one - other).mean() for one, other in zip(people, people[1:], strict=False)]
+    apart = [np.abs(one - other).mean() for one, other in pairwise(people)]
     assert np.mean(apart) > by_skin
     assert NUMBERS[SKIN] == "skin"
 
