@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..networks.autoencoder import Autoencoder
-from .pictures import Album
+from .pictures import Album, world
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def latents_of(pictures: Album, network: Autoencoder, cache: Path, name: str) ->
     digest = hashlib.sha256()
     for tensor in network.state_dict().values():
         digest.update(tensor.numpy().tobytes())
-    file = cache / "latents" / f"{name}-{len(pictures)}-{digest.hexdigest()[:16]}.pt"
+    file = cache / "latents" / f"{name}-{len(pictures)}-{world()}-{digest.hexdigest()[:16]}.pt"
     if file.is_file():
         known: torch.Tensor = torch.load(file, weights_only=True)
         return known

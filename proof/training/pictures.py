@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +65,7 @@ def figure_of(stream: str, place: int, each: int, group: int = 1) -> Figure:
 
 def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -> Album:
     """Draws it when the cache does not have it."""
-    folder = cache / "pictures" / f"{stream}-{count}-{each}-{group}"
+    folder = cache / "pictures" / f"{stream}-{count}-{each}-{group}-{world()}"
     if not (folder / "done.json").is_file():
         _draw(folder, stream, count, each, group)
     loaded = {
@@ -71,6 +73,15 @@ def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -
     }
     people = np.arange(count) // each
     return Album(**loaded, people=people, figures=lambda place: figure_of(stream, place, each, group))
+
+
+@lru_cache(maxsize=1)
+def world() -> str:
+    """Names the world as it is drawn now: pictures of an older one are of no use."""
+    digest = hashlib.sha256()
+    for file in sorted((Path(__file__).resolve().parents[1] / "world").glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _draw(folder: Path, stream: str, count: int, each: int, group: int) -> None:

@@ -59,7 +59,7 @@ class Frame:
 
 
 class Canvas:
-    """colours uint8 [H, W, 3] RGB of all figures so far; mine uint8 [H, W], the labels of the figure in work."""
+    """colours uint8 [H, W, 3] RGB of all figures so far; mine uint8 [H, W], the figure's labels."""
 
     def __init__(self, colours: NDArray[np.uint8], frame: Frame) -> None:
         self.colours = colours

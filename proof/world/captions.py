@@ -1,7 +1,7 @@
 """The words for a scene, from a small closed list and always in one order; and back again.
 
-"a smiling person with short red hair and round glasses and green hat and open mouth, blue background, light from
-left". Who somebody is has no words. What is not there is not spoken of, and `read` takes it as not there.
+"a smiling person with short red hair and round glasses and green hat and open mouth, blue background, light
+from left". Who somebody is has no words. What is not there is not spoken of.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _MOUTHS = {-1: "pressed", 1: "open"}
 _BROWS = {-1: "lowered", 1: "raised"}
 _COUNTS = {2: "two", 3: "three", 4: "four"}
 
-_FRAME = "a full figure person people with and hair glasses hat beard mouth brows closed eyes looking background"
+_FRAME = (
+    "a full figure person people with and hair glasses hat beard mouth brows closed eyes looking background"
+)
 
 #: Everything a caption can hold, commas apart.
 WORDS: tuple[str, ...] = tuple(
@@ -42,7 +44,12 @@ WORDS: tuple[str, ...] = tuple(
             *_FRAME.split(),
             *("light", "from"),
             *(word for words in (_MOODS, _SIDES, _MOUTHS, _BROWS, _COUNTS) for word in words.values()),
-            *(word for words in (HAIR_STYLES, HAIR_COLOURS, GLASSES, HATS, BACKGROUNDS) for word in words if word),
+            *(
+                word
+                for words in (HAIR_STYLES, HAIR_COLOURS, GLASSES, HATS, BACKGROUNDS)
+                for word in words
+                if word
+            ),
         ]
     )
 )
@@ -90,8 +97,9 @@ def said(figure: Figure) -> Said:
 def caption(what: Scene | Figure, seed: int | None = None, left_out: float = 0.3) -> str:
     """The words for a scene or a figure.
 
-    seed: parts (hair, glasses, ..., background, light; never the mood or the count) are left out by chance, each
-    with the probability left_out. None leaves nothing out. Raises ValueError for more people than it can count.
+    seed: parts (hair, glasses, ..., background, light; never the mood or the count) are left out by chance,
+    each with the probability left_out. None leaves nothing out. Raises ValueError for more people than it can
+    count.
     """
     figures = what.figures if isinstance(what, Scene) else (what,)
     chance = None if seed is None else np.random.default_rng([3, seed])
@@ -183,4 +191,6 @@ def _number(words: dict[int, str], word: str) -> int:
     for number, there in words.items():
         if there == word:
             return number
-    raise ValueError(f"No caption of the drawn world says {word!r} there; it can say {', '.join(words.values())}.")
+    raise ValueError(
+        f"No caption of the drawn world says {word!r} there; it can say {', '.join(words.values())}."
+    )

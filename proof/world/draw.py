@@ -27,9 +27,11 @@ _BACKGROUNDS = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """picture: uint8 [H, W, 3] RGB. labels: uint8 [H, W], the classes of likeness.faces.labels. points: float32
-    [figures, 5, 2] in pixels, their centres at whole numbers: the eye at the picture's left and the other, the
-    nose's tip, the corners of the mouth from the left."""
+    """picture: uint8 [H, W, 3] RGB. labels: uint8 [H, W], the classes of likeness.faces.labels.
+
+    points: float32 [figures, 5, 2] in pixels, whose centres have whole numbers: the eye at the picture's left
+    and the other, the nose's tip, the corners of the mouth from the left.
+    """
 
     picture: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -37,7 +39,7 @@ class Drawing:
 
 
 def draw(scene: Scene | Figure, size: int | tuple[int, int] = 128) -> Drawing:
-    """size: of a square, or (height, width); of any size from 16 up. The same scene gives the same picture."""
+    """size: of a square, or (height, width); from 16 up. The same scene gives the same picture."""
     figures = scene.figures if isinstance(scene, Scene) else (scene,)
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 16:
@@ -54,7 +56,9 @@ def draw(scene: Scene | Figure, size: int | tuple[int, int] = 128) -> Drawing:
         np.copyto(labels, canvas.mine, where=canvas.mine != EMPTY)
         points.append(_points(canvas.frame, head))
     picture = cv2.resize(colours, (width, height), interpolation=cv2.INTER_AREA)
-    return Drawing(picture, np.ascontiguousarray(labels[::FINER, ::FINER]), np.stack(points).astype(np.float32))
+    return Drawing(
+        picture, np.ascontiguousarray(labels[::FINER, ::FINER]), np.stack(points).astype(np.float32)
+    )
 
 
 def _paint(canvas: Canvas, figure: Figure, head: Head, light: float) -> None:
@@ -64,7 +68,8 @@ def _paint(canvas: Canvas, figure: Figure, head: Head, light: float) -> None:
     dress.paint_body(canvas)
     hair.paint_back(canvas, head, attributes.hair_style, colour)
     dress.paint_neck(canvas, head)
-    features.paint_ears(canvas, head)
+    if attributes.hair_style not in ("long", "bob"):
+        features.paint_ears(canvas, head)
     features.paint_skin(canvas, head)
     features.paint_marks(canvas, head)
     if attributes.beard:
@@ -87,7 +92,7 @@ def _points(frame: Frame, head: Head) -> NDArray[np.float64]:
     eyes = np.array([eye.middle for eye in head.eyes])
     placed = [
         frame.seen(eyes),
-        frame.seen(np.array([(0.0, head.nose[1])]), 0.15),
+        frame.seen(np.array([(0.0, head.nose[1] - 0.04)]), 0.8 * features.NOSE_OVER),
         frame.seen(head.corners, 0.06),
     ]
     return (frame.pixels(np.concatenate(placed)) + 0.5) / FINER - 0.5
@@ -95,7 +100,7 @@ def _points(frame: Frame, head: Head) -> NDArray[np.float64]:
 
 def _background(word: str, light: float, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Lighter at the side of the light."""
-    small = np.rint(_gradient() [..., None] * _BACKGROUNDS[word])
+    small = np.rint(_gradient()[..., None] * _BACKGROUNDS[word])
     small = small * (1 + 0.12 * light * np.linspace(-1, 1, 32))[None, :, None]
     smooth = cv2.resize(small.clip(0, 255).astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.rint(smooth).astype(np.uint8)

@@ -8,7 +8,7 @@ from .canvas import Canvas, blend, shaded
 from .features import EYES
 from .head import Head
 from .scene import HATS
-from .shapes import ellipse, mirrored, ribbon, smooth
+from .shapes import ellipse, mirrored, ribbon, ring, smooth
 
 GLASSES, NECK, CLOTH, HAT = 6, 14, 16, 18
 HAT_COLOURS = dict(zip(HATS[1:], ((206, 48, 44), (44, 148, 84), (48, 88, 196)), strict=True))
@@ -40,7 +40,9 @@ def paint_neck(canvas: Canvas, head: Head) -> None:
     canvas.fill(shape, shaded(head.skin, 0.86), NECK)
     # The chin's shadow: its curve once more, further down, inside of the neck.
     low = head.chin + 0.17
-    shadow = smooth([(-wide, 0.78), (-wide * 0.6, low - 0.04), (0, low), (wide * 0.6, low - 0.04), (wide, 0.78)], False)
+    shadow = smooth(
+        [(-wide, 0.78), (-wide * 0.6, low - 0.04), (0, low), (wide * 0.6, low - 0.04), (wide, 0.78)], False
+    )
     canvas.fill(np.concatenate([shadow, [(wide, 0.5), (-wide, 0.5)]]), shaded(head.skin, 0.66))
     canvas.fill(ribbon(foot, 0.075), shaded(_SHIRT, 0.76), CLOTH)
 
@@ -76,13 +78,22 @@ def paint_glasses(canvas: Canvas, head: Head, word: str) -> None:
     if word == "round":
         rim = ellipse(x, y, wide, 0.235, 32)
     else:
-        corners = [(-1, -0.8), (-0.86, -1), (0.86, -1), (1, -0.8), (0.92, 0.75), (0.72, 1), (-0.72, 1), (-0.92, 0.75)]
-        rim = np.array(corners) * (wide, 0.19) + (x, y)
-    closed = np.concatenate([rim, rim[:2]])
+        corners = [
+            (-1, -0.8),
+            (-0.86, -1),
+            (0.86, -1),
+            (1, -0.8),
+            (0.92, 0.75),
+            (0.72, 1),
+            (-0.72, 1),
+            (-0.92, 0.75),
+        ]
+        rim = smooth(np.array(corners) * (wide, 0.19) + (x, y), steps=3)
+    closed = ring(rim, 0.05)
     for one in (rim, mirrored(rim)):
         _label_glass(canvas, one)
     for one in (closed, mirrored(closed)):
-        canvas.fill(frame.seen(ribbon(one, 0.05), 0.06), _FRAME, GLASSES)
+        canvas.fill(frame.seen(one, 0.06), _FRAME, GLASSES)
     bridge = smooth([(-(x - wide), y - 0.03), (0, y - 0.07), (x - wide, y - 0.03)], False)
     canvas.fill(frame.seen(ribbon(bridge, 0.045), 0.1), _FRAME, GLASSES)
     for side in (-1, 1):

@@ -12,6 +12,9 @@ from .shapes import Points, ellipse, mirrored, ribbon, smooth
 SKIN, BROWS, EYES, EARS = 1, {-1: 2, 1: 3}, {-1: 4, 1: 5}, {-1: 7, 1: 8}
 NOSE, MOUTH, UPPER_LIP, LOWER_LIP = 10, 11, 12, 13
 
+#: How far the tip of the nose stands above the face.
+NOSE_OVER = 0.18
+
 _T = np.linspace(-1, 1, 17)
 _DOME = (1 - _T**2).clip(0)
 _LASHES = (46, 30, 28)
@@ -21,7 +24,7 @@ _FRECKLES = np.random.default_rng(11).uniform((-1, -1), (1, 1), (26, 2))
 
 def paint_ears(canvas: Canvas, head: Head) -> None:
     """Before the skin, which hides their inner side."""
-    large = 1 + 0.32 * head["ear_size"]
+    large = 1 + 0.38 * head["ear_size"]
     y = head.eyes[0].middle[1] + 0.16
     for side in (-1, 1):
         x = side * (head.half * 0.99)
@@ -39,13 +42,15 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
     """Freckles, lines and a mole: below 0 of their numbers there are none."""
     frame, skin, tip = canvas.frame, head.skin, head.nose[1]
     if head["freckles"] > 0:
-        colour = blend(skin, shaded(skin, 0.62), 0.35 + 0.65 * head["freckles"])
+        colour = blend(skin, shaded(skin, 0.68), 0.3 + 0.7 * head["freckles"])
         for x, y in _FRECKLES * (0.48, 0.13) + (0, tip - 0.12):
-            canvas.fill(frame.seen(ellipse(x, y, 0.017, 0.017, 8)), colour)
+            canvas.fill(frame.seen(ellipse(x, y, 0.013, 0.013, 8)), colour)
     if head["lines"] > 0:
-        colour = blend(skin, shaded(skin, 0.6), 0.3 + 0.7 * head["lines"])
+        colour = blend(skin, shaded(skin, 0.7), 0.2 + 0.8 * head["lines"])
         reach = head.mouth_reach[0]
-        fold = smooth([(head.nose[0] + 0.05, tip + 0.02), (reach + 0.06, tip + 0.16), (reach + 0.09, tip + 0.3)], False)
+        fold = smooth(
+            [(head.nose[0] + 0.05, tip + 0.02), (reach + 0.06, tip + 0.16), (reach + 0.09, tip + 0.3)], False
+        )
         eye = head.eyes[1]
         bag = smooth(
             [
@@ -56,7 +61,9 @@ def paint_marks(canvas: Canvas, head: Head) -> None:
             False,
         )
         for line in (fold, mirrored(fold), bag, mirrored(bag)):
-            canvas.fill(frame.seen(ribbon(line, 0.028)), colour)
+            canvas.fill(
+                frame.seen(ribbon(line, np.sin(np.linspace(0.1, np.pi - 0.1, len(line))) * 0.028)), colour
+            )
     if head["mole"] > 0:
         # Beside the nose, the mouth or on the cheek, clear of both: the sign of a number says on which side.
         number = head["mole_side"]
@@ -85,7 +92,10 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
     tall = eye.high / wide
     arc = 1 - np.abs(_T) ** 2.2
     open_ = 1 - eye.lids
-    upper, lower = -tall * arc * open_ + 0.3 * tall * arc * eye.lids, 0.72 * tall * arc * (1 - 0.45 * eye.lids)
+    upper, lower = (
+        -tall * arc * open_ + 0.3 * tall * arc * eye.lids,
+        0.72 * tall * arc * (1 - 0.45 * eye.lids),
+    )
     upper = np.minimum(upper, lower)
     upper_line, lower_line = np.stack([_T, upper], 1), np.stack([_T, lower], 1)
     almond = np.concatenate([upper_line, lower_line[::-1]])
@@ -100,11 +110,13 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
         large = 0.16 / wide * 0.52 + 0.13
         for part, colour in ((1.0, shaded(head.iris, 0.6)), (0.84, head.iris), (0.45, (18, 14, 14))):
             disc = ellipse(x, 0.0, large * part, large * part, 28)
-            disc[:, 1] = np.clip(disc[:, 1], np.interp(disc[:, 0], _T, upper), np.interp(disc[:, 0], _T, lower))
+            disc[:, 1] = np.clip(
+                disc[:, 1], np.interp(disc[:, 0], _T, upper), np.interp(disc[:, 0], _T, lower)
+            )
             canvas.fill(placed(disc), colour)
         glint = ellipse(x - 0.12 * eye.side, -0.4 * tall * open_, 0.1, 0.1, 10)
         canvas.fill(placed(glint), (255, 255, 255))
-        shadow = np.concatenate([upper_line, (upper_line + (0, 0.16 * tall))[::-1]])
+        shadow = np.concatenate([upper_line, np.stack([_T, upper + 0.16 * tall], 1)[::-1]])
         canvas.fill(placed(shadow), blend((248, 246, 243), _LASHES, 0.55))
     crease = np.stack([_T, -tall * arc - 0.2 + 0.06 * _T], 1)[2:-1]
     canvas.fill(placed(ribbon(crease, 0.09)), shaded(head.skin, 0.68))
@@ -114,13 +126,19 @@ def _paint_eye(canvas: Canvas, head: Head, eye: Eye) -> None:
 
 def paint_brows(canvas: Canvas, head: Head, colour: Colour) -> None:
     eye, raised = head.eyes[1], head.expression.brows
-    up = eye.high + 0.15 + 0.06 * head["brow_height"] + 0.07 * raised
+    up = eye.high + 0.15 + 0.075 * head["brow_height"] + 0.07 * raised
     reach = 0.19 + 0.05 * head["brow_length"]
     thick = 0.06 + 0.03 * head["brow_thickness"]
     t = np.linspace(-1, 1, 13)
     # Lowered brows draw together: their inner ends come down further.
     inner = 0.06 * max(-raised, 0.0) * (1 - t) / 2
-    y = eye.middle[1] - up - 0.075 * head["brow_slope"] * t - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2) + inner
+    y = (
+        eye.middle[1]
+        - up
+        - (0.06 * head["brow_slope"] - 0.012) * t
+        - (0.04 + 0.045 * head["brow_arch"]) * (1 - t**2)
+        + inner
+    )
     line = np.stack([eye.middle[0] + 0.01 + t * reach, y], axis=1)
     shape = ribbon(line, thick * np.interp(t, (-1, -0.8, 0.1, 1), (0.65, 1, 0.95, 0.15)))
     for side in (-1, 1):
@@ -131,29 +149,43 @@ def paint_nose(canvas: Canvas, head: Head) -> None:
     frame, skin = canvas.frame, head.skin
     wide, tip = head.nose
     top = head.eyes[0].middle[1] + 0.02
-    bridge = 0.05 + 0.02 * head["nose_bridge"]
-    ball = 0.07 + 0.025 * head["nose_tip"]
-    right = np.array([(bridge, top), (bridge + 0.02, tip - 0.16), (wide, tip - 0.02), (wide - 0.02, tip + 0.06)])
+    bridge = 0.055 + 0.035 * head["nose_bridge"]
+    ball = 0.07 + 0.04 * head["nose_tip"]
+    right = np.array(
+        [(bridge, top), (bridge + 0.02, tip - 0.16), (wide, tip - 0.02), (wide - 0.02, tip + 0.06)]
+    )
     foot = [(0.0, tip + 0.1)]
     shape = np.concatenate([right, foot, mirrored(right)[::-1]])
-    raised = np.interp(shape[:, 1], (top, tip, tip + 0.1), (0.04, 0.18, 0.08))
-    canvas.fill(frame.seen(smooth(shape), np.interp(smooth(shape)[:, 1], (top, tip, tip + 0.1), (0.04, 0.18, 0.08))), None, NOSE)
-    over = float(raised.max()) * 0.8
+    whole = smooth(shape)
+    raised = np.interp(whole[:, 1], (top, tip, tip + 0.1), (0.04, NOSE_OVER, 0.08))
+    canvas.fill(frame.seen(whole, raised), None, NOSE)
+    over = 0.8 * NOSE_OVER
     wing = smooth(
-        [(wide - 0.035, tip - 0.09), (wide + 0.005, tip - 0.03), (wide, tip + 0.045), (wide - 0.05, tip + 0.065)], False
+        [
+            (wide - 0.035, tip - 0.09),
+            (wide + 0.005, tip - 0.03),
+            (wide, tip + 0.045),
+            (wide - 0.05, tip + 0.065),
+        ],
+        False,
     )
-    under = smooth([(-ball, tip + 0.075), (0, tip + 0.1 + 0.02 * head["nose_tip"]), (ball, tip + 0.075)], False)
+    under = smooth(
+        [(-ball, tip + 0.075), (0, tip + 0.1 + 0.035 * head["nose_tip"]), (ball, tip + 0.075)], False
+    )
     nostril = ellipse(wide * 0.52, tip + 0.055, 0.028 + wide * 0.14, 0.024, 14)
-    side_line = smooth([(bridge + 0.015, top + 0.04), (bridge + 0.01, tip - 0.2), (ball + 0.025, tip - 0.06)], False)
-    dark = -1 if canvas.frame.sin > 0 else 1
-    side_line = side_line if dark > 0 else mirrored(side_line)
-    canvas.fill(frame.seen(ribbon(side_line, np.linspace(0.015, 0.035, len(side_line))), over * 0.6), shaded(skin, 0.8))
+    side_line = smooth(
+        [(bridge + 0.015, top + 0.04), (bridge + 0.01, tip - 0.2), (ball + 0.025, tip - 0.06)], False
+    )
+    side_line = ribbon(side_line, np.linspace(0.015, 0.035, len(side_line)))
+    # The side turned away shows its edge more.
+    for one, near in ((side_line, frame.sin > 0), (mirrored(side_line), frame.sin <= 0)):
+        canvas.fill(frame.seen(one, over * 0.6), shaded(skin, 0.88 if near else 0.78))
     for line in (wing, mirrored(wing)):
         canvas.fill(frame.seen(ribbon(line, 0.03), over * 0.6), shaded(skin, 0.66))
     canvas.fill(frame.seen(ribbon(under, 0.026), over), shaded(skin, 0.64))
     for hole in (nostril, mirrored(nostril)):
         canvas.fill(frame.seen(hole, over), shaded(skin, 0.38))
-    canvas.fill(frame.seen(ellipse(0.0, tip - 0.015, ball * 0.42, 0.03, 14), over + 0.05), shaded(skin, 1.1))
+    canvas.fill(frame.seen(ellipse(0.0, tip - 0.03, ball * 0.5, 0.034, 14), over + 0.05), shaded(skin, 1.1))
 
 
 def paint_mouth(canvas: Canvas, head: Head) -> None:
@@ -162,7 +194,10 @@ def paint_mouth(canvas: Canvas, head: Head) -> None:
     upper, lower, gap = head.lips
     line = middle - lift * (1.9 * _T**2 - 0.9)
     inner_up, inner_down = line - 0.35 * gap * _DOME, line + 0.65 * gap * _DOME
-    bow = upper * (0.3 + 0.12 * head["mouth_bow"]) * np.exp(-((_T / 0.2) ** 2))
+    # A notch in the middle of the upper lip between two peaks.
+    notch, peaks = np.exp(-((_T / 0.2) ** 2)), np.exp(-(((np.abs(_T) - 0.32) / 0.2) ** 2))
+    bow = upper * 0.3 * notch + 0.03 * head["mouth_bow"] * (notch - peaks)
+    bow = np.minimum(bow, 0.85 * upper * (1 - np.abs(_T) ** 1.6))
     outer_up = inner_up - upper * (1 - np.abs(_T) ** 1.6) - 0.004 + bow
     outer_down = inner_down + lower * _DOME**0.8 + 0.004
     x = _T * reach

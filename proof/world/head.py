@@ -10,11 +10,13 @@ from .people import Person
 from .scene import Expression
 from .shapes import Points, smooth
 
-_LIGHT_SKIN, _DARK_SKIN = (240, 196, 164), (206, 150, 114)
+_LIGHT_SKIN, _DARK_SKIN = (235, 190, 156), (216, 164, 128)
 _IRISES = ((58, 118, 178), (86, 132, 84), (92, 54, 30))
 
 #: Of a face with all numbers 0, from the crown down its right side: height, part of the half width.
-_OUTLINE = np.array([(-0.94, 0.5), (-0.68, 0.86), (-0.3, 0.99), (0.08, 0.98), (0.4, 0.89), (0.69, 0.7), (0.91, 0.38)])
+_OUTLINE = np.array(
+    [(-0.94, 0.5), (-0.68, 0.86), (-0.3, 0.99), (0.08, 0.98), (0.4, 0.89), (0.69, 0.7), (0.91, 0.38)]
+)
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,30 @@ class Head:
         expression = self.expression
         wide = 0.235 + 0.065 * self["mouth_width"]
         gap = max(expression.open, 0.0)
-        return wide * (1 + 0.13 * expression.smile - 0.12 * gap), 0.075 * expression.smile
+        return wide * (1 + 0.13 * expression.smile - 0.12 * gap), 0.07 * expression.smile + 0.012
 
     @property
     def lips(self) -> tuple[float, float, float]:
         """Thickness of the upper and the lower lip, and the gap between them."""
         thin = 1 + 0.25 * min(self.expression.open, 0.0)
         gap = 0.17 * max(self.expression.open, 0.0)
-        return (0.055 + 0.03 * self["upper_lip"]) * thin, (0.08 + 0.038 * self["lower_lip"]) * thin, gap
+        return (0.06 + 0.038 * self["upper_lip"]) * thin, (0.085 + 0.046 * self["lower_lip"]) * thin, gap
 
 
 def head_of(person: Person, expression: Expression) -> Head:
     """The face of a person with an expression."""
     n = person.named()
     half = 0.7 + 0.1 * n["face_width"]
-    chin = 1.0 + 0.09 * n["chin_length"] + 0.04 * n["nose_length"] + 0.05 * max(expression.open, 0.0)
+    chin = (
+        1.0
+        + 0.09 * n["chin_length"]
+        + 0.03 * n["mouth_height"]
+        + 0.04 * n["nose_length"]
+        + 0.05 * max(expression.open, 0.0)
+    )
     eyes = (_eye(n, expression, -1), _eye(n, expression, 1))
     tip = eyes[0].middle[1] + 0.4 + 0.11 * n["nose_length"]
-    mouth = tip + 0.22 + 0.035 * n["mouth_height"]
+    mouth = tip + 0.225 + 0.05 * n["mouth_height"]
     return Head(
         numbers=n,
         expression=expression,
@@ -96,19 +104,19 @@ def _outline(n: dict[str, float], half: float, chin: float) -> Points:
     heights, parts = _OUTLINE[:, 0].copy(), _OUTLINE[:, 1].copy()
     low = heights > 0.3
     heights[low] += (chin - 1.0) * (heights[low] - 0.3) / 0.7
-    parts[3] += 0.05 * n["cheekbones"]
-    parts[4] += 0.06 * n["cheekbones"] + 0.05 * n["jaw_width"]
+    parts[3] += 0.09 * n["cheekbones"]
+    parts[4] += 0.05 * n["cheekbones"] + 0.05 * n["jaw_width"]
     parts[5] += 0.15 * n["jaw_width"]
-    parts[6] += 0.08 * n["jaw_width"] + 0.13 * n["chin_width"]
+    parts[6] += 0.03 + 0.07 * n["jaw_width"] + 0.15 * n["chin_width"]
     right = np.stack([parts * half, heights], axis=1)
     left = right[::-1] * (-1, 1)
     return smooth(np.concatenate([[(0, -1.0)], right, [(0, chin)], left]))
 
 
 def _eye(n: dict[str, float], expression: Expression, side: int) -> Eye:
-    wide = 0.138 + 0.042 * n["eye_size"]
-    apart = 0.29 + 0.5 * (wide - 0.138) + 0.06 * n["eye_gap"]
-    high = wide * (0.54 + 0.18 * n["eye_roundness"])
+    wide = 0.15 + 0.045 * n["eye_size"]
+    apart = 0.3 + 0.5 * (wide - 0.15) + 0.06 * n["eye_gap"]
+    high = wide * (0.58 + 0.19 * n["eye_roundness"])
     # A smile narrows the eyes a little, raised brows open them.
     lids = min(max(expression.lids + 0.12 * expression.smile - 0.1 * expression.brows, 0.0), 1.0)
     lids = 1.0 if expression.lids >= 1 else lids

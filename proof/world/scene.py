@@ -19,19 +19,19 @@ BACKGROUNDS = ("grey", "blue", "green", "yellow", "pink")
 #: Part of the frame's shorter side from the crown to the chin; the face fills most of the frame.
 USUAL_SIZE = 0.72
 #: Where the middle of a face stands if it is not shifted, in parts of width and height.
-MIDDLE = (0.5, 0.55)
+MIDDLE = (0.5, 0.54)
 #: From this size downwards legs are to be seen as well.
 FULL_FIGURE = 0.3
 #: Of a whole figure, so that hat and shoes are in the picture.
-_FULL_SIZE, _FULL_SHIFT = 0.19, -0.41
+_FULL_SIZE, _FULL_SHIFT = 0.182, -0.39
 
 _STREAM = 2
 
 
 @dataclass(frozen=True)
 class Expression:
-    """smile -1 sad .. 1; open: the mouth, -1 pressed, 0 closed .. 1; brows -1 lowered .. 1 raised; lids 0 open
-    .. 1 closed; gaze -1 to the picture's left .. 1."""
+    """smile -1 sad .. 1; open: the mouth, -1 pressed, 0 closed .. 1; brows -1 lowered .. 1 raised; lids 0
+    open .. 1 closed; gaze -1 to the picture's left .. 1."""
 
     smile: float = 0.0
     open: float = 0.0
@@ -75,8 +75,8 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Pose:
-    """roll: degrees, clockwise in the picture. yaw: degrees, towards the picture's right. shift: of the face from
-    MIDDLE, in parts of width and height. size: see USUAL_SIZE."""
+    """roll: degrees, clockwise in the picture. yaw: degrees, towards the picture's right. shift: of the face
+    from MIDDLE, in parts of width and height. size: see USUAL_SIZE."""
 
     roll: float = 0.0
     yaw: float = 0.0
@@ -139,7 +139,7 @@ def figure(seed: int, person: Person | None = None, wide: bool = False) -> Figur
 
 
 def group(figures: Sequence[Figure]) -> Scene:
-    """Several people side by side from the picture's left, each as large as there is room; shifts are lost."""
+    """Several people side by side from the picture's left, each as large as fits; shifts are lost."""
     count = len(figures)
     if count == 1:
         return Scene(tuple(figures))

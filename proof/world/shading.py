@@ -22,7 +22,6 @@ _BLUSH = np.array([0.0, 0.16, 0.12], dtype=np.float32)
 
 #: Labels that take the face's light: skin, brows, eyes, ears, nose, mouth and lips.
 _FACE = (1, 2, 3, 4, 5, 7, 8, 10, 11, 12, 13)
-_NECK, _HAIR, _HAT = 14, 17, 18
 
 Map = NDArray[np.float32]
 Blob = tuple[float, float, float, float, float]
@@ -32,8 +31,9 @@ def shade(canvas: Canvas, head: Head, light: float) -> None:
     """Lights what was painted of a figure so far."""
     frame = canvas.frame
     matrix = frame.matrix(_CELLS, _REACH)
-    height, width = canvas.mine.shape
-    x, y, wide, high = cv2.boundingRect(cv2.findNonZero(cv2.compare(canvas.mine, EMPTY, cv2.CMP_NE)))
+    x, y, wide, high = cv2.boundingRect(cv2.compare(canvas.mine, EMPTY, cv2.CMP_NE))
+    if not wide:  # the figure stands outside of the picture
+        return
     matrix[:, 2] -= (x, y)
     part = slice(y, y + high), slice(x, x + wide)
     mine, colours = canvas.mine[part], canvas.colours[part]
@@ -46,7 +46,6 @@ def shade(canvas: Canvas, head: Head, light: float) -> None:
     maps = stretched(np.dstack([_face(canvas, head, light), _round(light)]))
     kinds = _kinds()[mine]
     colours[:] = _lit(colours, maps, kinds)
-    assert canvas.mine.shape == (height, width)
 
 
 @lru_cache(maxsize=1)
@@ -92,31 +91,35 @@ def _blobs(blobs: list[Blob]) -> Map:
 
 def _face(canvas: Canvas, head: Head, light: float) -> Map:
     """[cells, cells, 3], what colours are multiplied with."""
-    shift = 0.4 * canvas.frame.sin  # the middle of the face moves as the head turns
     lit = 0.63 + 0.44 * _lambert(head.half * 1.15, 1.3, light)
-    lit = lit + _blobs(_relief(canvas, head, light, shift))
+    lit = lit + _blobs(_relief(canvas, head, light))
     blush = _blobs([(*_seen(canvas, side * 0.42, head.nose[1] - 0.02), 0.2, 0.14, 1.0) for side in (-1, 1)])
     return ((1 + (lit - 1)[..., None] * _RED_SHADE) - blush[..., None] * _BLUSH).astype(np.float32)
 
 
-def _relief(canvas: Canvas, head: Head, light: float, shift: float) -> list[Blob]:
+def _relief(canvas: Canvas, head: Head, light: float) -> list[Blob]:
     (wide, tip), mouth, chin = head.nose, head.mouth[1], head.chin
-    upper, lower, gap = head.lips
+    _, lower, gap = head.lips
     eye = head.eyes[1]
-    bridge = 0.045 + 0.02 * head["nose_bridge"]
+    bridge = 0.05 + 0.03 * head["nose_bridge"]
     long = (tip - eye.middle[1]) / 2
     lip = mouth + 0.65 * gap + lower
     blobs: list[Blob] = [
         (*_seen(canvas, 0, -0.5), 0.4, 0.2, 0.06),
-        (*_seen(canvas, 0, eye.middle[1] + long * 0.9), bridge, long * 0.8, 0.13 + 0.05 * head["nose_bridge"]),
-        (*_seen(canvas, 0, tip - 0.02), 0.06 + 0.03 * head["nose_tip"], 0.06, 0.15),
+        (
+            *_seen(canvas, 0, eye.middle[1] + long * 0.9),
+            bridge,
+            long * 0.8,
+            0.13 + 0.05 * head["nose_bridge"],
+        ),
+        (*_seen(canvas, 0, tip - 0.02), 0.06 + 0.035 * head["nose_tip"], 0.06, 0.15),
         (*_seen(canvas, 0, tip + 0.1), wide, 0.05, -0.16),
         (*_seen(canvas, 0, lip + 0.05), 0.15, 0.05, -0.14),
         (*_seen(canvas, 0, chin - 0.1), 0.14, 0.09, 0.06),
     ]
     for side in (-1, 1):
         dark = 1 + 0.5 * side * -light
-        x, y = side * eye.middle[0] * 1.0, eye.middle[1]
+        x, y = side * eye.middle[0], eye.middle[1]
         blobs += [
             (*_seen(canvas, x * 0.9, y - eye.high * 1.3), eye.wide * 1.1, 0.09, -0.1),
             (*_seen(canvas, x * 0.45, y + 0.02), 0.07, 0.14, -0.12 * dark),

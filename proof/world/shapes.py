@@ -63,6 +63,15 @@ def ribbon(line: Points, widths: ArrayLike) -> Points:
     return np.concatenate([line + away, (line - away)[::-1]])
 
 
+def ring(line: Points, thick: float) -> Points:
+    """A closed line with a thickness, as one polygon whose hole stays open."""
+    along = np.roll(line, -1, axis=0) - np.roll(line, 1, axis=0)
+    along /= np.maximum(np.sqrt((along**2).sum(axis=1, keepdims=True)), 1e-9)
+    away = np.stack([-along[:, 1], along[:, 0]], axis=1) * thick / 2
+    outer, inner = line - away, line + away
+    return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
+
+
 def mirrored(points: Points) -> Points:
     """Left to right about x = 0."""
     return points * (-1.0, 1.0)
