@@ -1,4 +1,4 @@
-"""The real host's code, importable: networks are built from its classes, so that its loaders take the files."""
+"""The real host's code, importable: networks are built from its classes, so its loaders take the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 def use_host(folder: Path | None = None) -> Path:
     """Puts ComfyUI on the import path, on the CPU, and returns its folder.
 
-    folder: None takes LIKENESS_COMFYUI, else the one of `python install.py --test`. Raises ValueError without one.
+    folder: None takes LIKENESS_COMFYUI, else the one of `python install.py --test`. Raises ValueError without
+    one.
     """
     if "comfy" in sys.modules:
         return Path(str(sys.modules["comfy"].__path__[0])).parent

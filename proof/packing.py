@@ -1,9 +1,9 @@
-"""Small files: int8 rows with a scale each, as they are or as the difference from a trunk's; restored on load.
+"""Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
-Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows]; row r
-is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold them. Metadata
-`packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences from the trunk's],
-"zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its name.
+Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
+row r is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold them.
+Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences from the
+trunk's], "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def write(
     trunk: Mapping[str, torch.Tensor] | None = None,
     trunk_name: str = "",
 ) -> None:
-    """There whole or not at all. trunk: what `read` will be given too; matrices that it has are stored as differences.
+    """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
     packed False keeps every number as it is, in the same format. Raises ValueError for NaN or infinity.
     """
@@ -101,8 +101,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
 
 
 def rows(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """int8 of the same shape, and float16 [rows]: the greatest of each row is 127. Error: half a scale at most,
-    and what rounding the scale itself costs."""
+    """int8 of the same shape, and float16 [rows]. Error: half a scale at most."""
     flat = tensor.detach().float().flatten(1)
     # The scale is rounded upwards, so that no number leaves -127..127.
     scale = (flat.abs().amax(dim=1) / 127 * 1.001).clamp(min=6e-8).half()

@@ -1,10 +1,11 @@
 """A narrow autoencoder that becomes a TAESD by padding with zeros: the host loads it as one.
 
-A TAESD has 64 channels everywhere and three blocks a level. Channels of zeros stay zeros, and a block of zeros gives
-back what it gets (nothing there is below 0), so what is trained is small and what is loaded is exactly the same.
+A TAESD has 64 channels everywhere and three blocks a level. Channels of zeros stay zeros, and a block of zeros
+gives back what it gets (nothing there is below 0), so what is trained is small and what is loaded is exactly the
+same.
 
-The encoder starts as principal components: 8 x 8 pixels to 4 numbers is a matrix, and three strided convolutions
-of zeros and ones gather these pixels, so that latents are useful before anything was learnt.
+The encoder starts as principal components: 8 x 8 pixels to 4 numbers is a matrix, and three strided
+convolutions of zeros and ones gather these pixels, so that latents are useful before anything was learnt.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ Tensors = dict[str, torch.Tensor]
 
 LATENTS = 4
 PATCH = 8
-#: Channels from full resolution to an eighth. Quarter resolution holds 4 x 4 pixels of 3 colours and a constant.
+#: Channels from full resolution to an eighth. A quarter holds 4 x 4 pixels of 3 colours and a constant.
 ENCODER_WIDTHS = (16, 32, 56, 64)
 DECODER_WIDTHS = (16, 32, 64, 64)
 #: Places of blocks that learn; the others stay zeros. At full resolution a block costs as much as all others.
-ENCODER_BLOCKS = (3, 7, 11, 12)
-DECODER_BLOCKS = (3, 4, 8, 13, 18)
+ENCODER_BLOCKS = (3, 7, 8, 11, 12, 13)
+DECODER_BLOCKS = (3, 4, 5, 8, 9, 13, 18)
 _WHOLE = 64
 #: Keeps the components above 0 on their way through the last block.
 _LIFT = 16.0
@@ -54,6 +55,7 @@ def _encoder() -> nn.Sequential:
     full, half, quarter, eighth = ENCODER_WIDTHS
     layers: dict[int, nn.Module] = {
         0: _conv(3, full),
+        1: nn.ReLU(),  # what a block of zeros does to numbers that may lie below 0
         2: _conv(full, half, 2, False),
         6: _conv(half, quarter, 2, False),
         10: _conv(quarter, eighth, 2, False),
@@ -119,8 +121,10 @@ def begin(pictures: torch.Tensor, seed: int) -> Autoencoder:
             parameter.normal_(0, (2 / fan) ** 0.5, generator=chance)
             if name.endswith("conv.4.weight"):  # a block starts as doing nothing
                 parameter.zero_()
-        made.taesd_decoder[19].weight.mul_(0.2)
-        made.taesd_decoder[19].bias.fill_(0.5)
+        last = made.taesd_decoder[19]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        last.weight.mul_(0.2)
+        last.bias.fill_(0.5)
         _write_components(made.taesd_encoder, *components(pictures))
     return made
 
@@ -152,7 +156,9 @@ def _patches(pictures: torch.Tensor) -> torch.Tensor:
 
 def _write_components(encoder: nn.Sequential, matrix: torch.Tensor, shift: torch.Tensor) -> None:
     """Rows beyond those used keep their random weights: they are free to learn, and add nothing yet."""
-    first, half, quarter, eighth, last = (encoder[place] for place in (0, 2, 6, 10, 14))
+    convs = [encoder[place] for place in (0, 2, 6, 10, 14)]
+    first, half, quarter, eighth, last = (conv for conv in convs if isinstance(conv, nn.Conv2d))
+    assert first.bias is not None and last.bias is not None
     first.weight[:4] = 0
     for colour in range(3):
         first.weight[colour, colour, 1, 1] = 1
@@ -179,10 +185,9 @@ def _bits(number: int) -> tuple[int, int, int]:
     return number >> 2 & 1, number >> 1 & 1, number & 1
 
 
-def _gather(conv: nn.Module, channels: int, constant: int) -> None:
+def _gather(conv: nn.Conv2d, channels: int, constant: int) -> None:
     """Two by two places of so many channels become four times as many; the constant follows them."""
     weight = conv.weight
-    assert isinstance(weight, torch.Tensor)
     weight[: 4 * channels + 1] = 0
     for y in (0, 1):
         for x in (0, 1):
@@ -192,7 +197,7 @@ def _gather(conv: nn.Module, channels: int, constant: int) -> None:
 
 
 def padded(tensors: Mapping[str, torch.Tensor], scale: float = 1.0) -> Tensors:
-    """The published layout. scale: the latent format's, so that the host's network sees latents as they are here."""
+    """The published layout. scale: the latent format's, so that the host's network sees latents as here."""
     whole = {name: torch.zeros(shape) for name, shape in _published().items()}
     for name, tensor in tensors.items():
         whole[name][tuple(map(slice, tensor.shape))] = tensor

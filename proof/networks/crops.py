@@ -18,7 +18,7 @@ JUDGED = (72, 0.72)
 def crop(
     picture: NDArray[np.uint8], points: NDArray[np.float32], frame: tuple[int, float]
 ) -> NDArray[np.uint8]:
-    """[H, W, 3] uint8 -> [size, size, 3]. frame: the size, and how large the face is in it against ArcFace's."""
+    """[H, W, 3] uint8 -> [size, size, 3]. frame: the size, and how large the face is against ArcFace's."""
     size, part = frame
     place = ((TEMPLATE - 56) * part + 56) * (size / 112)
     matrix = similarity(torch.from_numpy(points), place).numpy()

@@ -1,4 +1,4 @@
-"""The noise of SD1.5's networks, and plain DDIM to look at a network while it learns; reports use the host's."""
+"""The noise of SD1.5's networks, and plain DDIM to look at one while it learns; reports use the host's."""
 
 from __future__ import annotations
 

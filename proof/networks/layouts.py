@@ -64,7 +64,7 @@ def unet(kind: str, seed: int) -> Any:
 
 
 def text_encoder(seed: int = 0) -> Any:
-    """The host's CLIP with the hand-made encoder: tokenise(...) and encode as its nodes do."""
+    """The host's own class with the hand-made weights: tokens in, context first of what comes out."""
     use_host()
     import comfy.clip_model
     import comfy.ops
@@ -88,7 +88,7 @@ def tokens(captions: list[str]) -> torch.Tensor:
 
 
 def known_words() -> list[int]:
-    """The start and the world's words as numbers of CLIP's list. Raises ValueError for one of several pieces."""
+    """The start and the world's words as numbers of CLIP's list. Raises ValueError for one cut in pieces."""
     from ..world.captions import WORDS
 
     known = [text.START]

@@ -1,9 +1,10 @@
 """A CLIP-L text encoder written by hand from a seed: each place holds its own word and the one before.
 
-A network follows such a prompt at once, which it does not when words are mixed by chance. The stream of 128 numbers
-has three parts: a word's vector, room for the word before, and the place. One layer of attention looks at the place
-before (places are sines of seven wavelengths, so turning them by one step is a matrix) and copies its word; the last
-norm hides the places. The words of the drawn world are orthogonal to each other, all others come by chance.
+A network follows such a prompt at once, which it does not when words are mixed by chance. The stream of 128
+numbers has three parts: a word's vector, room for the word before, and the place. One layer of attention looks at
+the place before (places are sines of seven wavelengths, so turning them by one step is a matrix) and copies its
+word; the last norm hides the places. The words of the drawn world are orthogonal to each other, all others come by
+chance.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SURE = 24.0
 
 
 def word_vectors(known: list[int], seed: int) -> torch.Tensor:
-    """[all words, WORD], of length 1 and sum 0; those known (at most WORD - 1) orthogonal, the end nothing."""
+    """[all words, WORD], of length 1 and sum 0; those known are orthogonal, the end is nothing."""
     if len(known) > WORD - 1:
         raise ValueError(f"{len(known)} words don't fit orthogonally into {WORD} numbers.")
     chance = torch.Generator().manual_seed(seed)
@@ -100,7 +101,7 @@ def _speeds() -> torch.Tensor:
 
 
 def _basis() -> torch.Tensor:
-    """[PLACE, 14]: orthonormal, each column of sum 0, so that the norms of the layers change nothing but size."""
+    """[PLACE, 14]: orthonormal, each column of sum 0: the layers' norms then change nothing but size."""
     square = torch.randn(PLACE, PLACE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     square[:, 0] = 1
     return torch.linalg.qr(square)[0][:, 1 : 1 + 2 * _TURNS]

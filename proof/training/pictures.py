@@ -63,6 +63,11 @@ def figure_of(stream: str, place: int, each: int, group: int = 1) -> Figure:
     return figure(STREAMS[stream] + place, person)
 
 
+def held_back(cache: Path, count: int) -> Album:
+    """What is measured on; count: of the pictures learnt from, which says how large a run it is."""
+    return album(cache, "unseen", min(400, max(32, count // 4)))
+
+
 def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -> Album:
     """Draws it when the cache does not have it."""
     folder = cache / "pictures" / f"{stream}-{count}-{each}-{group}-{world()}"

@@ -31,7 +31,7 @@ class Rooms:
 
 
 class Lesson(Protocol):
-    """One stage at work. All randomness of step n comes from (seed, n) alone: nothing else must be kept."""
+    """One stage at work. All randomness of step n comes from (seed, n): nothing else must be kept."""
 
     optimiser: Any
 
@@ -69,8 +69,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("autoencoder", "autoencoder", ()),
         seed=11,
-        full=Scale(steps=2400, pictures=6000, batch=6),
-        quick=Scale(steps=20, pictures=64, batch=4),
+        full=Scale(steps=3600, pictures=12000, batch=6),
+        quick=Scale(steps=20, pictures=128, batch=4),
         minutes=12,
         about="pictures to latents and back, in TAESD's layout",
     ),
@@ -93,16 +93,16 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("classifier", "classifier", ("autoencoder",)),
         seed=14,
-        full=Scale(steps=700, pictures=6000, batch=48),
-        quick=Scale(steps=20, pictures=64, batch=16),
+        full=Scale(steps=700, pictures=12000, batch=48),
+        quick=Scale(steps=20, pictures=128, batch=16),
         minutes=6,
         about="what is to be seen: attributes and expression",
     ),
     Stage(
         *("sd15", "trunk", ("autoencoder",)),
         seed=15,
-        full=Scale(steps=900, pictures=6000, batch=32),
-        quick=Scale(steps=6, pictures=32, batch=4),
+        full=Scale(steps=900, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
         minutes=38,
         about="the SD1.5-shaped network that follows a prompt",
     ),

@@ -11,7 +11,7 @@ from training.chance import generator
 
 from ...networks import autoencoder
 from ..muon import Muon
-from ..pictures import SIZE, Album, album
+from ..pictures import SIZE, Album, album, held_back
 from ..stages import Rooms, Scale, Tensors
 
 CROP = 64
@@ -23,7 +23,7 @@ _FINE_WEIGHT = 4.0
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> AutoencoderLesson:
-    return AutoencoderLesson(scale, seed, album(rooms.cache, "train", scale.pictures), rooms)
+    return AutoencoderLesson(scale, seed, album(rooms.cache, "train", scale.pictures, 4, 32), rooms)
 
 
 class AutoencoderLesson:
@@ -32,8 +32,9 @@ class AutoencoderLesson:
         first = pictures.batch(torch.arange(min(len(pictures), 200)))
         self.network = autoencoder.begin(first, seed)
         named = list(self.network.named_parameters())
+        # Faster, and the components that it begins with are lost before the decoder has learnt to read them.
         ends = ("taesd_encoder.0.", "taesd_encoder.14.", "taesd_decoder.1.", "taesd_decoder.19.")
-        self.optimiser = Muon(named, rate=0.01, plain_rate=1.5e-3, plain=lambda name: name.startswith(ends))
+        self.optimiser = Muon(named, rate=3e-3, plain_rate=5e-4, plain=lambda name: name.startswith(ends))
 
     def trained(self) -> Mapping[str, torch.Tensor]:
         return dict(self.network.named_parameters())
@@ -70,7 +71,7 @@ class AutoencoderLesson:
         return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255, weights
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        unseen = album(self.rooms.cache, "unseen", min(400, 2 * self.scale.pictures))
+        unseen = held_back(self.rooms.cache, self.scale.pictures)
         figures = measured(self.network, unseen)
         return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}, figures
 

@@ -1,4 +1,4 @@
-"""The classifier learns from true pictures, a half of them through the autoencoder: it will judge decoded ones."""
+"""The classifier learns from true pictures and some through the autoencoder: it will judge decoded ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from training.chance import generator
 
 from ...networks import autoencoder
 from ...networks.classifier import HEADS, Classifier, targets
+from ...networks.start import start
 from ..muon import Muon
-from ..pictures import Album, album, told
+from ..pictures import Album, album, held_back, told
 from ..stages import Rooms, Scale, Tensors
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> ClassifierLesson:
     decoder = autoencoder.load(made["autoencoder"])
-    return ClassifierLesson(scale, seed, rooms, album(rooms.cache, "judge", scale.pictures), decoder)
+    return ClassifierLesson(scale, seed, rooms, album(rooms.cache, "judge", scale.pictures, 4, 32), decoder)
 
 
 class ClassifierLesson:
@@ -29,11 +30,7 @@ class ClassifierLesson:
         self.decoder = decoder
         self.choices, self.numbers = truths(pictures)
         self.network = Classifier()
-        chance = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for parameter in self.network.parameters():
-                if parameter.ndim > 1:
-                    parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5, generator=chance)
+        start(self.network, seed)
         named = list(self.network.named_parameters())
         ends = ("heads.", "expression.")
         self.optimiser = Muon(named, rate=0.01, plain_rate=2e-3, plain=lambda name: name.startswith(ends))
@@ -59,8 +56,8 @@ class ClassifierLesson:
         return float(loss.detach())
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        unseen = album(self.rooms.cache, "unseen", min(400, 2 * self.scale.pictures))
-        figures = {}
+        unseen = held_back(self.rooms.cache, self.scale.pictures)
+        figures: dict[str, float] = {}
         for kind, decode in (("true", False), ("decoded", True)):
             scores = measured(self.network, unseen, self.decoder if decode else None)
             figures |= {f"{kind}_{name}": score for name, score in scores.items()}

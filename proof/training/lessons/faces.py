@@ -1,8 +1,9 @@
-"""What recogniser and judge have in common: pictures of one person belong together, those of others do not."""
+"""What recogniser and judge share: pictures of one person belong together, those of others do not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,8 +15,12 @@ from training.chance import generator, number
 
 from ...networks import recognisers
 from ...networks.crops import batch, crop, jitter
+from ...networks.start import start
+from ...world.draw import draw
+from ...world.people import Person
+from ...world.scene import figure as looks
 from ..muon import Muon
-from ..pictures import Album, album, figure_of
+from ..pictures import STREAMS, Album, album, figure_of
 from ..stages import Rooms, Scale, Tensors
 
 #: People after each other in an album who share a skin: within them only geometry helps.
@@ -38,11 +43,7 @@ class FacesLesson:
     ) -> None:
         self.network, self.frame, self.pictures, self.rooms = network, frame, pictures, unseen
         self.scale, self.seed = scale, seed
-        chance = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                if parameter.ndim > 1:
-                    parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5, generator=chance)
+        start(network, seed)
         named = list(network.named_parameters())
         self.optimiser = Muon(
             named, rate=0.01, plain_rate=2e-3, plain=lambda name: name.startswith("numbers")
@@ -92,7 +93,7 @@ def contrast(vectors: torch.Tensor, people: int) -> torch.Tensor:
 
 def _worn(picture: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
     """Softer, brighter, darker or noisier, as decoded and sampled pictures are."""
-    worn = picture.astype(np.float32)
+    worn: NDArray[np.float64] = picture.astype(np.float64)
     if chance.random() < 0.5:
         worn = cv2.GaussianBlur(worn, (0, 0), float(chance.uniform(0.4, 1.4)))
     worn = worn * chance.uniform(0.9, 1.1, 3) + chance.uniform(-12, 12, 3)
@@ -109,11 +110,12 @@ def begin_album(rooms: Rooms, stream: str, scale: Scale) -> Album:
 def measured(
     network: recognisers.Recogniser | recognisers.Judge, frame: tuple[int, float], rooms: Rooms, people: int
 ) -> dict[str, float]:
-    """On unseen people: everybody's own skin and hair (auc), all of one skin and one hair (auc_alike), and that
-    through the same points as a detector gives them."""
+    """On unseen people, with points as a detector gives them: with everybody's own skin and hair (auc), all of one
+    skin and hair (auc_alike), that without marks and with heads turned and tilted (auc_hard), and with a new
+    person in every picture, which must be a half: else something beside the person gives pairs away."""
     figures = {}
-    for name, alike in (("auc", False), ("auc_alike", True)):
-        vectors = vectors_of(network, frame, people, alike)
+    for name in ("auc", "auc_alike", "auc_hard", "auc_control"):
+        vectors = vectors_of(network, frame, people, name.removeprefix("auc_"))
         same, other = pairs(vectors, people)
         figures[name] = round(auc(same, other), 4)
         figures[f"same{name[3:]}"] = round(float(same.mean()), 3)
@@ -124,20 +126,21 @@ def measured(
 
 
 def vectors_of(
-    network: recognisers.Recogniser | recognisers.Judge, frame: tuple[int, float], people: int, alike: bool
+    network: recognisers.Recogniser | recognisers.Judge, frame: tuple[int, float], people: int, kind: str
 ) -> torch.Tensor:
-    """[people * EACH, width] of unseen people; alike: all with one skin, hair style and hair colour."""
-    from dataclasses import replace
-
-    from ...world.draw import draw
-
+    """[people * EACH, width] of unseen people; kind as in `measured`."""
     chance = np.random.default_rng(5)
     crops = []
     for place in range(people * EACH):
         figure = figure_of("unseen", place, EACH)
-        if alike:
+        if kind == "control":
+            figure = replace(figure, person=Person.of(STREAMS["unseen"] + 900_000 + place))
+        if kind == "hard":
+            figure = looks(STREAMS["unseen"] + place, figure.person, wide=True)
+        if kind != "auc":
             dressed = replace(figure.attributes, hair_style="short", hair_colour="brown", hat="")
-            person = figure.person.with_({"skin": 0.0})
+            marks = {"mole": -1.0, "freckles": -1.0, "lines": -1.0} if kind == "hard" else {}
+            person = figure.person.with_({"skin": 0.0, **marks})
             figure = replace(figure, attributes=dressed, person=person)
         drawing = draw(figure, 128)
         crops.append(crop(drawing.picture, jitter(drawing.points[0], chance), frame))

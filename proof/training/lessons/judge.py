@@ -1,4 +1,4 @@
-"""The judge: another network, another frame, other people, another seed. Nothing is ever conditioned with it."""
+"""The judge: another network, another frame, other people and seed. Nothing is conditioned with it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from training.chance import generator, number
 from ...networks import autoencoder, diffusion, layouts
 from ..latents import latents_of
 from ..muon import Muon
-from ..pictures import album, words
+from ..pictures import album, held_back, words
 from ..stages import Rooms, Scale, Tensors
 
 #: Prompts left out whole, so that guidance has something to lead away from.
@@ -28,7 +28,7 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
 class TrunkLesson:
     def __init__(self, kind: str, scale: Scale, seed: int, rooms: Rooms, decoder: Tensors) -> None:
         self.scale, self.seed, self.rooms = scale, seed, rooms
-        self.pictures = album(rooms.cache, "train", scale.pictures)
+        self.pictures = album(rooms.cache, "train", scale.pictures, 4, 32)
         self.decoder = autoencoder.load(decoder)
         self.latents = latents_of(self.pictures, self.decoder, rooms.cache, "train")
         self.network = layouts.unet(kind, seed)
@@ -75,7 +75,7 @@ class TrunkLesson:
         return self.latents[places], noise, times, context(self.text, captions)
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        loss = held_out(self.network, self.average, self.text, self.decoder, self.rooms)
+        loss = held_out(self.network, self.average, self.text, self.decoder, self.rooms, self.scale.pictures)
         return {name: tensor.clone() for name, tensor in self.average.items()}, {"loss_unseen": loss}
 
 
@@ -87,10 +87,10 @@ def context(encoder: Any, captions: list[str]) -> torch.Tensor:
 
 @torch.no_grad()
 def held_out(
-    network: Any, average: Tensors, encoder: Any, decoder: autoencoder.Autoencoder, rooms: Rooms
+    network: Any, average: Tensors, encoder: Any, decoder: autoencoder.Autoencoder, rooms: Rooms, count: int
 ) -> float:
     """The loss on 32 unseen pictures, at times spread evenly."""
-    unseen = album(rooms.cache, "unseen", 128 if rooms.cache.name == "quick" else 400)
+    unseen = held_back(rooms.cache, count)
     places = torch.arange(32)
     latents = decoder.encode(unseen.batch(places))
     source = generator("held out")
