@@ -1,10 +1,11 @@
-"""`python -m proof world show FILE.png`, `python -m proof world train`."""
+"""`python -m proof world show FILE.png`, `python -m proof world train`, `... report`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
+from .report import command as report
 from .training import command
 from .world import show
 
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     commands = world.add_subparsers(required=True, metavar="COMMAND")
     show.add_to(commands)
     command.add_to(commands)
+    report.add_to(commands)
     return whole
 
 
