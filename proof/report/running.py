@@ -44,9 +44,9 @@ class Shots:
     """What was measured of a row: an entry for each person in each picture.
 
     people: numbers of cases. likeness: to the person's other picture, 0 without a face. reference: to the
-    picture that was given. copy_paste, points: NaN without a face. attributes: the part of those asked for that
-    is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of each picture. pictures
-    [KEPT, H, W, 3].
+    picture that was given. copy_paste, points: NaN without a face. attributes: the part of those asked for
+    that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of each picture.
+    pictures [KEPT, H, W, 3].
     """
 
     people: NDArray[np.int64]

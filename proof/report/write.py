@@ -32,6 +32,13 @@ _SHOWN = (
 _SHOWN_TOO = ("emojidiff_instantid", "freecure")
 
 
+_READ = """\
+Intervals hold 95 % (bootstrap over people). Likeness: cosine of the judge's vectors to the person's *other*
+picture, 0 where no face is found. Copy-paste: 1 is the reference, -1 the other picture, 0 as far from both.
+Expression: mean error of five numbers from -1 to 1. Attributes: hair, glasses, hat, beard and background as
+asked. Points: mean error in parts of the eyes' distance."""
+
+
 @dataclass(frozen=True)
 class Report:
     """shots: of the rows that were drawn. lacking: stages or files of those that were not."""
@@ -155,10 +162,7 @@ def _page(report: Report, files: Sequence[str]) -> str:
         "",
         *_table(report),
         "",
-        "Intervals hold 95 % (bootstrap over people). Likeness: cosine of the judge's vectors to the person's "
-        "*other* picture, 0 where no face is found; copy-paste: 1 is the reference, -1 the other picture, 0 as "
-        "far from both; expression: mean error of five numbers from -1 to 1; attributes: hair, glasses, hat, "
-        "beard and background as asked; points: mean error in parts of the eyes' distance.",
+        _READ,
         "",
         *[f"![{name.removesuffix('.svg')}]({name})\n" for name in files if name.endswith(".svg")],
         "## The claims",
