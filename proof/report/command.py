@@ -40,6 +40,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Raises SystemExit with the sentences of the bars that fell."""
+    from .. import host_files
     from . import bars, claims, rows, selftest
     from .cases import cases
     from .running import shots_of
@@ -48,6 +49,12 @@ def run(options: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     rooms = Rooms(options.models.resolve(), options.cache.resolve())
     kind = "quick" if options.quick else "full"
+    for judge in ("judge", "classifier"):
+        if not host_files.stage_file(judge, rooms).is_file():
+            raise ValueError(
+                f"Nothing can be judged: {judge} is not trained in {rooms.models}. Run `python -m proof world "
+                f"train --only {judge}`."
+            )
     people = options.people or PEOPLE[kind]
     chosen = [rows.row(name) for name in options.rows] or list(rows.rows())
     lacking = {row.name: row.lacks(rooms) for row in chosen}
