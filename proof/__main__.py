@@ -1,11 +1,11 @@
-"""`python -m proof world show FILE.png`, `python -m proof world train`."""
+"""`python -m proof world COMMAND`: show, train, look, table."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from .training import command
+from .training import command, look, table
 from .world import show
 
 
@@ -17,6 +17,8 @@ def parser() -> argparse.ArgumentParser:
     commands = world.add_subparsers(required=True, metavar="COMMAND")
     show.add_to(commands)
     command.add_to(commands)
+    look.add_to(commands)
+    table.add_to(commands)
     return whole
 
 
