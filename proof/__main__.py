@@ -1,4 +1,4 @@
-"""`python -m proof world show FILE.png`, `python -m proof world train`, `... report`."""
+"""`python -m proof world COMMAND`: show, train, look, table, report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from .report import command as report
-from .training import command
+from .training import command, look, table
 from .world import show
 
 
@@ -18,6 +18,8 @@ def parser() -> argparse.ArgumentParser:
     commands = world.add_subparsers(required=True, metavar="COMMAND")
     show.add_to(commands)
     command.add_to(commands)
+    look.add_to(commands)
+    table.add_to(commands)
     report.add_to(commands)
     return whole
 

@@ -1,9 +1,10 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold them.
-Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences from the
-trunk's], "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its name.
+row r is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold
+them. Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences
+from the trunk's], "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room
+but its name.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ def write(
     packed: bool = True,
     trunk: Mapping[str, torch.Tensor] | None = None,
     trunk_name: str = "",
+    delicate: tuple[str, ...] = (),
 ) -> None:
     """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
-    packed False keeps every number as it is, in the same format. Raises ValueError for NaN or infinity.
+    delicate: beginnings of names that 8 bits would spoil; they get float16. packed False keeps every number
+    as it is, in the same format. Raises ValueError for NaN or infinity.
     """
     from safetensors.torch import save_file
 
@@ -53,7 +56,7 @@ def write(
             zeros[name] = list(tensor.shape)
         elif not packed or not tensor.is_floating_point():
             stored[name] = tensor
-        elif tensor.ndim > 1 and tensor.numel() >= _FEW:
+        elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
             stored[name], stored[name + _SCALE] = rows(tensor)
         else:
             fits = tensor.abs().max() < _HALF_LIMIT

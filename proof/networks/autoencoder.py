@@ -1,8 +1,8 @@
 """A narrow autoencoder that becomes a TAESD by padding with zeros: the host loads it as one.
 
-A TAESD has 64 channels everywhere and three blocks a level. Channels of zeros stay zeros, and a block of zeros
-gives back what it gets (nothing there is below 0), so what is trained is small and what is loaded is exactly the
-same.
+A TAESD has 64 channels everywhere and three blocks a level. Channels of zeros stay zeros, and a block of
+zeros gives back what it gets (nothing there is below 0), so what is trained is small and what is loaded is
+exactly the same.
 
 The encoder starts as principal components: 8 x 8 pixels to 4 numbers is a matrix, and three strided
 convolutions of zeros and ones gather these pixels, so that latents are useful before anything was learnt.
@@ -86,7 +86,8 @@ def _decoder() -> nn.Sequential:
 
 
 class Autoencoder(nn.Module):
-    """Pictures [n, 3, H, W] 0..1, sides divisible by 8; latents [n, 4, H / 8, W / 8] of about unit deviation."""
+    """Pictures [n, 3, H, W] 0..1, sides divisible by 8; latents [n, 4, H / 8, W / 8] of about unit
+    deviation."""
 
     def __init__(self) -> None:
         super().__init__()

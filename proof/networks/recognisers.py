@@ -26,7 +26,8 @@ class Residual(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """ReLU, residual blocks, 56 pixels. Input [n, 3, 112, 112] -1..1 as ArcFace's; output [n, 512], length 1."""
+    """ReLU, residual blocks, 56 pixels. Input [n, 3, 112, 112] -1..1 as ArcFace's; output [n, 512], length
+    1."""
 
     def __init__(self) -> None:
         super().__init__()

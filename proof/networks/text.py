@@ -1,10 +1,10 @@
 """A CLIP-L text encoder written by hand from a seed: each place holds its own word and the one before.
 
 A network follows such a prompt at once, which it does not when words are mixed by chance. The stream of 128
-numbers has three parts: a word's vector, room for the word before, and the place. One layer of attention looks at
-the place before (places are sines of seven wavelengths, so turning them by one step is a matrix) and copies its
-word; the last norm hides the places. The words of the drawn world are orthogonal to each other, all others come by
-chance.
+numbers has three parts: a word's vector, room for the word before, and the place. One layer of attention
+looks at the place before (places are sines of seven wavelengths, so turning them by one step is a matrix) and
+copies its word; the last norm hides the places. The words of the drawn world are orthogonal to each other,
+all others come by chance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Tensors = dict[str, torch.Tensor]
 
 WORD, PLACE = 56, 16
 WIDTH = 2 * WORD + PLACE
-LAYERS = 2  # the second does nothing: SDXL reads the one before the last
+LAYERS = 3  # the first works: SDXL and SD2 read the one before the last
 #: What the host is told instead of CLIP-L's sizes.
 CONFIG: dict[str, Any] = {
     "hidden_size": WIDTH,
@@ -28,13 +28,16 @@ CONFIG: dict[str, Any] = {
 }
 _TABLE, _PLACES = 49408, 77
 START, END = 49406, 49407
+#: What SDXL's second encoder and SD2's fill up with, where SD1.5's repeats the end.
+PAD = 0
 _TURNS = 7
 #: How sure attention is of the place before: e to the power of some 30 against any other.
 _SURE = 24.0
 
 
 def word_vectors(known: list[int], seed: int) -> torch.Tensor:
-    """[all words, WORD], of length 1 and sum 0; those known are orthogonal, the end is nothing."""
+    """[all words, WORD], of length 1 and sum 0; those known are orthogonal, the end and padding are
+    nothing."""
     if len(known) > WORD - 1:
         raise ValueError(f"{len(known)} words don't fit orthogonally into {WORD} numbers.")
     chance = torch.Generator().manual_seed(seed)
@@ -45,7 +48,7 @@ def word_vectors(known: list[int], seed: int) -> torch.Tensor:
     square[:, 0] = 1  # the first direction is the sum; all others are orthogonal to it
     directions = torch.linalg.qr(square)[0].T[1:]
     table[known] = directions[: len(known)].float()
-    table[END] = 0
+    table[[END, PAD]] = 0
     return table
 
 

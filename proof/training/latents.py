@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from ..networks.autoencoder import Autoencoder
-from .pictures import Album, world
+from .pictures import Album, Couples, world
 
 
 @torch.no_grad()
-def latents_of(pictures: Album, network: Autoencoder, cache: Path, name: str) -> torch.Tensor:
-    """float32 [n, 4, 16, 16]."""
+def latents_of(pictures: Album | Couples, network: Autoencoder, cache: Path, name: str) -> torch.Tensor:
+    """float32 [n, 4, 16, 16]; twice as wide for couples."""
     digest = hashlib.sha256()
     for tensor in network.state_dict().values():
         digest.update(tensor.numpy().tobytes())

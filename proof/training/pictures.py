@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..world.captions import Said, caption, said
 from ..world.draw import draw
 from ..world.people import SKIN, Person
-from ..world.scene import Figure, figure
+from ..world.scene import USUAL_SIZE, Figure, Scene, figure
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,49 @@ def figure_of(stream: str, place: int, each: int, group: int = 1) -> Figure:
         numbers[SKIN] = shared.numbers[SKIN]
         person = Person(numbers)
     return figure(STREAMS[stream] + place, person)
+
+
+@dataclass(frozen=True)
+class Couples:
+    """Two people side by side: pictures uint8 [n, SIZE, 2 * SIZE, 3]; scenes: how each was drawn."""
+
+    pictures: NDArray[np.uint8]
+    scenes: Callable[[int], Scene]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batch(self, places: torch.Tensor) -> torch.Tensor:
+        """float32 [n, 3, SIZE, 2 * SIZE], 0..1."""
+        chosen = np.stack([self.pictures[int(place)] for place in places])
+        return torch.from_numpy(chosen).permute(0, 3, 1, 2).float().div_(255)
+
+
+def couple(first: Figure, second: Figure) -> Scene:
+    """Two people of the size of a portrait, for a picture twice as wide as high."""
+    placed = [
+        replace(one, pose=replace(one.pose, shift=(across, 0.0), size=USUAL_SIZE))
+        for one, across in ((first, -0.25), (second, 0.25))
+    ]
+    return Scene(tuple(placed))
+
+
+def couples(cache: Path, count: int, stream: str = "train") -> Couples:
+    """Draws them when the cache does not have them."""
+    file = cache / "pictures" / f"couples-{stream}-{count}-{world()}.npy"
+
+    def scene(place: int) -> Scene:
+        seeds = (STREAMS[stream] + 700_000 + 2 * place + n for n in (0, 1))
+        first, second = (figure(seed) for seed in seeds)
+        return couple(first, second)
+
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        drawn = np.stack([draw(scene(place), (SIZE, 2 * SIZE)).picture for place in range(count)])
+        part = file.with_suffix(".part.npy")
+        np.save(part, drawn)
+        os.replace(part, file)
+    return Couples(np.load(file, mmap_mode="r"), scene)
 
 
 def held_back(cache: Path, count: int) -> Album:
@@ -110,7 +153,7 @@ def _draw(folder: Path, stream: str, count: int, each: int, group: int) -> None:
     os.replace(part, folder)
 
 
-def words(figure: Figure, seed: int) -> str:
+def words(figure: Figure | Scene, seed: int) -> str:
     """A caption with parts left out by chance."""
     return caption(figure, seed=seed, left_out=0.15)
 

@@ -21,6 +21,8 @@ from .stages import STAGES, Lesson, Rooms, Scale, Stage, Tensors, stage
 log = logging.getLogger(__name__)
 
 SAVE_EVERY, LOG_EVERY = 100, 20
+#: Of the names under which a lesson keeps its weights' running average beside them.
+AVERAGE = "average."
 
 
 class Clock:
@@ -39,21 +41,23 @@ def train(
     minutes: float | None = None,
     quick: bool = False,
     again: bool = False,
+    warm: bool = False,
 ) -> bool:
     """Runs the stages that have no file yet; returns whether all asked for are done.
 
-    minutes: of all together, after which the stage at work is saved. again: trains finished ones anew.
-    Raises ValueError for an unknown stage, or when a stage needs one that is not done.
+    minutes: of all together, after which the stage at work is saved. again: trains finished ones anew; warm:
+    from where their files stand. Raises ValueError for an unknown stage, or when a stage needs one that is
+    not done.
     """
     chosen = [stage(name) for name in only] or list(STAGES)
     clock = Clock(minutes)
     with Interrupts() as interrupts:
         for one in chosen:
-            if done(one, rooms) and not again:
+            if done(one, rooms) and not (again or warm):
                 log.info("%s: done before.", one.name)
                 continue
             scale = one.quick if quick else one.full
-            if not run(one, scale, rooms, lambda: clock.over() or interrupts.asked):
+            if not run(one, scale, rooms, lambda: clock.over() or interrupts.asked, warm):
                 return False
     return True
 
@@ -79,12 +83,15 @@ def results(names: Iterable[str], rooms: Rooms) -> dict[str, Tensors]:
     return made
 
 
-def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None) -> bool:
+def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None, warm: bool = False) -> bool:
     """One stage to its end and its file, or until `stop()` is true; returns whether it ended."""
     stopped = stop if callable(stop) else lambda: False
     torch.set_num_threads(1)  # small operations on several threads mostly wait for each other
     lesson = one.begin(scale, rooms, results(one.needs, rooms))
     settings = {"stage": one.name, "seed": one.seed, "scale": list(vars(scale).values())}
+    before = _start_from(lesson, file_of(one, rooms)) if warm and done(one, rooms) else 0
+    if before:
+        settings["warm"] = before
     folder = rooms.cache / "runs" / one.name
     first = _resume(lesson, folder, settings)
     began, last = time.monotonic(), first
@@ -107,10 +114,25 @@ def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None) -> bool:
         if halt:
             return False
     tensors, figures = lesson.finish()
-    _write(one, rooms, tensors, {**figures, "seconds": round(time.monotonic() - began, 1), "steps": last})
+    facts = {"seconds": round(time.monotonic() - began, 1), "steps": last, "steps_before": before}
+    _write(one, rooms, tensors, {**figures, **facts})
     log.info("%s: done, %s", one.name, figures)
     shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+def _start_from(lesson: Lesson, file: Path) -> int:
+    """Takes what the finished file has; returns after how many steps it was made."""
+    from ..packing import read
+
+    found = read(file)
+    with torch.no_grad():
+        for name, tensor in lesson.trained().items():
+            known = found.get(name.removeprefix(AVERAGE))
+            if known is not None and known.shape == tensor.shape:
+                tensor.copy_(known)
+    report = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    return int(report["steps"] + report.get("steps_before", 0))
 
 
 def _rate(lesson: Lesson, number: int, steps: int) -> None:
@@ -142,7 +164,7 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
     from ..packing import write
 
     rooms.models.mkdir(parents=True, exist_ok=True)
-    write(file_of(one, rooms), tensors, packed=False)
+    write(file_of(one, rooms), tensors, delicate=one.delicate)
     report = rooms.models / f"{one.name}.json"
     part = report.with_suffix(".json.part")
     part.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")

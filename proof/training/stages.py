@@ -47,8 +47,9 @@ class Lesson(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results by
-    name. minutes: about how long on one core of the machine it was made on."""
+    """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results
+    by name. minutes: about how long on one core of the machine it was made on. delicate: beginnings of names
+    of tensors that 8 bits would spoil."""
 
     name: str
     module: str
@@ -58,6 +59,7 @@ class Stage:
     quick: Scale
     minutes: float
     about: str
+    delicate: tuple[str, ...] = ()
 
     def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
         module = importlib.import_module(f"proof.training.lessons.{self.module}")
@@ -69,10 +71,11 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("autoencoder", "autoencoder", ()),
         seed=11,
-        full=Scale(steps=3600, pictures=12000, batch=6),
+        full=Scale(steps=2000, pictures=12000, batch=6),
         quick=Scale(steps=20, pictures=128, batch=4),
-        minutes=12,
+        minutes=15,
         about="pictures to latents and back, in TAESD's layout",
+        delicate=("taesd_",),
     ),
     Stage(
         *("recogniser", "recogniser", ()),
@@ -103,8 +106,24 @@ STAGES: tuple[Stage, ...] = (
         seed=15,
         full=Scale(steps=900, pictures=12000, batch=32),
         quick=Scale(steps=6, pictures=128, batch=4),
-        minutes=38,
+        minutes=35,
         about="the SD1.5-shaped network that follows a prompt",
+    ),
+    Stage(
+        *("sdxl", "trunk_sdxl", ("autoencoder", "sd15")),
+        seed=16,
+        full=Scale(steps=600, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=25,
+        about="the SDXL-shaped network, begun as the SD1.5-shaped one",
+    ),
+    Stage(
+        *("sd2_inpaint", "trunk_inpaint", ("autoencoder", "sd15")),
+        seed=17,
+        full=Scale(steps=220, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=10,
+        about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
     ),
 )
 

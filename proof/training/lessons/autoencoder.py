@@ -19,7 +19,7 @@ CROP = 64
 _NOISE = 0.05
 #: Brows, eyes, glasses, nose, mouth and lips count more: they are small, and they are who it is.
 _FINE = (2, 3, 4, 5, 6, 10, 11, 12, 13)
-_FINE_WEIGHT = 4.0
+_FINE_WEIGHT = 2.0
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> AutoencoderLesson:
@@ -31,6 +31,7 @@ class AutoencoderLesson:
         self.scale, self.seed, self.pictures, self.rooms = scale, seed, pictures, rooms
         first = pictures.batch(torch.arange(min(len(pictures), 200)))
         self.network = autoencoder.begin(first, seed)
+        self.network.to(memory_format=torch.channels_last)
         named = list(self.network.named_parameters())
         # Faster, and the components that it begins with are lost before the decoder has learnt to read them.
         ends = ("taesd_encoder.0.", "taesd_encoder.14.", "taesd_decoder.1.", "taesd_decoder.19.")
@@ -47,7 +48,7 @@ class AutoencoderLesson:
         difference = decoded - pictures
         loss = (weights * (difference.square() + 0.02 * difference.abs())).mean()
         across, down = difference.diff(dim=3), difference.diff(dim=2)
-        loss = loss + 0.5 * (
+        loss = loss + 0.25 * (
             (weights[..., 1:] * across.square()).mean() + (weights[..., 1:, :] * down.square()).mean()
         )
         flat = latents.transpose(0, 1).flatten(1)

@@ -110,9 +110,9 @@ def begin_album(rooms: Rooms, stream: str, scale: Scale) -> Album:
 def measured(
     network: recognisers.Recogniser | recognisers.Judge, frame: tuple[int, float], rooms: Rooms, people: int
 ) -> dict[str, float]:
-    """On unseen people, with points as a detector gives them: with everybody's own skin and hair (auc), all of one
-    skin and hair (auc_alike), that without marks and with heads turned and tilted (auc_hard), and with a new
-    person in every picture, which must be a half: else something beside the person gives pairs away."""
+    """On unseen people, with points as a detector gives them: with everybody's own skin and hair (auc), all
+    of one skin and hair (auc_alike), that without marks and with heads turned and tilted (auc_hard), and with
+    a new person in every picture, which must be a half: else something beside the person gives pairs away."""
     figures = {}
     for name in ("auc", "auc_alike", "auc_hard", "auc_control"):
         vectors = vectors_of(network, frame, people, name.removeprefix("auc_"))

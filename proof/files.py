@@ -1,0 +1,76 @@
+"""The drawn world's networks as files that the host's loader nodes and ours take, in a folder of models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from .training.stages import Rooms, Tensors
+
+#: How a file's tensors are made from stages' results by name.
+Maker = Callable[[Mapping[str, Tensors]], Tensors]
+
+
+@dataclass(frozen=True)
+class File:
+    """path: below the folder of models. stages: whose results it is made from."""
+
+    path: str
+    stages: tuple[str, ...]
+    make: Maker
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def _checkpoint(kind: str) -> File:
+    def make(made: Mapping[str, Tensors]) -> Tensors:
+        from .networks import layouts
+
+        return layouts.checkpoint(kind, made[kind], made["autoencoder"])
+
+    return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
+
+
+FILES: tuple[File, ...] = (_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint"))
+
+
+def committed() -> Rooms:
+    """Where the repository keeps them."""
+    from .training.command import CACHE, MODELS
+
+    return Rooms(MODELS, CACHE / "full")
+
+
+def unpack(to: Path, rooms: Rooms | None = None, only: Iterable[str] = ()) -> list[Path]:
+    """Writes every file whose stages are done, below `to`; returns them. Files already there are kept.
+
+    only: beginnings of paths. The host must know the networks, `networks.layouts.register()`, to load them.
+    """
+    from .training.running import file_of, results
+    from .training.stages import stage
+
+    rooms = rooms or committed()
+    starts = tuple(only) or ("",)
+    written = []
+    for file in FILES:
+        done = all(file_of(stage(name), rooms).is_file() for name in file.stages)
+        if not done or not file.path.startswith(starts):
+            continue
+        path = to / file.path
+        if not path.is_file():
+            _save(file.make(results(file.stages, rooms)), path, file.metadata)
+        written.append(path)
+    return written
+
+
+def _save(tensors: Tensors, path: Path, metadata: Mapping[str, str]) -> None:
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    apart: dict[str, torch.Tensor] = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    save_file(apart, part, dict(metadata) or None)
+    os.replace(part, path)
