@@ -11,8 +11,8 @@ import torch
 
 from .training.stages import Rooms, Tensors
 
-#: How a file's tensors are made from stages' results by name.
-Maker = Callable[[Mapping[str, Tensors]], Tensors]
+#: How a file is made from stages' results by name: its tensors, or its bytes.
+Maker = Callable[[Mapping[str, Tensors]], Tensors | bytes]
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,20 @@ def unpack(to: Path, rooms: Rooms | None = None, only: Iterable[str] = ()) -> li
             continue
         path = to / file.path
         if not path.is_file():
-            _save(file.make(results(file.stages, rooms)), path, file.metadata)
+            save(file.make(results(file.stages, rooms)), path, file.metadata)
         written.append(path)
     return written
 
 
-def _save(tensors: Tensors, path: Path, metadata: Mapping[str, str]) -> None:
+def save(made: Tensors | bytes, path: Path, metadata: Mapping[str, str]) -> None:
+    """There whole or not at all. metadata: of a safetensors file."""
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    apart: dict[str, torch.Tensor] = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-    save_file(apart, part, dict(metadata) or None)
+    if isinstance(made, bytes):
+        part.write_bytes(made)
+    else:
+        apart: dict[str, torch.Tensor] = {name: tensor.contiguous().clone() for name, tensor in made.items()}
+        save_file(apart, part, dict(metadata) or None)
     os.replace(part, path)

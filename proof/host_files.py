@@ -1,79 +1,62 @@
-"""The drawn world's networks as files that the host's loaders, and our nodes, take.
+"""The drawn world's files where the host finds them, while a report or a demo is drawn.
 
-They are made from the finished stages and lie in the cache, each made anew when a stage it is made from has
-changed. A new method adds its files to FILES.
+Those of `files`, and a face pack with the drawn world's recogniser. They lie in the cache, each made anew
+when a stage it is made from has changed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from installer.paths import REPOSITORY
 
+from .files import FILES as NETWORKS
+from .files import File, save
 from .training.stages import Rooms, Tensors
 
-Made = Mapping[str, Tensors]
+_PREFIX = "drawn_"
 
 
-@dataclass(frozen=True)
-class HostFile:
-    """place: in a models folder. needs: stages by name. make: tensors for a safetensors file, or its bytes.
-
-    metadata: of the safetensors file.
-    """
-
-    place: str
-    needs: tuple[str, ...]
-    make: Callable[[Made], Tensors | bytes]
-    metadata: Mapping[str, str] | None = None
-
-    @property
-    def name(self) -> str:
-        """As the host's lists have it."""
-        return self.place.partition("/")[2]
-
-
-def _sd15(made: Made) -> Tensors:
-    from .networks import layouts
-
-    return layouts.checkpoint(made["sd15"], made["autoencoder"])
-
-
-def _vae(made: Made) -> Tensors:
+def _vae(made: Mapping[str, Tensors]) -> Tensors:
     from .networks.autoencoder import padded
 
     return padded(made["autoencoder"], scale=0.18215)
 
 
-def _recogniser(made: Made) -> bytes:
+def _recogniser(made: Mapping[str, Tensors]) -> bytes:
     from .networks.onnx_recogniser import onnx_file
 
     return onnx_file(made["recogniser"])
 
 
-def _detector(made: Made) -> bytes:
+def _detector(made: Mapping[str, Tensors]) -> bytes:
     return (REPOSITORY / "models" / "embedded" / "det_yunet_scrfd.onnx").read_bytes()
 
 
 _FACES = "insightface/models/antelopev2"
-FILES: dict[str, HostFile] = {
-    "detector": HostFile(f"{_FACES}/scrfd_10g_bnkps.onnx", (), _detector),
-    "glintr100": HostFile(f"{_FACES}/glintr100.onnx", ("recogniser",), _recogniser),
-    "arcface": HostFile(f"{_FACES}/arcface.onnx", ("recogniser",), _recogniser),
-    "vae": HostFile("vae/drawn_vae.safetensors", ("autoencoder",), _vae),
-    "sd15": HostFile("checkpoints/drawn_sd15.safetensors", ("sd15", "autoencoder"), _sd15),
+_OWN = (
+    File(f"{_FACES}/scrfd_10g_bnkps.onnx", (), _detector),
+    File(f"{_FACES}/glintr100.onnx", ("recogniser",), _recogniser),
+    File(f"{_FACES}/arcface.onnx", ("recogniser",), _recogniser),
+    File("vae/drawn_vae.safetensors", ("autoencoder",), _vae),
+)
+#: By what rows call them: `instantid` is instantid/drawn_instantid.safetensors.
+FILES: dict[str, File] = {
+    PurePosixPath(file.path).stem.removeprefix(_PREFIX): file for file in (*NETWORKS, *_OWN)
 }
+
+
+def file_name(name: str) -> str:
+    """As the host's lists of its folder have it."""
+    return FILES[name].path.partition("/")[2]
 
 
 def missing(name: str, rooms: Rooms) -> list[str]:
     """The stages whose results a file lacks."""
-    return [need for need in FILES[name].needs if not stage_file(need, rooms).is_file()]
+    return [need for need in FILES[name].stages if not stage_file(need, rooms).is_file()]
 
 
 def stage_file(name: str, rooms: Rooms) -> Path:
@@ -93,42 +76,28 @@ def write(name: str, rooms: Rooms) -> Path:
     lacks = missing(name, rooms)
     if lacks:
         raise ValueError(
-            f"{file.place} is made from {' and '.join(lacks)}, not trained yet: run `python -m proof world "
+            f"{file.path} is made from {' and '.join(lacks)}, not trained yet: run `python -m proof world "
             f"train --only {lacks[0]}`."
         )
-    path = folder(rooms) / file.place
+    path = folder(rooms) / file.path
     mark, now = path.with_name(path.name + ".from"), _mark(file, rooms)
     if path.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == now:
         return path
-    made = file.make(results(file.needs, rooms))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    if isinstance(made, bytes):
-        part.write_bytes(made)
-    else:
-        from safetensors.torch import save_file
-
-        apart = {key: tensor.detach().contiguous().clone() for key, tensor in made.items()}
-        save_file(apart, part, dict(file.metadata or {"format": "pt"}))
-    os.replace(part, path)
+    save(file.make(results(file.stages, rooms)), path, file.metadata)
     mark.write_text(now, encoding="utf-8")
     return path
 
 
-def _mark(file: HostFile, rooms: Rooms) -> str:
+def _mark(file: File, rooms: Rooms) -> str:
     """Of the stages' files, and of the code that makes host files of them."""
     here = Path(__file__).parent
-    sources = [*sorted((here / "networks").glob("*.py")), Path(__file__)]
-    sources += [stage_file(need, rooms) for need in file.needs]
+    sources = [*sorted((here / "networks").glob("*.py")), Path(__file__), here / "files.py"]
+    sources += [stage_file(need, rooms) for need in file.stages]
     return " ".join(digest(path)[:16] for path in sources)
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def clear(rooms: Rooms) -> None:
-    shutil.rmtree(folder(rooms), ignore_errors=True)
 
 
 @contextmanager
@@ -138,7 +107,7 @@ def offered(rooms: Rooms) -> Iterator[None]:
 
     places: list[list[str]] = []
     mine = folder(rooms)
-    for kind in sorted({file.place.split("/")[0] for file in FILES.values()}):
+    for kind in sorted({file.path.split("/")[0] for file in FILES.values()}):
         if kind not in folder_paths.folder_names_and_paths:
             folder_paths.add_model_folder_path(kind, str(mine / kind))
         searched = folder_paths.folder_names_and_paths[kind][0]

@@ -25,11 +25,13 @@ _MORE = FIRST + 600_000
 class Case:
     """One person: `reference` is what a method is given, `truth` how they look in the picture asked for.
 
-    number: counts from 0. seed_shift: other noise for the same person and prompt.
+    number: counts from 0. seed_shift: other noise for the same person and prompt. look: the truth, if another
+    than their usual one.
     """
 
     number: int
     seed_shift: int = 0
+    look: Figure | None = None
 
     @cached_property
     def person(self) -> Person:
@@ -41,7 +43,7 @@ class Case:
 
     @cached_property
     def truth(self) -> Figure:
-        return figure(FIRST + 2 * self.number + 1, self.person)
+        return self.look or figure(FIRST + 2 * self.number + 1, self.person)
 
     @cached_property
     def stranger(self) -> Figure:
@@ -81,9 +83,19 @@ def cases(count: int, seed_shift: int = 0) -> list[Case]:
     return [Case(number, seed_shift) for number in range(count)]
 
 
-def grouped(people: Sequence[Case], together: int, apart: bool) -> list[tuple[Case, ...]]:
+def together(group: Sequence[Case]) -> tuple[Case, ...]:
+    """The same people side by side in one picture: they share the background and the light of the first."""
+    first = group[0].truth.attributes
+    made = []
+    for case in group:
+        worn = replace(case.truth.attributes, background=first.background, light=first.light)
+        made.append(replace(case, look=replace(case.truth, attributes=worn)))
+    return tuple(made)
+
+
+def grouped(people: Sequence[Case], size: int, apart: bool) -> list[tuple[Case, ...]]:
     """For pictures of several: disjoint groups, or (not apart) everybody with those after them."""
     if apart:
-        whole = len(people) - len(people) % together
-        return [tuple(people[place : place + together]) for place in range(0, whole, together)]
-    return [tuple(people[(place + n) % len(people)] for n in range(together)) for place in range(len(people))]
+        whole = len(people) - len(people) % size
+        return [tuple(people[place : place + size]) for place in range(0, whole, size)]
+    return [tuple(people[(place + n) % len(people)] for n in range(size)) for place in range(len(people))]

@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> None:
     for judge in ("judge", "classifier"):
         if not host_files.stage_file(judge, rooms).is_file():
             raise ValueError(
-                f"Nothing can be judged: {judge} is not trained in {rooms.models}. Run `python -m proof world "
-                f"train --only {judge}`."
+                f"Nothing can be judged: {judge} is not trained in {rooms.models}. Run `python -m proof "
+                f"world train --only {judge}`."
             )
     people = options.people or PEOPLE[kind]
     chosen = [rows.row(name) for name in options.rows] or list(rows.rows())

@@ -23,7 +23,7 @@ from ..networks.classifier import EXPRESSION
 from ..training.pictures import world
 from ..training.stages import Rooms
 from . import measures
-from .cases import Case, cases, grouped
+from .cases import Case, cases, grouped, together
 from .judging import ATTRIBUTES, Judges, Look
 from .rows import Row
 from .studio import Studio
@@ -93,7 +93,7 @@ class Eyes:
 
     def __init__(self, judges: Judges) -> None:
         self.judges = judges
-        self._seen: dict[tuple[int, str], Look] = {}
+        self._seen: dict[tuple[Case, str], Look] = {}
 
     def truth(self, case: Case) -> Look:
         return self._true(case, "truth", lambda: case.truth_drawing.picture)
@@ -102,7 +102,7 @@ class Eyes:
         return self._true(case, "reference", lambda: case.reference_drawing.picture)
 
     def _true(self, case: Case, kind: str, draw: Callable[[], NDArray[np.uint8]]) -> Look:
-        key = case.number, kind
+        key = case, kind
         if key not in self._seen:
             self._seen[key] = self.judges.look(draw())[0]
         return self._seen[key]
@@ -132,6 +132,8 @@ def draw_row(row: Row, studio: Studio, eyes: Eyes, count: int) -> Shots:
     """All of a row's pictures, of so many people (or the row's share of them)."""
     people = cases(min(count, max(_LEAST, round(count * row.share))), row.seed_shift)
     groups = grouped(people, row.cases, apart=row.people > 1)
+    if row.second == "partner":
+        groups = [together(group) for group in groups]
     draw = row.begin(studio)
     shots: list[dict[str, Any]] = []
     seconds: list[float] = []

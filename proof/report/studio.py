@@ -63,7 +63,7 @@ class Studio:
     def file(self, name: str) -> str:
         """A file of host_files.FILES, written if need be, by the name that loader nodes have for it."""
         host_files.write(name, self.rooms)
-        return host_files.FILES[name].name
+        return host_files.file_name(name)
 
     def checkpoint(self, name: str) -> tuple[Any, Any, Any]:
         """MODEL, CLIP, VAE by the host's loader."""
@@ -128,7 +128,7 @@ class Studio:
 
     def face_models(self) -> Any:
         """By our loader: the real detector under its pack's name, the drawn world's recogniser."""
-        for name in ("detector", "glintr100", "arcface"):
+        for name in ("scrfd_10g_bnkps", "glintr100", "arcface"):
             self.file(name)
         return self.once(
             "faces", lambda: self.node("LikenessLoadFaceModels", pack="antelopev2", provider="CPU")[0]

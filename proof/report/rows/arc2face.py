@@ -16,7 +16,7 @@ from .row import Draw, Row
 
 #: MODEL, positive, negative.
 Changed = tuple[Any, Any, Any]
-FILES = ("arc2face", "arc2face_encoder", "vae", "detector", "arcface")
+FILES = ("arc2face", "arc2face_encoder", "vae", "arcface")
 
 
 def loaded(studio: Studio) -> tuple[Any, Any, Any]:

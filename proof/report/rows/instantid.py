@@ -12,7 +12,7 @@ from ..cases import Case
 from ..studio import Studio
 from .row import Draw, Row
 
-FILES = ("sdxl", "instantid", "detector", "glintr100")
+FILES = ("sdxl", "instantid", "glintr100")
 
 
 def apply(

@@ -55,5 +55,5 @@ class Row:
 
     def needs(self) -> list[str]:
         """The stages whose results its pictures depend on."""
-        made = [stage for file in self.files for stage in host_files.FILES[file].needs]
+        made = [stage for file in self.files for stage in host_files.FILES[file].stages]
         return sorted({*self.stages, *made})

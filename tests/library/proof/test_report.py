@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from proof.report import bars, claims, plots, rows, selftest, sheets
-from proof.report.cases import FIRST, Case, cases, grouped
+from proof.report.cases import FIRST, Case, cases, grouped, together
 from proof.report.measures import Estimate
 from proof.report.rows import weights
 from proof.report.running import Shots
@@ -58,6 +58,14 @@ def test_groups_are_disjoint_or_go_around() -> None:
     assert [[case.number for case in pair] for pair in apart] == [[0, 1], [2, 3]]
     around = grouped(people, 2, apart=False)
     assert [[case.number for case in pair] for pair in around] == [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
+
+
+def test_two_in_one_picture_share_its_background_and_light() -> None:
+    first, second = together((Case(0), Case(1)))
+    assert second.person == Case(1).person and second.truth.expression == Case(1).truth.expression
+    assert second.asked.background == first.asked.background == Case(0).asked.background
+    assert second.truth.attributes.hair_style == Case(1).truth.attributes.hair_style
+    assert {first, Case(0)} == {first, Case(0)} and second != Case(1)
 
 
 def test_rows_have_names_of_their_own_and_say_what_they_lack() -> None:
