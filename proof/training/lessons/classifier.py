@@ -16,6 +16,9 @@ from ..muon import Muon
 from ..pictures import Album, album, held_back, told
 from ..stages import Rooms, Scale, Tensors
 
+#: So many pictures are decoded once: each time anew would cost more than the lesson.
+_DECODED = 1024
+
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> ClassifierLesson:
     decoder = autoencoder.load(made["autoencoder"])
@@ -29,6 +32,7 @@ class ClassifierLesson:
         self.scale, self.seed, self.rooms, self.pictures = scale, seed, rooms, pictures
         self.decoder = decoder
         self.choices, self.numbers = truths(pictures)
+        self.decoded = decoded(decoder, pictures, torch.arange(min(_DECODED, len(pictures) // 2)))
         self.network = Classifier()
         start(self.network, seed)
         named = list(self.network.named_parameters())
@@ -42,9 +46,9 @@ class ClassifierLesson:
         source = generator("pictures", self.seed, number)
         places = torch.randint(len(self.pictures), (self.scale.batch,), generator=source)
         pictures = self.pictures.batch(places)
-        decoded = self.scale.batch // 4  # as much as the time allows: decoding costs more than the lesson
-        with torch.no_grad():
-            pictures[:decoded] = self.decoder.decode(self.decoder.encode(pictures[:decoded])).clamp(0, 1)
+        part = self.scale.batch // 3
+        places[:part] %= len(self.decoded)
+        pictures[:part] = self.decoded[places[:part]].float() / 255
         seen = self.network(pictures)
         choices = self.choices[places]
         loss = 2 * functional.mse_loss(seen["expression"], self.numbers[places])
@@ -62,6 +66,13 @@ class ClassifierLesson:
             scores = measured(self.network, unseen, self.decoder if decode else None)
             figures |= {f"{kind}_{name}": score for name, score in scores.items()}
         return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}, figures
+
+
+@torch.no_grad()
+def decoded(decoder: autoencoder.Autoencoder, pictures: Album, places: torch.Tensor) -> torch.Tensor:
+    """uint8 [n, 3, H, W]: pictures through the autoencoder."""
+    parts = [decoder.decode(decoder.encode(pictures.batch(some))) for some in places.split(16)]
+    return (torch.cat(parts).clamp(0, 1) * 255).round().byte()
 
 
 def truths(pictures: Album) -> tuple[torch.Tensor, torch.Tensor]:

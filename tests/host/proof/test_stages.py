@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -10,8 +11,12 @@ import pytest
 import torch
 
 from proof import packing
+from proof.files import unpack
+from proof.networks import layouts
 from proof.training import running
+from proof.training.pictures import couples, words
 from proof.training.stages import STAGES, Rooms, Scale, Stage, stage
+from proof.world.draw import draw
 
 #: Of each stage here, unless it needs more.
 _SMALL = Scale(steps=4, pictures=128, batch=2)
@@ -77,6 +82,44 @@ def test_another_scale_does_not_go_on_with_a_run(cache: Path, tmp_path: Path) ->
     assert not running.run(one, _SCALES["recogniser"], rooms, lambda: True)
     with pytest.raises(ValueError, match="other settings"):
         running.run(one, Scale(steps=7, pictures=128, batch=16), rooms)
+
+
+def test_a_warm_start_goes_on_from_the_file(cache: Path, tmp_path: Path) -> None:
+    rooms, one = _rooms(cache, tmp_path / "models"), stage("judge")
+    first = Scale(steps=6, pictures=128, batch=16)
+    assert running.run(one, first, rooms)
+    before = packing.read(running.file_of(one, rooms))
+    assert running.run(one, Scale(steps=1, pictures=128, batch=16), rooms, warm=True)
+    after = packing.read(running.file_of(one, rooms))
+    fresh = one.begin(first, rooms, {}).trained()
+    name = "body.0.weight"
+    assert (after[name] - before[name]).norm() < 0.5 * (after[name] - fresh[name]).norm()
+    facts = json.loads((rooms.models / "judge.json").read_text(encoding="utf-8"))
+    assert (facts["steps"], facts["steps_before"]) == (1, 6)
+
+
+def test_what_is_done_is_unpacked_for_the_hosts_loader(cache: Path, tmp_path: Path) -> None:
+    import comfy.sd
+
+    layouts.register()
+    rooms = Rooms(cache / "models", cache)
+    files = unpack(tmp_path, rooms, only=["checkpoints/drawn_sd15"])
+    assert [file.name for file in files] == ["drawn_sd15.safetensors"]
+    model, *_ = comfy.sd.load_checkpoint_guess_config(str(files[0]), output_vae=False, output_clip=False)
+    known = packing.read(cache / "models" / "sd15.safetensors")
+    loaded = model.model.diffusion_model.state_dict()
+    assert set(known) == set(loaded)
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in known.items())
+
+
+def test_two_people_stand_where_the_recipe_says(tmp_path: Path) -> None:
+    made = couples(tmp_path, 3)
+    assert made.batch(torch.tensor([2, 0])).shape == (2, 3, 128, 256)
+    scene = made.scenes(1)
+    points = draw(scene, (128, 256)).points
+    assert len(scene.figures) == 2
+    assert points[0, :, 0].max() < 128 < points[1, :, 0].min()
+    assert words(scene, 4).startswith("two people, a ")
 
 
 def test_unknown_stages_are_named_with_those_there_are() -> None:

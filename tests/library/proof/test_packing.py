@@ -93,3 +93,12 @@ def test_another_file_is_told_from_ours(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match="not packed"):
         packing.read(tmp_path / "a.safetensors")
+
+
+def test_delicate_tensors_are_kept_in_half_precision(tmp_path: Path) -> None:
+    chance = torch.Generator().manual_seed(3)
+    whole = {name: torch.randn(8, 16, generator=chance) for name in ("fine.weight", "rough.weight")}
+    packing.write(tmp_path / "file", whole, delicate=("fine.",))
+    restored = packing.read(tmp_path / "file")
+    assert torch.equal(restored["fine.weight"], whole["fine.weight"].half().float())
+    assert not torch.equal(restored["rough.weight"], whole["rough.weight"].half().float())
