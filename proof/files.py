@@ -34,7 +34,23 @@ def _checkpoint(kind: str) -> File:
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
 
-FILES: tuple[File, ...] = (_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint"))
+def _arc2face(part: int) -> Maker:
+    """Its network, or its encoder."""
+
+    def make(made: Mapping[str, Tensors]) -> Tensors:
+        from .networks import arc2face
+
+        return arc2face.files(made["arc2face"])[part]
+
+    return make
+
+
+FILES: tuple[File, ...] = (
+    *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
+    File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
+    File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
+    File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
+)
 
 
 def committed() -> Rooms:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..host import use_host
-from . import text
+from . import arc2face, text
 
 Tensors = dict[str, torch.Tensor]
 
@@ -51,6 +51,7 @@ UNETS: dict[str, dict[str, Any]] = {
         "num_classes": "sequential",
     },
 }
+UNETS["arc2face"] = {**UNETS["sd15"], "context_dim": arc2face.WIDTH}
 UNETS["sd2_inpaint"] = {**UNETS["sd15"], "in_channels": 9, "use_linear_in_transformer": True}
 #: Depths that learn; the others stay zeros.
 LIVE: dict[str, dict[str, Any]] = {
@@ -105,14 +106,14 @@ def deepened(kind: str, tensors: Tensors) -> Tensors:
             shapes.setdefault(stem, {})[rest] = tensor.shape
     for stem, block in shapes.items():
         # Two at the level of few places, ten at the deepest; as in UNETS.
-        shallow = stem.startswith(("input_blocks.4", "input_blocks.5")) or stem[:15] in _SHALLOW
+        shallow = stem.startswith(_SHALLOW)
         for number in range(2 if shallow else 10):
             for rest, shape in block.items():
                 made.setdefault(f"{stem}.transformer_blocks.{number}.{rest}", torch.zeros(shape))
     return made
 
 
-_SHALLOW = tuple(f"output_blocks.{n}." for n in (3, 4, 5))
+_SHALLOW = ("input_blocks.4.", "input_blocks.5.", *(f"output_blocks.{n}." for n in (3, 4, 5)))
 
 
 def as_sdxl(trunk: Tensors, seed: int) -> Tensors:
@@ -170,6 +171,15 @@ def conditions(kind: str, encoder: Any, captions: list[str]) -> tuple[torch.Tens
     _, stream, pooled, _ = encoder(numbers, intermediate_output=-2, final_layer_norm_intermediate=False)
     # Both encoders are the same one by hand, and both kinds of padding are nothing.
     return torch.cat([stream, stream], dim=2), pooled
+
+
+def told(kind: str, encoder: Any, captions: list[str], noisy: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the network takes beside latents and times: context and, for SDXL, y."""
+    context, pooled = conditions(kind, encoder, captions)
+    if pooled is None:
+        return {"context": context}
+    size = sizes(8 * noisy.shape[2], 8 * noisy.shape[3]).expand(len(pooled), -1)
+    return {"context": context, "y": torch.cat([pooled, size], dim=1)}
 
 
 def text_encoder(seed: int = 0) -> Any:
@@ -259,6 +269,9 @@ def register() -> None:
         def clip_target(self, state_dict: Any = None) -> Any:
             return target(comfy.sd1_clip.SD1Tokenizer, DrawnSD1Clip)
 
+    class DrawnArc2Face(DrawnSD15):
+        unet_config = {**DrawnSD15.unet_config, "context_dim": arc2face.WIDTH}  # noqa: RUF012
+
     class DrawnSDXL(models.SDXL):  # type: ignore[misc, name-defined, unused-ignore]
         unet_config = {name: UNETS["sdxl"][name] for name in _MARKS}  # noqa: RUF012
         unet_extra_config = HEADS
@@ -280,7 +293,7 @@ def register() -> None:
             return own_names(state_dict)
 
     known = {config.__name__ for config in models.models}
-    drawn: list[Any] = [DrawnSD15, DrawnSDXL, DrawnSD2Inpaint]
+    drawn: list[Any] = [DrawnSD15, DrawnArc2Face, DrawnSDXL, DrawnSD2Inpaint]
     models.models[:0] = [config for config in drawn if config.__name__ not in known]
 
 

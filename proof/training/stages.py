@@ -125,6 +125,23 @@ STAGES: tuple[Stage, ...] = (
         minutes=10,
         about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
     ),
+    # Adapters, and what else begins from a trunk.
+    Stage(
+        *("instantid", "instantid", ("autoencoder", "recogniser", "sdxl")),
+        seed=32,
+        full=Scale(steps=600, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="InstantID's adapter: who it is, beside a prompt",
+    ),
+    Stage(
+        *("arc2face", "arc2face", ("autoencoder", "recogniser", "sd15")),
+        seed=31,
+        full=Scale(steps=320, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="Arc2Face's network and encoder, whose prompt is a face",
+    ),
 )
 
 
