@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 
 STEPS = 1000
-#: The logarithm of the level of noise where most is to be learnt, for latents of unit deviation; and its spread.
+#: Logarithm of the level of noise where most is to be learnt, latents having unit deviation; and its spread.
 _USUAL, _SPREAD = -0.5, 1.2
 
 
