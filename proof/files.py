@@ -48,6 +48,7 @@ def _arc2face(part: int) -> Maker:
 FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
+    File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
 )

@@ -142,6 +142,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=12,
         about="Arc2Face's network and encoder, whose prompt is a face",
     ),
+    Stage(
+        *("identitynet", "identitynet", ("autoencoder", "recogniser", "sdxl", "instantid")),
+        seed=33,
+        full=Scale(steps=320, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="InstantID's ControlNet: a face where five points are",
+    ),
 )
 
 

@@ -14,17 +14,15 @@ from training.chance import number
 
 from ..networks import recognisers
 from ..networks.crops import RECOGNISED, batch, crop, jitter
+from ..networks.onnx_recogniser import LENGTH
 from .pictures import Album, world
-
-#: Of raw vectors. The recogniser gives length 1, ArcFace about this; InstantID's adapter wants them raw.
-LENGTH = 20.0
 
 
 @torch.no_grad()
 def vectors_of(
     pictures: Album, recogniser: Mapping[str, torch.Tensor], cache: Path, name: str
 ) -> torch.Tensor:
-    """float32 [n, 512] of LENGTH; the points are a little off, as a detector's are."""
+    """float32 [n, 512] of LENGTH, as our nodes have them, by points a little off, as a detector's are."""
     digest = hashlib.sha256()
     for tensor in recogniser.values():
         digest.update(tensor.contiguous().numpy().tobytes())
