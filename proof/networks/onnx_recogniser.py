@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from ..training.stages import Tensors
-from ..training.vectors import LENGTH
 from .recognisers import WIDTH
 
+#: Of raw vectors, about as ArcFace's are: the recogniser itself gives length 1.
+LENGTH = 20.0
 _SIDE = 112
 _GROUPS = 8
 

@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Raises SystemExit with the sentences of the bars that fell."""
     from .. import host_files
-    from . import bars, claims, rows, selftest
+    from . import bars, claims, readme, rows, selftest
     from .cases import cases
     from .running import shots_of
     from .write import Report, write
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> None:
     folder = options.into or (rooms.cache / "report" / "quick" if options.quick else DOCS)
     verdicts = claims.verdicts(shots)
     networks = _networks(rooms)
+    if not options.quick and not options.rows and folder == DOCS:
+        readme.put(readme.table(shots, verdicts, people), DOCS.parents[1] / "README.md")
     write(Report(kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks), folder)
     log.info("Written: %s", folder)
     wrong = [f"The self-test {one.name} failed: {one.found}." for one in answers if one.right is False]
