@@ -150,6 +150,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=12,
         about="InstantID's ControlNet: a face where five points are",
     ),
+    Stage(
+        *("eadapter", "eadapter", ("autoencoder", "sd15")),
+        seed=34,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+    ),
 )
 
 
