@@ -67,6 +67,7 @@ FILES: tuple[File, ...] = (
             "layers": "all",
         },
     ),
+    File("pva/drawn_pva.safetensors", ("pva",), lambda made: made["pva"], {"format": "likeness-pva/1"}),
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),

@@ -76,26 +76,24 @@ class Encoder(nn.Module):
         return self.model.get_input_embeddings()
 
     def set_input_embeddings(self, table: Any) -> None:
-        self.model.set_input_embeddings(_Plain(table))
+        self.model.set_input_embeddings(table)
 
     def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
-        """[n, 77] -> context, first of what comes out."""
+        """[n, 77] -> context, first of what comes out. The host's model adds in place, where gradients can't
+        follow to a word."""
+        from comfy.ldm.modules.attention import optimized_attention_for_device
+
         shown = ids if self.kind == "sd15" else ids.masked_fill((ids == text.END).cumsum(1) > 1, text.PAD)
-        deep = {"intermediate_output": -2, "final_layer_norm_intermediate": True}
-        found = self.model(shown, **({} if self.kind == "sd15" else deep))
-        return (found[0 if self.kind == "sd15" else 1],)
-
-
-class _Plain(nn.Module):
-    """A table of words that the host may ask for a type."""
-
-    def __init__(self, table: Any) -> None:
-        super().__init__()
-        self.table = table
-
-    def forward(self, ids: torch.Tensor, out_dtype: Any = None) -> torch.Tensor:
-        found: torch.Tensor = self.table(ids)
-        return found
+        model = self.model.text_model
+        table, places = model.embeddings.token_embedding, model.embeddings.position_embedding.weight
+        x = table(shown) + places[: shown.shape[1]]
+        before = torch.full((x.shape[1], x.shape[1]), -torch.finfo(x.dtype).max).triu_(1)
+        attention = optimized_attention_for_device(x.device, mask=True, small_input=True)
+        layers = list(model.encoder.layers)
+        for layer in layers if self.kind == "sd15" else layers[:-1]:
+            x = x + layer.self_attn(layer.layer_norm1(x), before, attention)
+            x = x + layer.mlp(layer.layer_norm2(x))
+        return (model.final_layer_norm(x),)
 
 
 class Autoencoder(nn.Module):
