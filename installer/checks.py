@@ -53,6 +53,10 @@ def _lanes(expression: str, browser: bool, scratch: Path) -> list[list[Stage]]:
         Stage("registry (comfy node validate)", ["installer.registry"]),
     ]
     plain = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("library", "training", "host")]
+    if not expression:
+        # Every method must really work: what the drawn world's networks draw clears stored bars.
+        report = ["proof", "world", "report", "--quick", "--check", "--workers", "2"]
+        plain.append(Stage("drawn world (proof world report)", report))
     booted = [Stage(f"{room} tests", [*pytest, f"tests/{room}"]) for room in ("server", "browser")]
     return [[] if expression else looks, plain, booted if browser else booted[:1]]
 

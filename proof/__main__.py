@@ -1,10 +1,11 @@
-"""`python -m proof world COMMAND`: show, train, look, table, report."""
+"""`python -m proof world COMMAND`: show, train, look, table, report, demo."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
+from .demo import command as demo
 from .report import command as report
 from .training import command, look, table
 from .world import show
@@ -21,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     look.add_to(commands)
     table.add_to(commands)
     report.add_to(commands)
+    demo.add_to(commands)
     return whole
 
 

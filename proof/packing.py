@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,14 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
             tensor = stored[name].to(dtype)
         restored[name] = tensor + base[name].to(dtype) if name in differs else tensor
     return restored
+
+
+def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = ()) -> Tensors:
+    """What `read` would give of these after `write`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "packed.safetensors"
+        write(file, tensors, delicate=delicate)
+        return read(file)
 
 
 def rows(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -25,13 +25,14 @@ _MORE = FIRST + 600_000
 class Case:
     """One person: `reference` is what a method is given, `truth` how they look in the picture asked for.
 
-    number: counts from 0. seed_shift: other noise for the same person and prompt. look: the truth, if another
-    than their usual one.
+    number: counts from 0. seed_shift: other noise for the same person and prompt. look: the truth, portrait:
+    the reference, if others than their usual ones.
     """
 
     number: int
     seed_shift: int = 0
     look: Figure | None = None
+    portrait: Figure | None = None
 
     @cached_property
     def person(self) -> Person:
@@ -39,7 +40,7 @@ class Case:
 
     @cached_property
     def reference(self) -> Figure:
-        return figure(FIRST + 2 * self.number, self.person)
+        return self.portrait or figure(FIRST + 2 * self.number, self.person)
 
     @cached_property
     def truth(self) -> Figure:

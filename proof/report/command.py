@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 def add_to(commands: Any) -> None:
     """Adds the command to argparse's subparsers."""
     command = commands.add_parser("report", help="draw with every method, judge it and write docs/proof")
-    command.add_argument("--quick", action="store_true", help="few people, into the cache")
+    command.add_argument(
+        "--quick", action="store_true", help="few people, the rows that bars are for, into the cache"
+    )
     command.add_argument("--check", action="store_true", help="exit with 1 when a stored bar falls")
     command.add_argument("--rows", action="append", default=[], metavar="NAME", help="may be repeated")
     command.add_argument("--people", type=int, help=f"how many (default: {PEOPLE['full']})")
@@ -41,7 +43,7 @@ def add_to(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Raises SystemExit with the sentences of the bars that fell."""
     from .. import host_files
-    from . import bars, claims, rows, selftest
+    from . import bars, claims, readme, rows, selftest
     from .cases import cases
     from .running import shots_of
     from .write import Report, write
@@ -56,7 +58,10 @@ def run(options: argparse.Namespace) -> None:
                 f"world train --only {judge}`."
             )
     people = options.people or PEOPLE[kind]
-    chosen = [rows.row(name) for name in options.rows] or list(rows.rows())
+    stored = bars.read(options.bars or bars.FILE, kind)
+    asked = {name for bar in stored for name in (bar.row, bar.minus)}
+    chosen = [rows.row(name) for name in options.rows]
+    chosen = chosen or [row for row in rows.rows() if not options.quick or row.name in asked]
     lacking = {row.name: row.lacks(rooms) for row in chosen}
     lacking = {name: lacks for name, lacks in lacking.items() if lacks}
     ready = [row for row in chosen if row.name not in lacking]
@@ -65,13 +70,14 @@ def run(options: argparse.Namespace) -> None:
     with room:
         shots = {row.name: shots_of(row, room.begin, rooms, STEPS, people) for row in ready}
         answers = selftest.asked(room.eyes, cases(min(people, 50)), shots)
-    stored = bars.read(options.bars or bars.FILE, kind)
     if options.rows:
         stored = [bar for bar in stored if bar.row in shots and (not bar.minus or bar.minus in shots)]
     fallen = bars.fallen(stored, shots)
     folder = options.into or (rooms.cache / "report" / "quick" if options.quick else DOCS)
     verdicts = claims.verdicts(shots)
     networks = _networks(rooms)
+    if not options.quick and not options.rows and folder == DOCS:
+        readme.put(readme.table(shots, verdicts, people), DOCS.parents[1] / "README.md")
     write(Report(kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks), folder)
     log.info("Written: %s", folder)
     wrong = [f"The self-test {one.name} failed: {one.found}." for one in answers if one.right is False]

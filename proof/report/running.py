@@ -36,7 +36,7 @@ KEPT = 8
 #: Of the people, at least: a share of few is nobody.
 _LEAST = 8
 #: What a row's pictures do not depend on, of this package.
-_AFTERWARDS = ("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running")
+_AFTERWARDS = ("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -163,6 +164,12 @@ def pixels(images: torch.Tensor) -> Picture:
     """The first picture of an IMAGE."""
     rounded: Picture = (images[0].clamp(0, 1) * 255).round().byte().cpu().numpy()
     return rounded
+
+
+def as_png(picture: Picture) -> bytes:
+    written, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert written
+    return bytes(encoded.tobytes())
 
 
 def _name(picture: Picture) -> str:

@@ -24,6 +24,7 @@ def add_to(commands: Any) -> None:
     command.add_argument("--quick", action="store_true", help="a few steps of each, into the cache")
     command.add_argument("--again", action="store_true", help="train what is done anew")
     command.add_argument("--warm", action="store_true", help="train what is done on, from where it stands")
+    command.add_argument("--steps", type=int, help="instead of a stage's own number")
     command.set_defaults(run=run)
 
 
@@ -35,5 +36,6 @@ def run(options: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     cache = CACHE / ("quick" if options.quick else "full")
     rooms = Rooms(cache / "models" if options.quick else MODELS, cache)
-    if not train(rooms, options.only, options.minutes, options.quick, options.again, options.warm):
+    how = (options.quick, options.again, options.warm, options.steps)
+    if not train(rooms, options.only, options.minutes, *how):
         raise SystemExit(UNFINISHED)

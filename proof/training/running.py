@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -42,6 +43,7 @@ def train(
     quick: bool = False,
     again: bool = False,
     warm: bool = False,
+    steps: int | None = None,
 ) -> bool:
     """Runs the stages that have no file yet; returns whether all asked for are done.
 
@@ -57,6 +59,7 @@ def train(
                 log.info("%s: done before.", one.name)
                 continue
             scale = one.quick if quick else one.full
+            scale = scale if steps is None else replace(scale, steps=steps)
             if not run(one, scale, rooms, lambda: clock.over() or interrupts.asked, warm):
                 return False
     return True

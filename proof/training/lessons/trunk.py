@@ -9,6 +9,7 @@ import torch
 
 from training.chance import generator, number
 
+from ... import packing
 from ...networks import autoencoder, diffusion, layouts, text
 from ..latents import latents_of
 from ..muon import Muon
@@ -108,9 +109,11 @@ class TrunkLesson:
         return None
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        return {name: tensor.clone() for name, tensor in self.average.items()}, {
-            "loss_unseen": self.held_out(self.average)
+        figures = {
+            "loss_unseen": self.held_out(self.average),
+            "loss_unseen_packed": self.held_out(packing.as_read(self.average)),
         }
+        return {name: tensor.clone() for name, tensor in self.average.items()}, figures
 
     @torch.no_grad()
     def held_out(self, weights: Tensors) -> float:

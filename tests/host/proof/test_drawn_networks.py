@@ -139,6 +139,24 @@ def _loaded(
     return found
 
 
+def test_the_loaded_network_hears_what_all_places_share(host: ModuleType, tmp_path: Path) -> None:
+    """With one channel a group, norms would take away what is the same everywhere: the time, and a colour."""
+    import comfy.sd
+    from safetensors.torch import save_file
+
+    layouts.register()
+    network = layouts.unet("sd15", seed=5)
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, tmp_path / "drawn.safetensors")
+    model = comfy.sd.load_diffusion_model(str(tmp_path / "drawn.safetensors"))
+    norms = [m for m in model.model.diffusion_model.modules() if isinstance(m, torch.nn.GroupNorm)]
+    assert len(norms) > 40
+    for norm in norms:
+        shared = torch.zeros(1, norm.num_channels, 4, 4)
+        shared[:, 0] = 1
+        assert norm.float()(shared).abs().max() > 0.1
+
+
 def test_an_sdxl_begins_as_the_sd15_it_came_from(host: ModuleType) -> None:
     trunk = layouts.unet("sd15", seed=5)
     made = layouts.as_sdxl(trunk.state_dict(), seed=6)

@@ -156,3 +156,20 @@ def test_a_bar_that_falls_ends_the_check_with_its_name(check: Any, tmp_path: Pat
     with pytest.raises(SystemExit, match=r"The bar ceiling fell: likeness of the row ceiling is 0\.\d+"):
         check(0.999)
     assert (tmp_path / "docs" / "report.json").is_file()
+
+
+def test_the_demo_leaves_one_sheet_and_its_numbers(rooms: Rooms, tmp_path: Path) -> None:
+    given = ["world", "demo", "prompt", "--models", str(rooms.models), "--cache", str(rooms.cache)]
+    main([*given, "--into", str(tmp_path)])
+    numbers = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert len(numbers["pictures"]) == 6
+    assert {f"picture_{n}.png" for n in range(1, 7)} < {file.name for file in tmp_path.iterdir()}
+    assert (tmp_path / "drawn_world.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_demo_of_what_is_not_trained_says_so(rooms: Rooms, tmp_path: Path) -> None:
+    given = ["--models", str(rooms.models), "--cache", str(rooms.cache), "--into", str(tmp_path)]
+    with pytest.raises(SystemExit, match="no pva yet: sd2_inpaint"):
+        main(["world", "demo", "pva", *given])
+    with pytest.raises(SystemExit, match="No method is called 'lora'"):
+        main(["world", "demo", "lora", *given])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proof.report import bars, claims, plots, rows, selftest, sheets
+from proof.report import bars, claims, plots, readme, rows, selftest, sheets
 from proof.report.cases import FIRST, Case, cases, grouped, together
 from proof.report.measures import Estimate
 from proof.report.rows import weights
@@ -225,3 +225,18 @@ def test_plots_and_sheets_hold_what_they_are_given() -> None:
     assert "cx='490.0'" in drawn
     picture = np.zeros((128, 256, 3), np.uint8)
     assert sheets.sheet("t", [("a", "b", [picture, picture])])[:2] == b"\xff\xd8"
+
+
+def test_the_readme_gets_its_table_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(f"before\n{readme.FIRST}\nLAST TIME\n{readme.LAST}\nafter\n", encoding="utf-8")
+    there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
+    text = readme.table(there, claims.verdicts(there), 12)
+    for _ in range(2):
+        readme.put(text, file)
+    written = file.read_text(encoding="utf-8")
+    assert written.startswith("before\n") and written.endswith("after\n") and "LAST TIME" not in written
+    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 0.50 | 50% |" in written
+    # InstantID and copy-paste could be asked: .7 of .9 holds, .5 is no less than .5.
+    assert "1 of the 2 claims measured so far hold" in written
+    assert "nothing about photographs" in written and written.count(readme.FIRST) == 1
