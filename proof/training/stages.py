@@ -150,6 +150,30 @@ STAGES: tuple[Stage, ...] = (
         minutes=12,
         about="InstantID's ControlNet: a face where five points are",
     ),
+    Stage(
+        *("eadapter", "eadapter", ("autoencoder", "sd15")),
+        seed=34,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+    ),
+    Stage(
+        *("arcface", "arcface", ("recogniser",)),
+        seed=35,
+        full=Scale(steps=300, pictures=12000, batch=64),
+        quick=Scale(steps=4, pictures=128, batch=16),
+        minutes=6,
+        about="PVA's face encoder, in ArcFace's layout",
+    ),
+    Stage(
+        *("pva", "pva", ("autoencoder", "sd2_inpaint", "arcface")),
+        seed=36,
+        full=Scale(steps=400, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="PVA for the SD2-inpainting shape, by our trainer",
+    ),
 )
 
 
