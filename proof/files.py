@@ -34,6 +34,12 @@ def _checkpoint(kind: str) -> File:
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
 
+def _pva(made: Mapping[str, Tensors]) -> Tensors:
+    from .training.lessons.pva import whole
+
+    return whole(made["pva"], made["arcface"])
+
+
 def _vision(made: Mapping[str, Tensors]) -> Tensors:
     from .networks import vision
 
@@ -67,7 +73,7 @@ FILES: tuple[File, ...] = (
             "layers": "all",
         },
     ),
-    File("pva/drawn_pva.safetensors", ("pva",), lambda made: made["pva"], {"format": "likeness-pva/1"}),
+    File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),

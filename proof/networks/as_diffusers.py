@@ -44,6 +44,7 @@ def unet(kind: str, tensors: Tensors) -> Any:
         # So diffusers calls the number of heads.
         attention_head_dim=tuple(width // layouts.HEADS["num_head_channels"] for width in channels),
         use_linear_projection=config["use_linear_in_transformer"],
+        norm_num_groups=layouts.GROUPS,
     )
     names = comfy.utils.unet_to_diffusers(config)
     wanted = made.state_dict()

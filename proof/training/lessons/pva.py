@@ -26,6 +26,7 @@ _TEXT = f"a {PLACEHOLDER} person"
 _TOKENS, _LAYERS, _INNER = 10, 2, 256
 #: The face among the labels, and by how much its box is larger than it.
 _FACE, _LARGER = tuple(range(1, 14)), 1.2
+_FACES = "face_net.facenet."
 #: So many pictures have been cut out for the face encoder.
 _SEEN = 6000
 
@@ -111,7 +112,9 @@ class PVALesson:
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         from training.pva.export import content
 
-        return content(self.lesson), self.measured()
+        # The face encoder is a stage of its own: `whole` puts it back.
+        kept = {name: t for name, t in content(self.lesson).items() if not name.startswith(_FACES)}
+        return kept, self.measured()
 
     @torch.no_grad()
     def measured(self) -> dict[str, float]:
@@ -128,6 +131,11 @@ class PVALesson:
             prepared = self.lesson.prepare_batch(self.batch(unseen, places, given, source), source)
             figures[f"loss_{name}"] = round(float(self.lesson(prepared, 0)), 5)
         return figures
+
+
+def whole(pva: Tensors, faces: Tensors) -> Tensors:
+    """The file: with the face encoder in it."""
+    return {**pva, **{_FACES + name: tensor for name, tensor in faces.items()}}
 
 
 def hole(labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> torch.Tensor:
