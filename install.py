@@ -1,6 +1,7 @@
 """Sets Likeness up. Without arguments it only says what is there and what is missing.
 
-python install.py --demo              a photo through InstantID in a real ComfyUI, on any machine
+python install.py --demo              one person drawn again in a real ComfyUI, on any machine
+python install.py --demo METHOD       the same by another method: arc2face, pva, freecure ...
 python install.py --test              every check and test
 python install.py --models instantid  fetch a method's weights (several: a,b)
 python install.py --list              which model files are there, which are missing
@@ -60,22 +61,22 @@ def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) 
         print("\n".join(packages()))
         if not check_models(folders_in_use(chosen, more)):
             return 1
-    if (arguments.demo or arguments.test) and not tiny.PACK.is_dir():
+    if (arguments.demo is not None or arguments.test) and not tiny.PACK.is_dir():
         raise SetupError(
             "This copy comes without tests/, which --demo and --test need: clone the repository."
         )
-    if arguments.demo:
-        demo.demo(progress, chosen, models_folder(chosen), arguments.fresh)
+    if arguments.demo is not None:
+        demo.demo(progress, chosen, models_folder(chosen), arguments.fresh, arguments.demo)
     if arguments.test:
         # --demo --fresh --test has made its fresh environment already
-        fresh = arguments.fresh and not arguments.demo
+        fresh = arguments.fresh and arguments.demo is None
         return 0 if checks.run_checks(progress, chosen, fresh, arguments.k, arguments.browser) else 1
     return 0
 
 
 def _anything_else(arguments: argparse.Namespace) -> bool:
-    wanted = (arguments.models, arguments.list, arguments.check, arguments.demo, arguments.test)
-    return any(wanted)
+    wanted = (arguments.models, arguments.list, arguments.check, arguments.test)
+    return any(wanted) or arguments.demo is not None
 
 
 def _only_report(chosen: Path | None) -> None:
@@ -98,7 +99,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--demo", action="store_true", help="run the demo; the results are in demo/")
+    parser.add_argument(
+        "--demo",
+        nargs="?",
+        const="",
+        metavar="METHOD",
+        help="run the demo, of InstantID unless another method is named; the results are in demo/",
+    )
     parser.add_argument("--test", action="store_true", help="run every check and test")
     parser.add_argument(
         "-k", default="", metavar="EXPRESSION", help="with --test: only tests with names like this"

@@ -65,6 +65,10 @@ def _stages(expression: str, browser: bool, scratch: Path) -> tuple[list[Stage],
         **({"browser": ["tests/browser"]} if browser else {}),
     }
     tests = [Stage(f"{room} tests", [*pytest, *places]) for room, places in rooms.items()]
+    if not expression:
+        # Every method must really work: what the drawn world's networks draw clears stored bars.
+        report = ["proof", "world", "report", "--quick", "--check"]
+        tests.insert(1, Stage("drawn world (proof world report)", report))
     return [] if expression else looks, tests
 
 

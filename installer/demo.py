@@ -1,9 +1,14 @@
-"""`--demo`: a real photo through the InstantID workflow in a real ComfyUI, with a report of times."""
+"""`--demo`: a person of the drawn world drawn again by a method, or, with the real weights, a photo's person.
+
+Both run in a real ComfyUI. Without real weights and without the drawn world's networks a photo goes through
+the workflow with tiny networks, whose picture is noise.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -38,6 +43,12 @@ _NOISE = """
 picture.png is noise by design: the tiny checkpoints hold random numbers. The graph, the face that was
 found and its points are real. For real pictures fetch the weights (about 11 GB) and run the demo again:
   python install.py --models instantid"""
+_REAL = """
+For pictures of a photo's person fetch the weights (about 11 GB) and run the demo again:
+  python install.py --models instantid"""
+#: The drawn world's networks, and which of them the demo cannot do without.
+DRAWN = REPOSITORY / "models" / "drawn"
+DRAWN_NEEDS = ("autoencoder", "recogniser", "judge", "classifier", "sdxl", "instantid")
 _TIMEOUT = 4 * 3600.0  # real weights on a CPU take long
 
 
@@ -57,15 +68,21 @@ class Report:
         self.stages[name] = round(time.monotonic() - begin, 3)
 
 
-def demo(progress: Progress, chosen: Path | None, models: Path, fresh: bool = False) -> None:
-    """Run it. chosen is another ComfyUI than the environment's own. Raises SetupError."""
+def demo(
+    progress: Progress, chosen: Path | None, models: Path, fresh: bool = False, method: str = ""
+) -> None:
+    """Run it. chosen is another ComfyUI than the environment's own; method: in the drawn world, "" for
+    InstantID with the real weights where they are. Raises SetupError."""
     if not WORKFLOW.is_file():
         raise SetupError(f"{WORKFLOW} is missing: get a complete copy of the pack.")
     begin = time.monotonic()
     environment = ensure(progress, fresh)
     fetch_models(Folders(models), [EMBEDDED], progress, environment.python)
     comfyui = chosen or environment.comfyui
-    real = not missing(Folders(models), ["instantid"])
+    real = not missing(Folders(models), ["instantid"]) and not method
+    if not real and (method or drawn_world()):
+        _draw_world(environment, comfyui, method, progress)
+        return
     report = Report("real" if real else "tiny", _models_used(real, models))
     report.stages["environment"] = round(time.monotonic() - begin, 3)
     prompt = json.loads(WORKFLOW.read_text(encoding="utf-8"))
@@ -90,6 +107,26 @@ def demo(progress: Progress, chosen: Path | None, models: Path, fresh: bool = Fa
         server.stop()
     (FOLDER / "report.json").write_text(json.dumps(vars(report), indent=2) + "\n", encoding="utf-8")
     _tell(progress, report, real)
+
+
+def drawn_world() -> bool:
+    """Whether this copy has networks of the drawn world that can draw a person."""
+    return all((DRAWN / f"{name}.safetensors").is_file() for name in DRAWN_NEEDS)
+
+
+def _draw_world(environment: Environment, comfyui: Path, method: str, progress: Progress) -> None:
+    """The proving ground's own demo, in the environment's Python. Raises SetupError when it fails."""
+    progress.say("No real weights: drawing in the drawn world (portraits by formula).")
+    command = [str(environment.python), "-m", "proof", "world", "demo", "--into", str(FOLDER)]
+    variables = {**os.environ, "LIKENESS_COMFYUI": str(comfyui), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, *([method] if method else [])], cwd=REPOSITORY, env=variables)
+    if done.returncode:
+        raise SetupError("The demo of the drawn world did not end well: its last lines say why.")
+    progress.say(f"Done. In {FOLDER}:")
+    print("  drawn_world.png  the reference, what was drawn of it, and how like it is")
+    print("  picture_*.png    the pictures by themselves")
+    print("  report.json      the judge's numbers and times")
+    print(_REAL)
 
 
 def _server(environment: Environment, comfyui: Path, models: Path, folder: Path | None) -> Server:

@@ -11,6 +11,8 @@ import torch
 
 from likeness.faces.iresnet import IResNet, build_iresnet
 
+from .autoencoders import class_in
+
 
 def read(path: Path) -> Mapping[str, Any]:
     """The tensors of a .safetensors or pickled file, weights only. Raises ValueError naming the file."""
@@ -39,10 +41,10 @@ def read_parts(where: str, local: bool = True, two_encoders: bool = False) -> di
     local: where is a folder, else the id of a model on the hub. two_encoders: as SDXL has them. Raises
     ValueError for a part that is missing or broken.
     """
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": class_in(Path(where))}
     kinds |= {"text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}
     if two_encoders:
         kinds |= {"text_encoder_2": CLIPTextModelWithProjection, "tokenizer_2": CLIPTokenizer}

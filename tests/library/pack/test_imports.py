@@ -207,14 +207,14 @@ def test_training_uses_the_library_but_never_nodes_or_the_host(path: Path) -> No
 
 
 @pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
-def test_the_pack_does_not_need_training(path: Path) -> None:
+def test_the_pack_needs_neither_training_nor_proof(path: Path) -> None:
     for parts, _, _ in imports(path):
-        assert parts[0] != "training", f"imports {'.'.join(parts)}"
+        assert parts[0] not in ("training", "proof"), f"imports {'.'.join(parts)}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """In functions neither: an import there that only breaks a circle hides one."""
-    ours = sources("likeness", "nodes", "training", "tools", "installer", "benchmarks")
+    ours = sources("likeness", "nodes", "training", "proof", "tools", "installer", "benchmarks")
     assert not circle(ours)
 
 

@@ -1,0 +1,1 @@
+"""`python -m proof world demo`: one person of the drawn world, drawn again by a method, on one sheet."""

@@ -1,0 +1,1 @@
+"""Small networks in the layouts that the host, and our nodes, load unchanged."""

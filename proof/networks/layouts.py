@@ -1,0 +1,343 @@
+"""The drawn world's networks as the host's own classes, and what makes the host's loader take their files.
+
+As the tiny networks of the tests, these are told apart by their widths: here the text is 128 wide.
+
+An SDXL-shaped network learns with LIVE depths and is loaded with the real ones: blocks of zeros give back
+what they get, so all 70 sites are in the file and 17 of them do something.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..host import use_host
+from . import arc2face, text, vision
+
+Tensors = dict[str, torch.Tensor]
+
+_SHARED: dict[str, Any] = {
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 32,
+    "use_spatial_transformer": True,
+    "legacy": False,
+    "use_temporal_attention": False,
+}
+UNETS: dict[str, dict[str, Any]] = {
+    "sd15": {
+        **_SHARED,
+        "num_res_blocks": [2, 2, 2, 2],
+        "channel_mult": [1, 2, 2, 2],
+        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+        "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+        "transformer_depth_middle": 1,
+        "context_dim": text.WIDTH,
+        "use_linear_in_transformer": False,
+        "adm_in_channels": None,
+    },
+    "sdxl": {
+        **_SHARED,
+        "num_res_blocks": [2, 2, 2],
+        "channel_mult": [1, 2, 2],
+        "transformer_depth": [0, 0, 2, 2, 10, 10],
+        "transformer_depth_output": [0, 0, 0, 2, 2, 2, 10, 10, 10],
+        "transformer_depth_middle": 10,
+        "context_dim": 2 * text.WIDTH,
+        "use_linear_in_transformer": True,
+        "adm_in_channels": 6 * 256 + text.WIDTH,
+        "num_classes": "sequential",
+    },
+}
+UNETS["arc2face"] = {**UNETS["sd15"], "context_dim": arc2face.WIDTH}
+UNETS["sd2_inpaint"] = {**UNETS["sd15"], "in_channels": 9, "use_linear_in_transformer": True}
+#: Depths that learn; the others stay zeros.
+LIVE: dict[str, dict[str, Any]] = {
+    "sdxl": {
+        "transformer_depth": [0, 0, 1, 1, 2, 2],
+        "transformer_depth_output": [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        "transformer_depth_middle": 2,
+    },
+}
+#: Of channels, in norms: four channels at the narrowest.
+GROUPS = 8
+#: Heads narrower than 32 cost three times as much on a CPU. They can't be seen in a file.
+HEADS: dict[str, Any] = {"num_heads": -1, "num_head_channels": 32}
+_MARKS = (
+    *("context_dim", "model_channels", "use_linear_in_transformer", "adm_in_channels"),
+    "use_temporal_attention",
+)
+
+
+def unet(kind: str, seed: int, whole: bool = False) -> Any:
+    """The host's own UNetModel, with weights by chance as such networks begin. whole: with the depths of the
+    file, else with those that learn."""
+    use_host()
+    import comfy.ldm.modules.diffusionmodules.openaimodel as openaimodel
+    import comfy.ops
+
+    made = openaimodel.UNetModel(
+        dtype=torch.float32,
+        operations=grouped(comfy.ops.disable_weight_init),
+        **{**UNETS[kind], **({} if whole else LIVE.get(kind, {}))},
+        **HEADS,
+    )
+    chance = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if weight.ndim <= 1:
+                weight.fill_(1.0 if name.endswith("weight") else 0.0)
+            elif name.endswith(("out_layers.3.weight", "proj_out.weight", "out.2.weight")):
+                weight.zero_()  # every block begins as doing nothing
+            else:
+                weight.normal_(0, weight[0].numel() ** -0.5, generator=chance)
+    return made
+
+
+def grouped(operations: Any) -> Any:
+    """The host's layers, but norms over GROUPS groups of channels where it says 32.
+
+    With 32 channels each would be a group by itself: that takes its mean away, and with it the time and the
+    colour of all; after 900 steps half of the backgrounds had a wrong one.
+    """
+
+    class Grouped(operations):  # type: ignore[misc, unused-ignore]
+        class GroupNorm(operations.GroupNorm):  # type: ignore[misc, unused-ignore]
+            def __init__(self, num_groups: int, num_channels: int, *further: Any, **named: Any) -> None:
+                super().__init__(GROUPS, num_channels, *further, **named)
+
+    return Grouped
+
+
+def deepened(kind: str, tensors: Tensors) -> Tensors:
+    """A network of LIVE depths with blocks of zeros up to its real ones: exactly the same network."""
+    if kind not in LIVE:
+        return tensors
+    made = dict(tensors)
+    shapes: dict[str, dict[str, torch.Size]] = {}
+    for name, tensor in tensors.items():
+        stem, found, rest = name.partition(".transformer_blocks.0.")
+        if found:
+            shapes.setdefault(stem, {})[rest] = tensor.shape
+    for stem, block in shapes.items():
+        # Two at the level of few places, ten at the deepest; as in UNETS.
+        shallow = stem.startswith(_SHALLOW)
+        for number in range(2 if shallow else 10):
+            for rest, shape in block.items():
+                made.setdefault(f"{stem}.transformer_blocks.{number}.{rest}", torch.zeros(shape))
+    return made
+
+
+_SHALLOW = ("input_blocks.4.", "input_blocks.5.", *(f"output_blocks.{n}." for n in (3, 4, 5)))
+
+
+def as_sdxl(trunk: Tensors, seed: int) -> Tensors:
+    """An SD1.5-shaped network as the start of an SDXL-shaped one: what both have is in the same place, or
+    three output blocks further; transformers at full resolution are lost, and new blocks begin as doing
+    nothing."""
+    made = {name: tensor.clone() for name, tensor in unet("sdxl", seed).state_dict().items()}
+    for name, tensor in made.items():
+        known = trunk.get(_from_sd15(name))
+        if known is not None and name.split(".")[0] != "label_emb":
+            _write_into(tensor, known)
+        elif name.endswith(("to_out.0.weight", "ff.net.2.weight")):
+            tensor.zero_()
+    return made
+
+
+def as_sd2_inpaint(trunk: Tensors) -> Tensors:
+    """An SD1.5-shaped network that gets a mask and the masked picture as well, and does not look yet."""
+    made = {name: tensor.clone() for name, tensor in unet("sd2_inpaint", 0).state_dict().items()}
+    for name, tensor in made.items():
+        _write_into(tensor, trunk[name])
+    return made
+
+
+def _from_sd15(name: str) -> str:
+    first, number, rest = (*name.split(".", 2), "", "")[:3]
+    return f"{first}.{int(number) + 3}.{rest}" if first == "output_blocks" else name
+
+
+def _write_into(tensor: torch.Tensor, known: torch.Tensor) -> None:
+    """Kernels of one place become matrices; further inputs are not heard."""
+    if tensor.ndim < known.ndim:
+        known = known.reshape(known.shape[: tensor.ndim])
+    tensor.zero_()
+    tensor[tuple(map(slice, known.shape))] = known
+
+
+def sizes(height: int, width: int) -> torch.Tensor:
+    """[1, 1536]: what SDXL is told of a picture's size, as the host tells it by default."""
+    use_host()
+    from comfy.ldm.modules.diffusionmodules.openaimodel import Timestep
+
+    numbers = torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32)
+    found: torch.Tensor = Timestep(256)(numbers)
+    return found.flatten()[None]
+
+
+@torch.no_grad()
+def conditions(kind: str, encoder: Any, captions: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Context and, for SDXL, the pooled text, as the host's text encoder for this network gives them."""
+    numbers = tokens(captions)
+    if kind != "sdxl":
+        context: torch.Tensor = encoder(numbers)[0]
+        return context, None
+    _, stream, pooled, _ = encoder(numbers, intermediate_output=-2, final_layer_norm_intermediate=False)
+    # Both encoders are the same one by hand, and both kinds of padding are nothing.
+    return torch.cat([stream, stream], dim=2), pooled
+
+
+def told(kind: str, encoder: Any, captions: list[str], noisy: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the network takes beside latents and times: context and, for SDXL, y."""
+    context, pooled = conditions(kind, encoder, captions)
+    if pooled is None:
+        return {"context": context}
+    size = sizes(8 * noisy.shape[2], 8 * noisy.shape[3]).expand(len(pooled), -1)
+    return {"context": context, "y": torch.cat([pooled, size], dim=1)}
+
+
+def text_encoder(seed: int = 0) -> Any:
+    """The host's own class with the hand-made weights: tokens in, context first of what comes out."""
+    use_host()
+    import comfy.clip_model
+    import comfy.ops
+
+    config = {
+        "hidden_act": "quick_gelu",
+        "max_position_embeddings": 77,
+        "eos_token_id": text.END,
+        **text.CONFIG,
+    }
+    made = comfy.clip_model.CLIPTextModel(config, torch.float32, "cpu", comfy.ops.disable_weight_init)
+    made.load_state_dict(text.tensors(known_words(), seed))
+    return made.eval().requires_grad_(False)
+
+
+def tokens(captions: list[str]) -> torch.Tensor:
+    """int64 [n, 77], by the host's tokenizer."""
+    tokenizer = _tokenizer()
+    rows = [tokenizer.tokenize_with_weights(caption)["l"][0] for caption in captions]
+    return torch.tensor([[number for number, _ in row] for row in rows])
+
+
+def known_words() -> list[int]:
+    """The start and the world's words as numbers of CLIP's list. Raises ValueError for one cut in pieces."""
+    from ..world.captions import WORDS
+
+    known = [text.START]
+    for word in (*WORDS, ","):
+        pieces = [int(number) for number in tokens([word])[0] if number not in (text.START, text.END)]
+        if len(pieces) != 1:
+            raise ValueError(f"CLIP cuts the word {word!r} into {len(pieces)} pieces: choose another.")
+        known += pieces
+    return known
+
+
+_known: list[Any] = []
+
+
+def _tokenizer() -> Any:
+    if not _known:
+        use_host()
+        import comfy.sd1_clip
+
+        _known.append(comfy.sd1_clip.SD1Tokenizer())
+    return _known[0]
+
+
+def register() -> None:
+    """Put the drawn world's networks before the host's own: detection takes the first that matches."""
+    use_host()
+    import comfy.ops
+    import comfy.sd1_clip
+    import comfy.sdxl_clip
+    import comfy.supported_models
+    import comfy.supported_models_base
+    import comfy.text_encoders.sd2_clip
+    import comfy.utils
+
+    models = comfy.supported_models
+    target = comfy.supported_models_base.ClipTarget
+    layers = grouped(comfy.ops.manual_cast)
+
+    def small(options: Any, *letters: str) -> dict[str, Any]:
+        return {**(options or {}), **{f"clip_{letter}_model_config": text.CONFIG for letter in letters}}
+
+    def own_names(state_dict: Any) -> Any:
+        return comfy.utils.state_dict_prefix_replace(state_dict, {_TEXT: ""}, filter_keys=True)
+
+    class DrawnSD1Clip(comfy.sd1_clip.SD1ClipModel):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+            super().__init__(device=device, dtype=dtype, model_options=small(model_options, "l"))
+
+    class DrawnSDXLClip(comfy.sdxl_clip.SDXLClipModel):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+            super().__init__(device=device, dtype=dtype, model_options=small(model_options, "l", "g"))
+
+    class DrawnSD2Clip(comfy.text_encoders.sd2_clip.SD2ClipModel):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+            super().__init__(device=device, dtype=dtype, model_options=small(model_options, "h"))
+
+    class DrawnSD15(models.SD15):  # type: ignore[misc, name-defined, unused-ignore]
+        unet_config = {name: UNETS["sd15"][name] for name in _MARKS}  # noqa: RUF012
+        unet_extra_config = HEADS
+        custom_operations = layers
+
+        def clip_target(self, state_dict: Any = None) -> Any:
+            return target(comfy.sd1_clip.SD1Tokenizer, DrawnSD1Clip)
+
+    class DrawnArc2Face(DrawnSD15):
+        unet_config = {**DrawnSD15.unet_config, "context_dim": arc2face.WIDTH}  # noqa: RUF012
+
+    class DrawnSDXL(models.SDXL):  # type: ignore[misc, name-defined, unused-ignore]
+        unet_config = {name: UNETS["sdxl"][name] for name in _MARKS}  # noqa: RUF012
+        unet_extra_config = HEADS
+        custom_operations = layers
+
+        def clip_target(self, state_dict: Any = None) -> Any:
+            return target(comfy.sdxl_clip.SDXLTokenizer, DrawnSDXLClip)
+
+        def process_clip_state_dict(self, state_dict: Any) -> Any:
+            return own_names(state_dict)
+
+    class DrawnSD2Inpaint(models.SD20):  # type: ignore[misc, name-defined, unused-ignore]
+        unet_config = {name: UNETS["sd2_inpaint"][name] for name in _MARKS}  # noqa: RUF012
+        unet_extra_config = {**HEADS, "attn_precision": torch.float32}  # noqa: RUF012
+        custom_operations = layers
+
+        def clip_target(self, state_dict: Any = None) -> Any:
+            return target(comfy.text_encoders.sd2_clip.SD2Tokenizer, DrawnSD2Clip)
+
+        def process_clip_state_dict(self, state_dict: Any) -> Any:
+            return own_names(state_dict)
+
+    known = {config.__name__ for config in models.models}
+    drawn: list[Any] = [DrawnSD15, DrawnArc2Face, DrawnSDXL, DrawnSD2Inpaint]
+    models.models[:0] = [config for config in drawn if config.__name__ not in known]
+    vision.register()
+
+
+#: Before the names of text encoders in files whose published names would need another layout of the weights.
+_TEXT = "drawnclip."
+_ENCODERS = {
+    "sd15": ("cond_stage_model.",),
+    "sdxl": (f"{_TEXT}clip_l.", f"{_TEXT}clip_g."),
+    "sd2_inpaint": (f"{_TEXT}clip_h.",),
+}
+#: Of latents in each family's files.
+SCALES = {"sd15": 0.18215, "sd2_inpaint": 0.18215, "sdxl": 0.13025}
+
+
+def checkpoint(kind: str, network: Tensors, autoencoder: Tensors) -> Tensors:
+    """A whole checkpoint for the host's loader node, from the stages' results."""
+    from .autoencoder import padded
+
+    made = {f"model.diffusion_model.{name}": tensor for name, tensor in deepened(kind, network).items()}
+    # The host keeps text encoders in half precision anyway.
+    words = {name: tensor.half() for name, tensor in text.tensors(known_words()).items()}
+    for prefix in _ENCODERS[kind]:
+        made |= {f"{prefix}transformer.{name}": tensor.clone() for name, tensor in words.items()}
+    return made | {f"first_stage_model.{name}": t for name, t in padded(autoencoder, SCALES[kind]).items()}

@@ -1,0 +1,126 @@
+"""Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
+
+Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
+row r is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold
+them. Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences
+from the trunk's], "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room
+but its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .training.stages import Tensors
+
+FORMAT = 1
+_SCALE = ".scale"
+#: Fewer numbers than this are not worth a scale and an error.
+_FEW = 64
+_HALF_LIMIT = 65504.0
+
+
+def write(
+    file: Path,
+    tensors: Mapping[str, torch.Tensor],
+    packed: bool = True,
+    trunk: Mapping[str, torch.Tensor] | None = None,
+    trunk_name: str = "",
+    delicate: tuple[str, ...] = (),
+) -> None:
+    """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
+
+    delicate: beginnings of names that 8 bits would spoil; they get float16. packed False keeps every number
+    as it is, in the same format. Raises ValueError for NaN or infinity.
+    """
+    from safetensors.torch import save_file
+
+    stored: Tensors = {}
+    facts: dict[str, Any] = {"format": FORMAT, "trunk": trunk_name if trunk else ""}
+    zeros: dict[str, list[int]] = {}
+    differs: list[str] = []
+    for name, tensor in sorted(tensors.items()):
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity: it is not written.")
+        base = (trunk or {}).get(name)
+        if base is not None and base.shape == tensor.shape and tensor.is_floating_point():
+            tensor = tensor - base
+            differs.append(name)
+        if not tensor.any():
+            zeros[name] = list(tensor.shape)
+        elif not packed or not tensor.is_floating_point():
+            stored[name] = tensor
+        elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
+            stored[name], stored[name + _SCALE] = rows(tensor)
+        else:
+            fits = tensor.abs().max() < _HALF_LIMIT
+            stored[name] = tensor.half() if fits else tensor
+    facts |= {"zeros": zeros, "differs": differs}
+    facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
+    part = file.with_name(file.name + ".part")
+    apart = {name: tensor.detach().contiguous().clone() for name, tensor in stored.items()}
+    save_file(apart, part, {"packing": json.dumps(facts, sort_keys=True)})
+    os.replace(part, file)
+
+
+def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None = None) -> Tensors:
+    """All tensors in their own type. trunk: gives the trunk's tensors for its name, if the file has one.
+
+    Raises ValueError for a file that was not written here, or when the trunk is missing.
+    """
+    from safetensors import safe_open
+
+    with safe_open(str(file), framework="pt") as opened:
+        described = (opened.metadata() or {}).get("packing")
+        if described is None:
+            raise ValueError(f"{file} was not packed by proof.packing.")
+        stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    facts = json.loads(described)
+    if facts["format"] != FORMAT:
+        raise ValueError(f"{file} is packed in format {facts['format']}; this code reads {FORMAT}.")
+    base: Mapping[str, torch.Tensor] = {}
+    if facts["trunk"]:
+        if trunk is None:
+            raise ValueError(f"{file} holds differences from {facts['trunk']}: give that too.")
+        base = trunk(facts["trunk"])
+    differs = set(facts["differs"])
+    restored = {}
+    for name, kind in facts["dtypes"].items():
+        dtype = getattr(torch, kind)
+        if name in facts["zeros"]:
+            tensor = torch.zeros(facts["zeros"][name], dtype=dtype)
+        elif name + _SCALE in stored:
+            tensor = unpacked(stored[name], stored[name + _SCALE]).to(dtype)
+        else:
+            tensor = stored[name].to(dtype)
+        restored[name] = tensor + base[name].to(dtype) if name in differs else tensor
+    return restored
+
+
+def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = ()) -> Tensors:
+    """What `read` would give of these after `write`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "packed.safetensors"
+        write(file, tensors, delicate=delicate)
+        return read(file)
+
+
+def rows(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """int8 of the same shape, and float16 [rows]. Error: half a scale at most."""
+    flat = tensor.detach().float().flatten(1)
+    # The scale is rounded upwards, so that no number leaves -127..127.
+    scale = (flat.abs().amax(dim=1) / 127 * 1.001).clamp(min=6e-8).half()
+    whole = (flat / scale.float()[:, None]).round().clamp(-127, 127)
+    return whole.to(torch.int8).reshape(tensor.shape), scale
+
+
+def unpacked(whole: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    shape = (len(scale),) + (1,) * (whole.ndim - 1)
+    return whole.float() * scale.float().reshape(shape)

@@ -1,0 +1,210 @@
+"""What the rows are said to show, each as a question to their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import measures
+from .rows import weights
+from .running import Shots
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not measured"
+Rows = Mapping[str, Shots]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """state: HOLDS, FAILS or OPEN. evidence: the numbers, or what is missing."""
+
+    state: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """needs: rows by name. ask: called only when all are there."""
+
+    name: str
+    says: str
+    needs: tuple[str, ...]
+    ask: Callable[[Rows], tuple[bool, str]]
+
+    def verdict(self, rows: Rows) -> Verdict:
+        lacking = [name for name in self.needs if name not in rows]
+        if lacking:
+            return Verdict(OPEN, f"not drawn: {', '.join(lacking)}")
+        holds, evidence = self.ask(rows)
+        return Verdict(HOLDS if holds else FAILS, evidence)
+
+
+def _instantid(rows: Rows) -> tuple[bool, str]:
+    own, top, floor = (rows[name].estimate("likeness") for name in ("instantid", "ceiling", "floor"))
+    part = own.mean / top.mean
+    return part >= 0.6 and own.low > floor.high, (
+        f"{own.mean:.2f} of the ceiling's {top.mean:.2f} is {part:.2f}; interval from {own.low:.2f}, "
+        f"the floor's to {floor.high:.2f}"
+    )
+
+
+def _two(rows: Rows) -> tuple[bool, str]:
+    part = rows["two_people"].estimate("own").mean
+    return part >= 0.9, f"{part:.0%} are more like themselves than like the one beside them"
+
+
+def _points(rows: Rows) -> tuple[bool, str]:
+    posed, free = (rows[name].estimate("points").mean for name in ("instantid_identitynet", "instantid"))
+    return posed <= 0.1, f"{posed:.3f} of the eyes' distance, without it {free:.3f}"
+
+
+def _arc2face(rows: Rows) -> tuple[bool, str]:
+    own, other = rows["arc2face"].estimate("likeness"), rows["instantid"].estimate("likeness")
+    return own.mean >= other.mean, f"{own.mean:.2f} against {other.mean:.2f}"
+
+
+def _tuned(rows: Rows) -> tuple[bool, str]:
+    before, after = rows["pva"].estimate("likeness"), rows["pva_tuned"].estimate("likeness")
+    risen = after.mean > before.mean and after.apart_from(before)
+    return risen, f"{before.mean:.2f} (to {before.high:.2f}) becomes {after.mean:.2f} (from {after.low:.2f})"
+
+
+def _freecure(rows: Rows) -> tuple[bool, str]:
+    """Where the prompt alone had an attribute and the identity took it."""
+    plain, taken, back = (rows[name] for name in ("sdxl", "instantid", "freecure"))
+    where = plain.right & ~taken.right
+    cost = float(taken.likeness.mean() - back.likeness.mean())
+    if not where.any():
+        return False, "the identity took no attribute: there is nothing to give back"
+    rise = float(back.right[where].mean())
+    return rise >= 0.2 and cost <= 0.05, (
+        f"{rise:.0%} of the {int(where.sum())} attributes that the identity took are back, likeness falls by "
+        f"{cost:.3f}"
+    )
+
+
+def _expression(before: str, after: str) -> Callable[[Rows], tuple[bool, str]]:
+    def ask(rows: Rows) -> tuple[bool, str]:
+        """Against what the classifier is off by itself, on the ceiling's pictures."""
+        own = rows["ceiling"].estimate("expression").mean
+        first, then = (rows[name].estimate("expression").mean for name in (before, after))
+        cost = float(rows[before].likeness.mean() - rows[after].likeness.mean())
+        part = (then - own) / max(first - own, 1e-9)
+        return part < 0.5 and cost <= 0.05, (
+            f"{first:.3f} becomes {then:.3f} (true pictures {own:.3f}): {part:.2f} of what can fall is left; "
+            f"likeness falls by {cost:.3f}"
+        )
+
+    return ask
+
+
+def _between(rows: Rows) -> tuple[bool, str]:
+    mixed, plain, floor = (
+        rows["mix"],
+        rows["instantid"].estimate("likeness"),
+        rows["floor"].estimate("likeness"),
+    )
+    first, second = mixed.estimate("likeness"), mixed.estimate("second")
+    inside = all(floor.high < one.low and one.high < plain.low for one in (first, second))
+    return inside, (
+        f"to the one {first.mean:.2f}, to the other {second.mean:.2f}; unmixed {plain.mean:.2f}, others "
+        f"{floor.mean:.2f}"
+    )
+
+
+def _made_up(rows: Rows) -> tuple[bool, str]:
+    shots = rows["sampled"]
+    twin, parents = shots.estimate("second"), shots.estimate("likeness")
+    return twin.low > parents.high, (
+        f"their two pictures {twin.mean:.2f} alike, with the people they were made up near {parents.mean:.2f}"
+    )
+
+
+def _weights(rows: Rows) -> tuple[bool, str]:
+    means = [rows[weights.name(weight)].estimate("likeness").mean for weight in weights.WEIGHTS]
+    told = ", ".join(f"{mean:.2f}" for mean in means)
+    return measures.monotone(means, 0.01), f"at {', '.join(f'{w:g}' for w in weights.WEIGHTS)}: {told}"
+
+
+def _detailer(rows: Rows) -> tuple[bool, str]:
+    before, after = rows["detailer_before"].estimate("likeness"), rows["detailer"].estimate("likeness")
+    return after.low > before.high, f"{before.mean:.2f} becomes {after.mean:.2f}"
+
+
+def _copies(rows: Rows) -> tuple[bool, str]:
+    one = rows["instantid"].estimate("copy_paste")
+    return one.high < 0.5, f"{one.mean:.2f} (to {one.high:.2f})"
+
+
+def _decoded(rows: Rows) -> tuple[bool, str]:
+    true, decoded = (float(np.mean(rows[name].attributes)) for name in ("ceiling", "autoencoder"))
+    return decoded >= 0.95 * true, f"attributes {true:.3f} before, {decoded:.3f} after"
+
+
+_INSTANTID = ("instantid", "ceiling", "floor")
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "autoencoder",
+        "the autoencoder keeps 95 % of what can be seen",
+        ("ceiling", "autoencoder"),
+        _decoded,
+    ),
+    Claim(
+        "instantid",
+        "InstantID reaches 0.6 of the ceiling, clear of the floor's interval",
+        _INSTANTID,
+        _instantid,
+    ),
+    Claim(
+        "copies",
+        "InstantID draws the person and not the reference: copy-paste below 0.5",
+        ("instantid",),
+        _copies,
+    ),
+    Claim("two_people", "of two people each is right in 90 %", ("two_people",), _two),
+    Claim(
+        "identitynet",
+        "IdentityNet brings the points within 0.1 of the eyes' distance",
+        ("instantid_identitynet", "instantid"),
+        _points,
+    ),
+    Claim("arc2face", "Arc2Face is as like as InstantID or more", ("arc2face", "instantid"), _arc2face),
+    Claim("pva", "PVA's 40 steps raise likeness, intervals apart", ("pva", "pva_tuned"), _tuned),
+    Claim(
+        "freecure",
+        "FreeCure gives back 20 % of the attributes that the identity took, for 0.05 of likeness at most",
+        ("sdxl", "instantid", "freecure"),
+        _freecure,
+    ),
+    Claim(
+        "expression",
+        "Arc2Face's expression adapter halves the expression's error, for 0.05 of likeness at most",
+        ("ceiling", "arc2face", "arc2face_expression"),
+        _expression("arc2face", "arc2face_expression"),
+    ),
+    Claim(
+        "emojidiff",
+        "so does the E-adapter beside InstantID",
+        ("ceiling", "silent_instantid", "emojidiff_instantid"),
+        _expression("silent_instantid", "emojidiff_instantid"),
+    ),
+    Claim("mix", "mixed identities lie between", (*_INSTANTID, "mix"), _between),
+    Claim(
+        "sampled",
+        "a made-up identity is a person of its own: two pictures of it are alike",
+        ("sampled",),
+        _made_up,
+    ),
+    Claim(
+        "weights",
+        "likeness rises with the weight, 0 to 1.2",
+        tuple(weights.name(weight) for weight in weights.WEIGHTS),
+        _weights,
+    ),
+    Claim("detailer", "the face detailer puts the person there", ("detailer_before", "detailer"), _detailer),
+)
+
+
+def verdicts(rows: Rows) -> dict[str, Verdict]:
+    return {claim.name: claim.verdict(rows) for claim in CLAIMS}

@@ -1,0 +1,123 @@
+"""Looking at pictures: the real detector finds faces, the judge says who, the classifier what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..networks import classifier, recognisers
+from ..networks.classifier import HEADS
+from ..networks.crops import JUDGED, batch, crop
+from ..training.pictures import SIZE
+from ..training.running import results
+from ..training.stages import Rooms, Tensors
+from ..world.captions import Said
+
+Picture = NDArray[np.uint8]
+
+#: The detector sees small pictures so many times as large: it was made for photographs. How sure it must be.
+SHOWN = 2
+_SURE = 0.5
+#: What a prompt asks for beside the expression.
+ATTRIBUTES = ("hair_style", "hair_colour", "glasses", "hat", "beard", "background")
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What is seen in one person's part of a picture.
+
+    vector float64 [D]: who; zeros without a face. points float64 [5, 2] in pixels of the part at
+    SIZE; NaN without a face. choices: of each head of the classifier, by number. expression float64 [5].
+    """
+
+    found: bool
+    vector: NDArray[np.float64]
+    points: NDArray[np.float64]
+    choices: dict[str, int]
+    expression: NDArray[np.float64]
+
+    def attributes_right(self, asked: Said) -> dict[str, bool]:
+        return {name: HEADS[name][self.choices[name]] == getattr(asked, name) for name in ATTRIBUTES}
+
+
+class Judges:
+    """The networks that judge. Nothing of them took part in drawing."""
+
+    def __init__(self, judge: Tensors, seen: Tensors) -> None:
+        self.judge = recognisers.load(judge, judge=True)
+        self.classifier = classifier.load(seen)
+        self._detector: Any = None
+
+    @classmethod
+    def of(cls, rooms: Rooms) -> Judges:
+        made = results(("judge", "classifier"), rooms)
+        return cls(made["judge"], made["classifier"])
+
+    def faces(self, picture: Picture, expected: int = 1) -> list[NDArray[np.float64]]:
+        """Points [5, 2] in the picture's pixels of every face, best first.
+
+        One pass of the real detector, and where that sees fewer than are expected all that our nodes do.
+        """
+        from likeness.faces.detect import search
+        from likeness.faces.models import FaceModels
+
+        if self._detector is None:
+            self._detector = FaceModels.open("embedded", "CPU", []).detector()
+        height, width = picture.shape[:2]
+        size = width * SHOWN, height * SHOWN
+        shown = picture if height > SIZE else cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+        square = (32 * -(-max(shown.shape) // 32),) * 2
+        bgr = cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
+        found = list(self._detector.detect(bgr, input_size=square, det_thresh=_SURE)[1])
+        if len(found) < expected:
+            found = [face.keypoints.numpy() for face in search(self._detector, shown, _SURE)]
+        # Centres of pixels have whole numbers, in both.
+        larger = shown.shape[0] / height
+        return [(points.astype(np.float64) + 0.5) / larger - 0.5 for points in found]
+
+    @torch.no_grad()
+    def look(self, picture: Picture, people: int = 1) -> list[Look]:
+        """At one picture [S, S * people, 3], S a multiple of SIZE: from the left, each in their own part."""
+        side = picture.shape[0]
+        if side % SIZE or picture.shape != (side, side * people, 3):
+            raise ValueError(f"A picture of {people} is S x {people} S, S a multiple of {SIZE}.")
+        places: list[NDArray[np.float64] | None] = [None] * people
+        for points in self.faces(picture, people):
+            place = int(np.clip(points[:, 0].mean() // side, 0, people - 1))
+            if places[place] is None:
+                places[place] = points
+        parts = np.stack([_usual(part) for part in np.split(picture, people, axis=1)])
+        seen = self.classifier(torch.from_numpy(parts).permute(0, 3, 1, 2).float() / 255)
+        return [
+            self._look(picture, place, points, {name: value[place] for name, value in seen.items()})
+            for place, points in enumerate(places)
+        ]
+
+    def _look(
+        self,
+        picture: Picture,
+        place: int,
+        points: NDArray[np.float64] | None,
+        seen: dict[str, torch.Tensor],
+    ) -> Look:
+        choices = {name: int(seen[name].argmax()) for name in HEADS}
+        expression = seen["expression"].double().numpy()
+        if points is None:
+            width = int(self.judge.numbers.in_features)
+            return Look(False, np.zeros(width), np.full((5, 2), np.nan), choices, expression)
+        side = picture.shape[0]
+        vector = self.judge(batch([crop(picture, points.astype(np.float32), JUDGED)]))[0].double().numpy()
+        there = (points - (place * side, 0) + 0.5) * SIZE / side - 0.5
+        return Look(True, vector, there, choices, expression)
+
+
+def _usual(picture: Picture) -> Picture:
+    """As large as the classifier knows pictures."""
+    side = picture.shape[0]
+    small = picture if side == SIZE else cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small)

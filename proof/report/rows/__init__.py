@@ -1,0 +1,33 @@
+"""What a report draws: a module for each method, with its ROWS.
+
+A new method adds a module, and its name here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+
+from .row import Draw, Row
+
+__all__ = ["MODULES", "Draw", "Row", "row", "rows"]
+
+MODULES = (
+    *("truths", "trunks", "instantid", "two_people", "weights", "algebra", "arc2face", "pva", "emojidiff"),
+    *("freecure", "detailer"),
+)
+
+
+@lru_cache(maxsize=1)
+def rows() -> tuple[Row, ...]:
+    """All of them, in the order of the table."""
+    found = [importlib.import_module(f"{__name__}.{module}").ROWS for module in MODULES]
+    return tuple(one for some in found for one in some)
+
+
+def row(name: str) -> Row:
+    """Raises ValueError naming the rows there are."""
+    for one in rows():
+        if one.name == name:
+            return one
+    raise ValueError(f"No row is named {name!r}. There are: {', '.join(one.name for one in rows())}.")

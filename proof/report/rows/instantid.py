@@ -1,0 +1,81 @@
+"""InstantID: the adapter alone, with IdentityNet, and from other noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cases import Case
+from ..studio import Studio
+from .row import Draw, Row
+
+FILES = ("sdxl", "instantid", "glintr100")
+
+
+def apply(
+    studio: Studio, model: Any, identity: Any, prompts: tuple[Any, Any], **more: Any
+) -> tuple[Any, Any, Any]:
+    """MODEL, positive, negative."""
+    given = {
+        "weight": 1.0,
+        "model": model,
+        "identity": identity,
+        "positive": prompts[0],
+        "negative": prompts[1],
+    }
+    adapter = studio.loaded("LikenessLoadInstantID", file="instantid")
+    changed = studio.node("LikenessApplyInstantID", instantid=adapter, **{**given, **more})
+    return changed[0], changed[1], changed[2]
+
+
+def control_net(studio: Studio) -> Any:
+    return studio.once(
+        "identitynet",
+        lambda: studio.node("ControlNetLoader", control_net_name=studio.file("identitynet"))[0],
+    )
+
+
+def instantid(posed: bool = False, weight: float = 1.0) -> Callable[[Studio], Draw]:
+    """posed: with IdentityNet and the points of the truth."""
+
+    def begin(studio: Studio) -> Draw:
+        model, clip, vae = studio.checkpoint("sdxl")
+
+        def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
+            case = cases[0]
+            more: dict[str, Any] = {"weight": weight}
+            if posed:
+                points = studio.keypoints(case.truth_drawing.picture)
+                more |= {"control_net": control_net(studio), "keypoints": points, "controlnet_strength": 1.0}
+            identity = studio.identity(case.reference_drawing.picture)
+            changed = apply(studio, model, identity, studio.prompts(clip, case.prompt), **more)
+            return studio.decode(vae, studio.sample(*changed, case.draw_seed))
+
+        return drawn
+
+    return begin
+
+
+ROWS = (
+    Row("instantid", "InstantID, adapter", "identity tokens in attention", instantid(), files=FILES),
+    Row(
+        "instantid_identitynet",
+        "InstantID, adapter + IdentityNet",
+        "with the five points of the truth",
+        instantid(posed=True),
+        files=(*FILES, "identitynet"),
+        poses=True,
+    ),
+    Row(
+        "instantid_again",
+        "InstantID, other noise",
+        "the adapter alone once more: how much chance does",
+        instantid(),
+        files=FILES,
+        seed_shift=1,
+        table=False,
+    ),
+)

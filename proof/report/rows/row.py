@@ -1,0 +1,59 @@
+"""What a row of the report is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import host_files
+from ...training.stages import Rooms
+from ..cases import Case
+from ..studio import Studio
+
+#: One picture [S, S * people, 3] of so many people side by side, S a multiple of 128.
+Draw = Callable[[Sequence[Case]], NDArray[np.uint8]]
+#: What the second person of a row is to the first. partner: somebody else, whom the picture must not show in
+#: the first one's place; twin: the same made-up person once more; parent: whom the picture shows as well.
+Second = Literal["", "partner", "twin", "parent"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """begin: loads what it needs and gives the function that draws one picture. files: of host_files.FILES.
+
+    cases: how many a picture is drawn from: itself, and those after it. people: how many it shows. share: of
+    the report's people, for rows that are many or take long. seed_shift: other noise. poses: whether the
+    points of the truth are asked for. learns: whether something is trained on the way. table: whether it
+    stands in the main table.
+    """
+
+    name: str
+    title: str
+    about: str
+    begin: Callable[[Studio], Draw]
+    files: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    cases: int = 1
+    people: int = 1
+    second: Second = ""
+    share: float = 1.0
+    seed_shift: int = 0
+    poses: bool = False
+    learns: bool = False
+    table: bool = True
+
+    def lacks(self, rooms: Rooms) -> list[str]:
+        """Stages that are not done, or files that nobody makes yet."""
+        lacking = [name for name in self.stages if not host_files.stage_file(name, rooms).is_file()]
+        for file in self.files:
+            lacking += host_files.missing(file, rooms) if file in host_files.FILES else [file]
+        return list(dict.fromkeys(lacking))
+
+    def needs(self) -> list[str]:
+        """The stages whose results its pictures depend on."""
+        made = [stage for file in self.files for stage in host_files.FILES[file].stages]
+        return sorted({*self.stages, *made})

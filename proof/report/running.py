@@ -1,0 +1,208 @@
+"""Draws a row's pictures, looks at them, and keeps what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from installer.paths import REPOSITORY
+
+from .. import host_files
+from ..networks.classifier import EXPRESSION
+from ..training.pictures import world
+from ..training.stages import Rooms
+from . import measures
+from .cases import Case, cases, grouped, together
+from .judging import ATTRIBUTES, Judges, Look
+from .rows import Row
+from .studio import Studio
+
+log = logging.getLogger(__name__)
+
+Numbers = NDArray[np.float64]
+#: So many pictures of each row are kept to be shown.
+KEPT = 8
+#: Of the people, at least: a share of few is nobody.
+_LEAST = 8
+#: What a row's pictures do not depend on, of this package.
+_AFTERWARDS = ("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme")
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """What was measured of a row: an entry for each person in each picture.
+
+    people: numbers of cases. likeness: to the person's other picture, 0 without a face. reference: to the
+    picture that was given. copy_paste, points: NaN without a face. attributes: the part of those asked for
+    that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of each picture.
+    pictures [KEPT, H, W, 3].
+    """
+
+    people: NDArray[np.int64]
+    found: NDArray[np.bool_]
+    likeness: Numbers
+    reference: Numbers
+    copy_paste: Numbers
+    expression: Numbers
+    attributes: Numbers
+    right: NDArray[np.bool_]
+    points: Numbers
+    second: Numbers
+    seconds: Numbers
+    pictures: NDArray[np.uint8]
+
+    def measure(self, name: str) -> Numbers:
+        """By name; `faces`: found or not; `own`: more like themselves than like the second person."""
+        if name == "faces":
+            return self.found.astype(float)
+        if name == "own":
+            return (self.likeness > self.second).astype(float)
+        values: Numbers = getattr(self, name)
+        return values
+
+    def estimate(self, name: str) -> measures.Estimate:
+        return measures.estimate(self.measure(name), self.people)
+
+
+MEASURES = (
+    "likeness",
+    "reference",
+    "copy_paste",
+    "expression",
+    "attributes",
+    "points",
+    "second",
+    "faces",
+    "own",
+)
+
+
+class Eyes:
+    """The judges, and what they see in the cases' true pictures, looked at once."""
+
+    def __init__(self, judges: Judges) -> None:
+        self.judges = judges
+        self._seen: dict[tuple[Case, str], Look] = {}
+
+    def truth(self, case: Case) -> Look:
+        return self._true(case, "truth", lambda: case.truth_drawing.picture)
+
+    def reference(self, case: Case) -> Look:
+        return self._true(case, "reference", lambda: case.reference_drawing.picture)
+
+    def _true(self, case: Case, kind: str, draw: Callable[[], NDArray[np.uint8]]) -> Look:
+        key = case, kind
+        if key not in self._seen:
+            self._seen[key] = self.judges.look(draw())[0]
+        return self._seen[key]
+
+    def shot(self, look: Look, case: Case) -> dict[str, Any]:
+        """What one look says of one person."""
+        truth, reference = self.truth(case), self.reference(case)
+        right = list(look.attributes_right(case.asked).values())
+        asked = np.array([getattr(case.truth.expression, name) for name in EXPRESSION])
+        three = look.vector, truth.vector, reference.vector
+        known = look.found and truth.found and reference.found
+        return {
+            "people": case.number,
+            "found": look.found,
+            "likeness": float(measures.cosine(look.vector, truth.vector)) if truth.found else np.nan,
+            "reference": float(measures.cosine(look.vector, reference.vector)) if reference.found else np.nan,
+            "copy_paste": float(measures.copy_paste(*three)) if known else np.nan,
+            "expression": float(np.abs(look.expression - asked).mean()),
+            "attributes": float(np.mean(right)),
+            "right": right,
+            "points": float(measures.points_error(look.points, truth.points)) if known else np.nan,
+            "second": np.nan,
+        }
+
+
+def draw_row(row: Row, studio: Studio, eyes: Eyes, count: int) -> Shots:
+    """All of a row's pictures, of so many people (or the row's share of them)."""
+    people = cases(min(count, max(_LEAST, round(count * row.share))), row.seed_shift)
+    groups = grouped(people, row.cases, apart=row.people > 1)
+    if row.second == "partner":
+        groups = [together(group) for group in groups]
+    draw = row.begin(studio)
+    shots: list[dict[str, Any]] = []
+    seconds: list[float] = []
+    pictures: list[NDArray[np.uint8]] = []
+    for done, group in enumerate(groups, start=1):
+        began = time.monotonic()
+        with torch.inference_mode(mode=not row.learns):
+            picture = draw(group)
+        seconds.append(time.monotonic() - began)
+        if len(pictures) < KEPT:
+            pictures.append(picture)
+        looks = eyes.judges.look(picture, row.people)
+        made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
+        _second(row, made, looks, group, eyes)
+        shots += made
+        if done % 20 == 0:
+            log.info("%s: %d of %d, %.2f s each", row.name, done, len(groups), float(np.mean(seconds)))
+    arrays: dict[str, Any] = {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
+    return Shots(**arrays, seconds=np.array(seconds), pictures=np.stack(pictures))
+
+
+def _second(
+    row: Row, shots: list[dict[str, Any]], looks: Sequence[Look], group: Sequence[Case], eyes: Eyes
+) -> None:
+    if row.second == "twin":
+        alike = float(measures.cosine(looks[0].vector, looks[1].vector))
+        for shot in shots:
+            shot["second"] = alike
+    elif row.second:
+        for place, shot in enumerate(shots):
+            other = eyes.truth(group[1 - place])
+            shot["second"] = float(measures.cosine(looks[place].vector, other.vector))
+
+
+def shots_of(
+    row: Row, begin: Callable[[], tuple[Studio, Eyes]], rooms: Rooms, steps: int, count: int
+) -> Shots:
+    """From the cache when nothing has changed since, else drawn and put there. begin: if need be."""
+    file = rooms.cache / "report" / f"{row.name}-{count}-{steps}-{key(row, rooms)}.npz"
+    if file.is_file():
+        with np.load(file) as kept:
+            return Shots(**{field.name: kept[field.name] for field in fields(Shots)})
+    studio, eyes = begin()
+    began = time.monotonic()
+    shots = draw_row(row, studio, eyes, count)
+    log.info("%s: drawn in %.0f s, likeness %.3f", row.name, time.monotonic() - began, shots.likeness.mean())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(file.name + ".part")
+    with part.open("wb") as written:
+        np.savez_compressed(written, **{field.name: getattr(shots, field.name) for field in fields(Shots)})
+    os.replace(part, file)
+    return shots
+
+
+def key(row: Row, rooms: Rooms) -> str:
+    """Changes with the code that draws and looks, the world, and the networks that take part."""
+    parts = [world(), *(host_files.digest(path) for path in _sources())]
+    for stage in sorted({*row.needs(), "judge", "classifier"}):
+        parts.append(host_files.digest(host_files.stage_file(stage, rooms)))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _sources() -> list[Path]:
+    here = Path(__file__).parent
+    own = [path for path in sorted(here.rglob("*.py")) if path.stem not in _AFTERWARDS]
+    pack = [path for room in ("likeness", "nodes") for path in sorted((REPOSITORY / room).rglob("*.py"))]
+    return [*own, *pack, *sorted((REPOSITORY / "proof" / "networks").glob("*.py"))]
+
+
+def rates(shots: Mapping[str, Shots], row: str) -> dict[str, float]:
+    """Each attribute's part that is right, for the JSON."""
+    return {name: round(float(shots[row].right[:, n].mean()), 4) for n, name in enumerate(ATTRIBUTES)}

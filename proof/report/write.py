@@ -1,0 +1,241 @@
+"""Puts a report down: a page, plots, contact sheets and the numbers as JSON. Deterministic but for times."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import plots, sheets
+from .cases import cases
+from .claims import CLAIMS, HOLDS, OPEN, Verdict
+from .measures import Estimate
+from .rows import Row, weights
+from .running import KEPT, MEASURES, Shots, rates
+from .selftest import Answer
+
+#: What the page says it proves, and what not; kept by hand in this file.
+MEANING = Path(__file__).with_name("meaning.md")
+_SHOWN = (
+    "sd15",
+    "sdxl",
+    "instantid",
+    "instantid_identitynet",
+    "arc2face",
+    "arc2face_expression",
+    "pva_tuned",
+)
+_SHOWN_TOO = ("emojidiff_instantid", "freecure")
+
+
+_READ = """\
+Intervals hold 95 % (bootstrap over people). Likeness: cosine of the judge's vectors to the person's *other*
+picture, 0 where no face is found. Copy-paste: 1 is the reference, -1 the other picture, 0 as far from both.
+Expression: mean error of five numbers from -1 to 1. Attributes: hair, glasses, hat, beard and background as
+asked. Points: mean error in parts of the eyes' distance."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """shots: of the rows that were drawn. lacking: stages or files of those that were not."""
+
+    kind: str
+    people: int
+    steps: int
+    rows: Sequence[Row]
+    shots: Mapping[str, Shots]
+    lacking: Mapping[str, list[str]]
+    answers: Sequence[Answer]
+    verdicts: Mapping[str, Verdict]
+    fallen: Sequence[str]
+    networks: Mapping[str, Any]
+
+
+def write(report: Report, folder: Path) -> None:
+    """README.md, report.json, *.svg and *.jpg in the folder; what was there under these names is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes] = {
+        "report.json": (json.dumps(_numbers(report), indent=1, sort_keys=True) + "\n").encode(),
+        **{name: text.encode() for name, text in _plots(report).items()},
+        **_sheets(report),
+    }
+    files["README.md"] = _page(report, sorted(files)).encode()
+    for name, content in files.items():
+        part = folder / f"{name}.part"
+        part.write_bytes(content)
+        os.replace(part, folder / name)
+
+
+def _numbers(report: Report) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    times: dict[str, float] = {}
+    for name, shots in report.shots.items():
+        estimates = {measure: shots.estimate(measure) for measure in MEASURES}
+        rows[name] = {
+            measure: {"mean": _round(one.mean), "low": _round(one.low), "high": _round(one.high)}
+            for measure, one in estimates.items()
+            if one.count
+        }
+        rows[name] |= {
+            "pictures": len(shots.seconds),
+            "shots": len(shots.people),
+            "rates": rates(report.shots, name),
+        }
+        times[name] = round(float(shots.seconds.mean()), 2)
+    return {
+        "kind": report.kind,
+        "people": report.people,
+        "steps": report.steps,
+        "rows": rows,
+        "not_trained": dict(report.lacking),
+        "claims": {name: vars(verdict) for name, verdict in report.verdicts.items()},
+        "selftests": {
+            answer.name: {"found": answer.found, "right": answer.right} for answer in report.answers
+        },
+        "fallen": list(report.fallen),
+        "networks": dict(report.networks),
+        "times_seconds_a_picture": times,
+    }
+
+
+def _round(value: float) -> float:
+    return round(value, 4)
+
+
+def _plots(report: Report) -> dict[str, str]:
+    shown = [row for row in report.rows if row.table and row.name in report.shots]
+    likeness = [(row.title, report.shots[row.name].estimate("likeness")) for row in shown]
+    marks = [
+        report.shots[name].estimate("likeness").mean for name in ("floor", "ceiling") if name in report.shots
+    ]
+    made = {"likeness.svg": plots.dots("Likeness to the person's other picture", likeness, -0.2, 1.0, marks)}
+    copied = [(row.title, report.shots[row.name].estimate("copy_paste")) for row in shown]
+    title = "Copy-paste: -1 the other picture, 1 the reference"
+    made["copy_paste.svg"] = plots.dots(title, copied, -1.0, 1.0, [0.0])
+    names = [weights.name(weight) for weight in weights.WEIGHTS]
+    if all(name in report.shots for name in names):
+        rising = [report.shots[name].estimate("likeness") for name in names]
+        made["weights.svg"] = plots.curve("Likeness at InstantID's weight", weights.WEIGHTS, rising, marks)
+    return made
+
+
+def _sheets(report: Report) -> dict[str, bytes]:
+    people = cases(min(KEPT, report.people))
+    given = [case.reference_drawing.picture for case in people]
+    asked = [case.truth_drawing.picture for case in people]
+    first = [
+        ("reference", "what a method is given: nobody here was seen in training", given),
+        ("the other picture", "how they look in the picture that the prompt asks for", asked),
+    ]
+    single = [row for row in report.rows if row.table and row.name in report.shots and row.people == 1]
+    lines = [(row.title, row.about, list(report.shots[row.name].pictures[:KEPT])) for row in single]
+    made = {"pictures.jpg": sheets.sheet("The drawn world: every row, the same people", [*first, *lines])}
+    couples = [row for row in report.rows if row.people > 1 and row.name in report.shots]
+    if couples:
+        both = [(row.title, row.about, list(report.shots[row.name].pictures[: KEPT // 2])) for row in couples]
+        made["couples.jpg"] = sheets.sheet("The drawn world: two in one picture", both)
+    few = [row for row in single if row.name in (*_SHOWN, *_SHOWN_TOO)]
+    if few:
+        lines = [(row.title, row.about, list(report.shots[row.name].pictures[:6])) for row in few]
+        two = [(name, under, shown[:6]) for name, under, shown in first]
+        made["first.jpg"] = sheets.sheet(
+            "The drawn world: portraits by formula, networks trained on them", [*two, *lines]
+        )
+    return made
+
+
+def _page(report: Report, files: Sequence[str]) -> str:
+    parts = [
+        "# What was proven, and how",
+        "",
+        f"Written by `python -m proof world report{' --quick' if report.kind == 'quick' else ''}`: "
+        f"{report.people} people whom no network has seen, {report.steps} steps a picture, on a CPU. Do not "
+        "edit: what stands here is measured.",
+        "",
+        MEANING.read_text(encoding="utf-8").strip(),
+        "",
+        "## The table",
+        "",
+        *_table(report),
+        "",
+        _READ,
+        "",
+        *[f"![{name.removesuffix('.svg')}]({name})\n" for name in files if name.endswith(".svg")],
+        "## The claims",
+        "",
+        *_claims(report),
+        "",
+        "## Does the instrument measure?",
+        "",
+        *_answers(report),
+        "",
+        "## The pictures",
+        "",
+        *[f"![{name.removesuffix('.jpg')}]({name})\n" for name in files if name.endswith(".jpg")],
+        "## The networks",
+        "",
+        *_networks(report),
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _table(report: Report) -> list[str]:
+    lines = [
+        "| what was drawn | pictures | faces | likeness | to the reference | copy-paste | expression | "
+        "attributes | points | s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in report.rows:
+        if not row.table:
+            continue
+        if row.name not in report.shots:
+            lines.append(
+                f"| {row.title} | *not trained: {', '.join(report.lacking[row.name])}* | | | | | | | | |"
+            )
+            continue
+        shots = report.shots[row.name]
+        wide = [_wide(shots.estimate(name)) for name in ("likeness", "reference", "copy_paste")]
+        short = [f"{shots.estimate(name).mean:.2f}" for name in ("expression", "attributes")]
+        cells = [
+            row.title,
+            str(len(shots.seconds)),
+            f"{int(shots.found.sum())} of {len(shots.found)}",
+            *wide,
+            *short,
+        ]
+        points = shots.estimate("points").mean
+        cells += ["" if math.isnan(points) else f"{points:.2f}", f"{shots.seconds.mean():.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _wide(one: Estimate) -> str:
+    return "" if not one.count else f"{one.mean:.2f} ({one.low:.2f} to {one.high:.2f})"
+
+
+def _claims(report: Report) -> list[str]:
+    lines = ["| claim | | evidence |", "| --- | --- | --- |"]
+    for claim in CLAIMS:
+        verdict = report.verdicts[claim.name]
+        state = verdict.state if verdict.state in (HOLDS, OPEN) else f"**{verdict.state}**"
+        lines.append(f"| {claim.says} | {state} | {verdict.evidence} |")
+    return lines
+
+
+def _answers(report: Report) -> list[str]:
+    words = {True: "yes", False: "**no**", None: "not drawn"}
+    lines = ["| question | measured | as it must be |", "| --- | --- | --- |"]
+    return lines + [f"| {one.question} | {one.found} | {words[one.right]} |" for one in report.answers]
+
+
+def _networks(report: Report) -> list[str]:
+    lines = ["| stage | file | measured on what it has not seen |", "| --- | --- | --- |"]
+    for name, facts in report.networks.items():
+        told = ", ".join(f"{key} {value}" for key, value in facts["figures"].items())
+        lines.append(f"| {name} | {facts['megabytes']:.1f} MB | {told} |")
+    return lines

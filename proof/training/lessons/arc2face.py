@@ -1,0 +1,45 @@
+"""An Arc2Face-type network and its encoder learn from the SD1.5 trunk: the prompt is a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from ...networks import arc2face, layouts
+from ..stages import Rooms, Scale, Tensors
+from .frozen import Batch, Learner, Material, told_apart
+
+
+def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> Arc2FaceLesson:
+    return Arc2FaceLesson(scale, seed, rooms, made)
+
+
+class Arc2FaceLesson:
+    def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
+        self.material = Material(scale, seed, rooms, made)
+        self.network = layouts.unet("arc2face", seed)
+        arc2face.begin(made["sd15"], self.network)
+        self.encoder = arc2face.Encoder(seed)
+        whole = {**dict(self.network.named_parameters()), **arc2face.kept(self.encoder)}
+        learnt = {name: parameter for name, parameter in whole.items() if parameter.requires_grad}
+        self.by_hand = {name: p.detach() for name, p in whole.items() if not p.requires_grad}
+        ends = ("input_blocks.0.", "out.", "time_embed.")
+        # Slower than from nothing: the trunk knows how to draw already.
+        self.learner = Learner(learnt, rate=0.006, plain_rate=1e-3, plain=lambda name: name.startswith(ends))
+        self.optimiser = self.learner.optimiser
+
+    def trained(self) -> Mapping[str, torch.Tensor]:
+        return self.learner.trained()
+
+    def step(self, number: int) -> float:
+        batch = self.material.batch(number)
+        return self.learner.learn(batch.loss(self.predict(batch)), number)
+
+    def predict(self, batch: Batch) -> torch.Tensor:
+        context = self.encoder.faces(batch.vectors)
+        found: torch.Tensor = self.network(batch.noisy, batch.times, context)
+        return found
+
+    def finish(self) -> tuple[Tensors, dict[str, float]]:
+        return {**self.by_hand, **self.learner.settle()}, told_apart(self.material, self.predict)

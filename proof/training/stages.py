@@ -1,0 +1,185 @@
+"""What a stage is, all of them in order, and what each is made from."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of a stage is done. quick: a smaller one that shows that all fits together, for tests."""
+
+    steps: int
+    pictures: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Where things lie. models: finished files; cache: pictures and unfinished runs, both of this scale."""
+
+    models: Path
+    cache: Path
+
+
+class Lesson(Protocol):
+    """One stage at work. All randomness of step n comes from (seed, n): nothing else must be kept."""
+
+    optimiser: Any
+
+    def trained(self) -> Mapping[str, torch.Tensor]:
+        """Everything that changes while it learns, averages as well, under stable names."""
+
+    def step(self, number: int) -> float:
+        """Learns once; returns the loss."""
+
+    def finish(self) -> tuple[Tensors, dict[str, float]]:
+        """What is kept as file, and figures measured on what it has not seen."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results
+    by name. minutes: about how long on one core of the machine it was made on. delicate: beginnings of names
+    of tensors that 8 bits would spoil."""
+
+    name: str
+    module: str
+    needs: tuple[str, ...]
+    seed: int
+    full: Scale
+    quick: Scale
+    minutes: float
+    about: str
+    delicate: tuple[str, ...] = ()
+
+    def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
+        module = importlib.import_module(f"proof.training.lessons.{self.module}")
+        lesson: Lesson = module.begin(scale, self.seed, rooms, made)
+        return lesson
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        *("autoencoder", "autoencoder", ()),
+        seed=11,
+        full=Scale(steps=2000, pictures=12000, batch=6),
+        quick=Scale(steps=20, pictures=128, batch=4),
+        minutes=15,
+        about="pictures to latents and back, in TAESD's layout",
+        delicate=("taesd_",),
+    ),
+    Stage(
+        *("recogniser", "recogniser", ()),
+        seed=12,
+        full=Scale(steps=700, pictures=12000, batch=64),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=16,
+        about="who it is, as 512 numbers that networks are conditioned with",
+    ),
+    Stage(
+        *("judge", "judge", ()),
+        seed=13,
+        full=Scale(steps=700, pictures=12000, batch=64),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=11,
+        about="who it is, by another network on other people, which only judges",
+    ),
+    Stage(
+        *("classifier", "classifier", ("autoencoder",)),
+        seed=14,
+        full=Scale(steps=700, pictures=12000, batch=48),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=9,
+        about="what is to be seen: attributes and expression",
+    ),
+    Stage(
+        *("sd15", "trunk", ("autoencoder",)),
+        seed=15,
+        full=Scale(steps=900, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=38,
+        about="the SD1.5-shaped network that follows a prompt",
+    ),
+    Stage(
+        *("sdxl", "trunk_sdxl", ("autoencoder", "sd15")),
+        seed=16,
+        full=Scale(steps=600, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=19,
+        about="the SDXL-shaped network, begun as the SD1.5-shaped one",
+    ),
+    Stage(
+        *("sd2_inpaint", "trunk_inpaint", ("autoencoder", "sd15")),
+        seed=17,
+        full=Scale(steps=220, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=10,
+        about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
+    ),
+    # Adapters, and what else begins from a trunk.
+    Stage(
+        *("instantid", "instantid", ("autoencoder", "recogniser", "sdxl")),
+        seed=32,
+        full=Scale(steps=600, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="InstantID's adapter: who it is, beside a prompt",
+    ),
+    Stage(
+        *("arc2face", "arc2face", ("autoencoder", "recogniser", "sd15")),
+        seed=31,
+        full=Scale(steps=320, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="Arc2Face's network and encoder, whose prompt is a face",
+    ),
+    Stage(
+        *("identitynet", "identitynet", ("autoencoder", "recogniser", "sdxl", "instantid")),
+        seed=33,
+        full=Scale(steps=320, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="InstantID's ControlNet: a face where five points are",
+    ),
+    Stage(
+        *("eadapter", "eadapter", ("autoencoder", "sd15")),
+        seed=34,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+    ),
+    Stage(
+        *("arcface", "arcface", ("recogniser",)),
+        seed=35,
+        full=Scale(steps=300, pictures=12000, batch=64),
+        quick=Scale(steps=4, pictures=128, batch=16),
+        minutes=6,
+        about="PVA's face encoder, in ArcFace's layout",
+    ),
+    Stage(
+        *("pva", "pva", ("autoencoder", "sd2_inpaint", "arcface")),
+        seed=36,
+        full=Scale(steps=400, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="PVA for the SD2-inpainting shape, by our trainer",
+    ),
+)
+
+
+def stage(name: str) -> Stage:
+    """Raises ValueError naming the stages there are."""
+    for one in STAGES:
+        if one.name == name:
+            return one
+    raise ValueError(f"No stage is named {name!r}. There are: {', '.join(one.name for one in STAGES)}.")

@@ -1,0 +1,242 @@
+"""Cases, claims, bars and pages of the report, on made-up numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from proof.report import bars, claims, plots, readme, rows, selftest, sheets
+from proof.report.cases import FIRST, Case, cases, grouped, together
+from proof.report.measures import Estimate
+from proof.report.rows import weights
+from proof.report.running import Shots
+from proof.report.write import Report, write
+from proof.training.pictures import STREAMS
+from proof.world.captions import read, said
+from proof.world.people import Person
+
+
+def shots(count: int = 12, **values: Any) -> Shots:
+    given: dict[str, Any] = {
+        "people": np.arange(count),
+        "found": np.ones(count, bool),
+        "right": np.ones((count, 6), bool),
+        "seconds": np.ones(count),
+        "pictures": np.zeros((8, 128, 128, 3), np.uint8),
+    }
+    for name in ("likeness", "reference", "copy_paste", "expression", "attributes", "points", "second"):
+        given[name] = np.full(count, values.pop(name, 0.5))
+    return Shots(**{**given, **values})
+
+
+def test_nobody_of_a_report_was_seen_in_training() -> None:
+    people = {Case(n).person for n in range(50)}
+    assert len(people) == 50
+    for first in STREAMS.values():
+        assert abs(FIRST - first) > 500_000
+        assert not people & {Person.of(first + n) for n in range(50)}
+
+
+def test_a_case_is_one_person_in_two_pictures() -> None:
+    case = Case(3)
+    assert case.reference.person == case.truth.person == case.person
+    assert case.stranger.person != case.person
+    assert case.stranger.attributes == case.truth.attributes
+    assert read(case.prompt) == (said(case.truth),) == (case.asked,)
+    again = Case(3, seed_shift=1)
+    assert again.prompt == case.prompt and again.draw_seed != case.draw_seed
+    assert (case.truth_drawing.picture != case.reference_drawing.picture).any()
+
+
+def test_groups_are_disjoint_or_go_around() -> None:
+    people = cases(5)
+    apart = grouped(people, 2, apart=True)
+    assert [[case.number for case in pair] for pair in apart] == [[0, 1], [2, 3]]
+    around = grouped(people, 2, apart=False)
+    assert [[case.number for case in pair] for pair in around] == [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
+
+
+def test_two_in_one_picture_share_its_background_and_light() -> None:
+    first, second = together((Case(0), Case(1)))
+    assert second.person == Case(1).person and second.truth.expression == Case(1).truth.expression
+    assert second.asked.background == first.asked.background == Case(0).asked.background
+    assert second.truth.attributes.hair_style == Case(1).truth.attributes.hair_style
+    assert {first, Case(0)} == {first, Case(0)} and second != Case(1)
+
+
+def test_rows_have_names_of_their_own_and_say_what_they_lack() -> None:
+    names = [row.name for row in rows.rows()]
+    assert len(names) == len(set(names))
+    from proof.training.stages import Rooms
+
+    nowhere = Rooms(Path("nowhere"), Path("nowhere"))
+    assert rows.row("floor").lacks(nowhere) == []
+    assert rows.row("autoencoder").lacks(nowhere) == ["autoencoder"]
+    with pytest.raises(ValueError, match="ceiling, autoencoder"):
+        rows.row("flux")
+
+
+def test_every_claim_asks_rows_that_there_are() -> None:
+    names = {row.name for row in rows.rows()}
+    for claim in claims.CLAIMS:
+        assert set(claim.needs) <= names
+    assert {claim.verdict({}).state for claim in claims.CLAIMS} == {claims.OPEN}
+
+
+def verdict(name: str, there: dict[str, Shots]) -> str:
+    return claims.verdicts(there)[name].state
+
+
+def test_instantid_must_reach_a_part_of_the_ceiling() -> None:
+    there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0)}
+    assert verdict("instantid", {**there, "instantid": shots(likeness=0.55)}) == claims.HOLDS
+    assert verdict("instantid", {**there, "instantid": shots(likeness=0.53)}) == claims.FAILS
+    high = {**there, "floor": shots(likeness=0.6)}
+    assert verdict("instantid", {**high, "instantid": shots(likeness=0.55)}) == claims.FAILS
+
+
+def test_each_of_two_people_must_be_themselves() -> None:
+    likeness = np.array([0.9] * 9 + [0.1])
+    assert verdict("two_people", {"two_people": shots(10, second=0.3, likeness=0.9)}) == claims.HOLDS
+    wrong = shots(10, second=0.3)
+    for part, state in ((likeness, claims.HOLDS), (likeness - 0.7 * (np.arange(10) > 7), claims.FAILS)):
+        object.__setattr__(wrong, "likeness", part)
+        assert verdict("two_people", {"two_people": wrong}) == state
+
+
+def test_freecure_is_asked_only_where_the_identity_took_something() -> None:
+    plain, taken, back = (np.ones((10, 6), bool) for _ in range(3))
+    taken[:, 0] = False  # taken, and nothing else
+    plain[:5, 0] = False  # these five had nothing to be taken
+    back[:, 0] = False
+    back[5, 0] = True  # 1 of 5 is back
+    there = {"sdxl": shots(10, right=plain), "instantid": shots(10, right=taken, likeness=0.6)}
+    held = {**there, "freecure": shots(10, right=back, likeness=0.56)}
+    assert verdict("freecure", held) == claims.HOLDS
+    assert "20% of the 5 attributes" in claims.verdicts(held)["freecure"].evidence
+    dear = {**there, "freecure": shots(10, right=back, likeness=0.5)}
+    assert verdict("freecure", dear) == claims.FAILS
+    nothing = {**there, "sdxl": shots(10, right=taken), "freecure": shots(10)}
+    assert verdict("freecure", nothing) == claims.FAILS
+
+
+def test_an_expression_adapter_must_halve_what_can_fall() -> None:
+    there = {"ceiling": shots(expression=0.1), "arc2face": shots(expression=0.5)}
+    for error, state in ((0.29, claims.HOLDS), (0.31, claims.FAILS)):
+        changed = {**there, "arc2face_expression": shots(expression=error)}
+        assert verdict("expression", changed) == state
+
+
+def test_mixed_people_lie_between() -> None:
+    there = {
+        name: shots(likeness=value) for name, value in (("instantid", 0.6), ("ceiling", 0.9), ("floor", 0.0))
+    }
+    assert verdict("mix", {**there, "mix": shots(likeness=0.3, second=0.4)}) == claims.HOLDS
+    assert verdict("mix", {**there, "mix": shots(likeness=0.3, second=0.7)}) == claims.FAILS
+
+
+def test_likeness_must_rise_with_the_weight() -> None:
+    rising = {weights.name(w): shots(likeness=w / 2) for w in weights.WEIGHTS}
+    assert verdict("weights", rising) == claims.HOLDS
+    assert verdict("weights", {**rising, weights.name(0.4): shots(likeness=0.05)}) == claims.FAILS
+
+
+def test_bars_fall_with_a_sentence() -> None:
+    there = {"a": shots(likeness=0.5), "b": shots(likeness=0.2)}
+    high = bars.Bar("gain", "a", "likeness", minus="b", at_least=0.4)
+    assert bars.fallen([high], there) == [
+        "The bar gain fell: likeness of the row a less that of b is 0.300, at least 0.4 is asked."
+    ]
+    assert bars.fallen([bars.Bar("gain", "a", "likeness", minus="b", at_least=0.2)], there) == []
+    assert bars.fallen([bars.Bar("low", "b", "likeness", at_most=0.1)], there)
+    assert "was not drawn" in bars.fallen([bars.Bar("x", "c", "likeness", at_least=0.1)], there)[0]
+    # What could not be measured clears no bar.
+    empty = {"a": shots(points=np.nan)}
+    assert bars.fallen([bars.Bar("points", "a", "points", at_most=9.0)], empty)
+
+
+def test_the_stored_bars_are_of_rows_and_measures_that_there_are() -> None:
+    names = {row.name for row in rows.rows()}
+    for kind in ("quick", "full"):
+        stored = bars.read(bars.FILE, kind)
+        assert stored and {bar.row for bar in stored} | {bar.minus for bar in stored} - {""} <= names
+
+
+def test_a_bar_that_asks_nothing_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "bars.json"
+    file.write_text(json.dumps({"quick": [{"name": "x", "row": "a", "measure": "beauty", "at_least": 1}]}))
+    with pytest.raises(ValueError, match="the bar x needs a measure"):
+        bars.read(file, "quick")
+
+
+def test_two_runs_from_other_noise_are_compared_person_by_person() -> None:
+    chance = np.random.default_rng(0)
+    first, noise = chance.normal(0.6, 0.2, 200), chance.normal(0, 0.05, 200)
+    there = {"instantid": shots(200, likeness=0.5), "instantid_again": shots(200)}
+    object.__setattr__(there["instantid"], "likeness", first)
+    object.__setattr__(there["instantid_again"], "likeness", first + noise)
+    same, power = selftest._chance(there)
+    assert same.right and power.right
+    # (2.8016 * 0.05 / 0.02)^2 = 49, however different the people are.
+    assert 40 <= int(power.found.split(";")[0]) <= 60
+    object.__setattr__(there["instantid_again"], "likeness", first + noise + 0.05)
+    assert selftest._chance(there)[0].right is False
+
+
+def test_a_page_is_written_whole_and_the_same_again(tmp_path: Path) -> None:
+    there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
+    chosen = [rows.row(name) for name in ("ceiling", "floor", "instantid", "pva")]
+    lacking = {"pva": ["sd2_inpaint", "pva"]}
+    answers = [selftest.Answer("noise", "does it?", "0.1", None)]
+    networks = {"judge": {"megabytes": 2.7, "figures": {"auc": 0.99}}}
+    report = Report("full", 12, 10, chosen, there, lacking, answers, claims.verdicts(there), [], networks)
+    pages = []
+    for name in ("one", "two"):
+        write(report, tmp_path / name)
+        pages.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+    assert pages[0] == pages[1]
+    page = pages[0]["README.md"].decode()
+    assert "| InstantID, adapter | 12 | 12 of 12 | 0.70 (0.70 to 0.70) |" in page
+    assert "not trained: sd2_inpaint, pva" in page
+    assert "Nothing here is a photograph" in page
+    numbers = json.loads(pages[0]["report.json"])
+    assert numbers["rows"]["instantid"]["likeness"]["mean"] == 0.7
+    assert numbers["claims"]["instantid"]["state"] == claims.HOLDS
+    for name in [*pages[0]]:
+        assert name == "README.md" or name.endswith(".json") or f"({name})" in page
+
+
+def test_a_picture_without_a_face_counts_as_nobody(tmp_path: Path) -> None:
+    found = np.array([True] * 11 + [False])
+    there = shots(found=found, copy_paste=np.nan)
+    assert there.estimate("faces").mean == pytest.approx(11 / 12)
+    assert there.estimate("likeness").count == 12
+
+
+def test_plots_and_sheets_hold_what_they_are_given() -> None:
+    one = Estimate(0.5, 0.25, 0.75, 9)
+    drawn = plots.dots("A & B", [("first <row>", one)], 0.0, 1.0, [0.9])
+    assert "A &amp; B" in drawn and "first &lt;row&gt;" in drawn
+    # 250 at 0 and 730 at 1: the mean in the middle.
+    assert "cx='490.0'" in drawn
+    picture = np.zeros((128, 256, 3), np.uint8)
+    assert sheets.sheet("t", [("a", "b", [picture, picture])])[:2] == b"\xff\xd8"
+
+
+def test_the_readme_gets_its_table_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(f"before\n{readme.FIRST}\nLAST TIME\n{readme.LAST}\nafter\n", encoding="utf-8")
+    there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
+    text = readme.table(there, claims.verdicts(there), 12)
+    for _ in range(2):
+        readme.put(text, file)
+    written = file.read_text(encoding="utf-8")
+    assert written.startswith("before\n") and written.endswith("after\n") and "LAST TIME" not in written
+    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 0.50 | 50% |" in written
+    # InstantID and copy-paste could be asked: .7 of .9 holds, .5 is no less than .5.
+    assert "1 of the 2 claims measured so far hold" in written
+    assert "nothing about photographs" in written and written.count(readme.FIRST) == 1
