@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
     room = _Room(rooms)
     with room:
         shots = {row.name: shots_of(row, room.begin, rooms, STEPS, people) for row in ready}
-        answers = selftest.asked(room.eyes, cases(min(people, 50)), shots)
+        answers = selftest.asked(room.eyes, cases(min(2 * people, 50)), shots)
     if options.rows:
         stored = [bar for bar in stored if bar.row in shots and (not bar.minus or bar.minus in shots)]
     fallen = bars.fallen(stored, shots)

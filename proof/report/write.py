@@ -98,7 +98,7 @@ def _numbers(report: Report) -> dict[str, Any]:
         },
         "fallen": list(report.fallen),
         "networks": dict(report.networks),
-        "times_seconds_a_picture": times,
+        "times_cpu_seconds_a_picture": times,
     }
 
 
@@ -187,7 +187,7 @@ def _page(report: Report, files: Sequence[str]) -> str:
 def _table(report: Report) -> list[str]:
     lines = [
         "| what was drawn | pictures | faces | likeness | to the reference | copy-paste | expression | "
-        "attributes | points | s |",
+        "attributes | points | CPU s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in report.rows:
