@@ -45,8 +45,8 @@ class Shots:
 
     people: numbers of cases. likeness: to the person's other picture, 0 without a face. reference: to the
     picture that was given. copy_paste, points: NaN without a face. attributes: the part of those asked for
-    that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of a CPU, each picture.
-    pictures [KEPT, H, W, 3].
+    that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of a CPU, for each
+    picture. pictures [KEPT, H, W, 3]: the first ones.
     """
 
     people: NDArray[np.int64]
