@@ -77,11 +77,10 @@ def contact_sheet(
 
 
 def _weights(name: str, rooms: Rooms) -> Tensors:
-    """Of the file, else the averages of the run at work."""
-    one = stage(name)
-    if done(one, rooms):
-        return results([name], rooms)[name]
+    """The averages of the run at work, if there is one, else of the file."""
     latest = checkpoints.latest(rooms.cache / "runs" / name)
+    if latest is None and done(stage(name), rooms):
+        return results([name], rooms)[name]
     if latest is None:
         raise ValueError(f"{name} has not begun: `python -m proof world train --only {name}`.")
     saved = checkpoints.read(latest).tensors
