@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     folder = options.into or (rooms.cache / "report" / "quick" if options.quick else DOCS)
     verdicts = claims.verdicts(shots)
     networks = _networks(rooms)
-    if not options.quick and not options.rows and folder == DOCS:
+    if not options.quick and folder == DOCS:
         readme.put(readme.table(shots, verdicts, people), DOCS.parents[1] / "README.md")
     write(Report(kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks), folder)
     log.info("Written: %s", folder)

@@ -20,6 +20,8 @@ from .selftest import Answer
 
 #: What the page says it proves, and what not; kept by hand in this file.
 MEANING = Path(__file__).with_name("meaning.md")
+#: What is known of why a claim does not hold yet; also by hand.
+NOTES = Path(__file__).with_name("notes.md")
 _SHOWN = (
     "sd15",
     "sdxl",
@@ -168,6 +170,8 @@ def _page(report: Report, files: Sequence[str]) -> str:
         "## The claims",
         "",
         *_claims(report),
+        "",
+        NOTES.read_text(encoding="utf-8").strip(),
         "",
         "## Does the instrument measure?",
         "",
