@@ -34,6 +34,18 @@ def _checkpoint(kind: str) -> File:
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
 
+def _pva(made: Mapping[str, Tensors]) -> Tensors:
+    from .training.lessons.pva import whole
+
+    return whole(made["pva"], made["arcface"])
+
+
+def _vision(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import vision
+
+    return vision.tensors()
+
+
 def _arc2face(part: int) -> Maker:
     """Its network, or its encoder."""
 
@@ -49,6 +61,20 @@ FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
     File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
+    File(
+        "emojidiff/drawn_emojidiff_sd15.safetensors",
+        ("eadapter",),
+        lambda made: made["eadapter"],
+        {
+            "format": "emojidiff-style/1",
+            "base": "sd15",
+            "clip": "drawn",
+            "template": "aligned-masked-v1",
+            "layers": "all",
+        },
+    ),
+    File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
+    File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
 )

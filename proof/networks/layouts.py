@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..host import use_host
-from . import arc2face, text
+from . import arc2face, text, vision
 
 Tensors = dict[str, torch.Tensor]
 
@@ -317,6 +317,7 @@ def register() -> None:
     known = {config.__name__ for config in models.models}
     drawn: list[Any] = [DrawnSD15, DrawnArc2Face, DrawnSDXL, DrawnSD2Inpaint]
     models.models[:0] = [config for config in drawn if config.__name__ not in known]
+    vision.register()
 
 
 #: Before the names of text encoders in files whose published names would need another layout of the weights.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -172,3 +173,15 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
     part = report.with_suffix(".json.part")
     part.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, report)
+    write_sums(rooms.models)
+
+
+def write_sums(folder: Path) -> None:
+    """SHA256SUMS of the finished files, as `sha256sum -c` reads it."""
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+        for file in sorted(folder.glob("*.safetensors"))
+    ]
+    part = folder / "SHA256SUMS.part"
+    part.write_text("".join(lines), encoding="utf-8")
+    os.replace(part, folder / "SHA256SUMS")

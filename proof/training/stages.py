@@ -82,7 +82,7 @@ STAGES: tuple[Stage, ...] = (
         seed=12,
         full=Scale(steps=700, pictures=12000, batch=64),
         quick=Scale(steps=20, pictures=128, batch=16),
-        minutes=10,
+        minutes=16,
         about="who it is, as 512 numbers that networks are conditioned with",
     ),
     Stage(
@@ -90,7 +90,7 @@ STAGES: tuple[Stage, ...] = (
         seed=13,
         full=Scale(steps=700, pictures=12000, batch=64),
         quick=Scale(steps=20, pictures=128, batch=16),
-        minutes=10,
+        minutes=11,
         about="who it is, by another network on other people, which only judges",
     ),
     Stage(
@@ -98,7 +98,7 @@ STAGES: tuple[Stage, ...] = (
         seed=14,
         full=Scale(steps=700, pictures=12000, batch=48),
         quick=Scale(steps=20, pictures=128, batch=16),
-        minutes=6,
+        minutes=9,
         about="what is to be seen: attributes and expression",
     ),
     Stage(
@@ -106,7 +106,7 @@ STAGES: tuple[Stage, ...] = (
         seed=15,
         full=Scale(steps=900, pictures=12000, batch=32),
         quick=Scale(steps=6, pictures=128, batch=4),
-        minutes=35,
+        minutes=38,
         about="the SD1.5-shaped network that follows a prompt",
     ),
     Stage(
@@ -114,7 +114,7 @@ STAGES: tuple[Stage, ...] = (
         seed=16,
         full=Scale(steps=600, pictures=12000, batch=32),
         quick=Scale(steps=6, pictures=128, batch=4),
-        minutes=25,
+        minutes=19,
         about="the SDXL-shaped network, begun as the SD1.5-shaped one",
     ),
     Stage(
@@ -149,6 +149,30 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="InstantID's ControlNet: a face where five points are",
+    ),
+    Stage(
+        *("eadapter", "eadapter", ("autoencoder", "sd15")),
+        seed=34,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+    ),
+    Stage(
+        *("arcface", "arcface", ("recogniser",)),
+        seed=35,
+        full=Scale(steps=300, pictures=12000, batch=64),
+        quick=Scale(steps=4, pictures=128, batch=16),
+        minutes=6,
+        about="PVA's face encoder, in ArcFace's layout",
+    ),
+    Stage(
+        *("pva", "pva", ("autoencoder", "sd2_inpaint", "arcface")),
+        seed=36,
+        full=Scale(steps=400, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="PVA for the SD2-inpainting shape, by our trainer",
     ),
 )
 

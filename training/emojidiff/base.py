@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from likeness.adapters.projectors import Projector, build
 from likeness.weights.read import tensors_under
 
+from ..autoencoders import class_in
 from ..reading import read, read_parts
 
 _CHANNELS = 4
@@ -53,11 +54,11 @@ class IdentityAdapter:
 
 def load_base(where: str) -> BaseModel:
     """A folder in diffusers' layout. Raises ValueError for another kind of model, or a missing part."""
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
     folder = Path(where)
-    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    kinds: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": class_in(folder)}
     kinds |= {"text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}
     if (folder / "text_encoder_2").is_dir():
         kinds |= {"text_encoder_2": CLIPTextModelWithProjection, "tokenizer_2": CLIPTokenizer}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from likeness.sampling.noised import noised
 
+from ..autoencoders import encode
 from ..loop import Lesson
 from .base import BaseModel, IdentityAdapter
 from .network import Shares, add_expression, expression_parameters
@@ -153,10 +154,7 @@ class EmojiLesson(Lesson):
         return vectors
 
     def latents(self, pictures: Tensor, source: torch.Generator) -> Tensor:
-        posterior = self.vae.encode(pictures).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=source).to(posterior.mean)
-        drawn: Tensor = (posterior.mean + posterior.std * noise) * self.vae.config.scaling_factor
-        return drawn
+        return encode(self.vae, pictures, source)
 
 
 def left_out(count: int, source: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..autoencoders import class_in
 from ..reading import read_parts
 
 _INPAINTING_CHANNELS = 9
@@ -60,12 +61,12 @@ def check(model: InpaintingModel, name: str) -> None:
 
 
 def _from_folder(where: str, local: bool) -> InpaintingModel:
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     kinds = {
         "unet": UNet2DConditionModel,
-        "vae": AutoencoderKL,
+        "vae": class_in(Path(where)),
         "text_encoder": CLIPTextModel,
         "tokenizer": CLIPTokenizer,
         "scheduler": DDIMScheduler,

@@ -15,6 +15,7 @@ from likeness.methods.pva.content import FACE_NET, TRANSFORMER, UNET, WORD, Base
 from likeness.methods.pva.learning import strata
 from likeness.sampling.noised import noised
 
+from ..autoencoders import encode
 from ..loop import Lesson
 from .base import InpaintingModel
 from .network import PersonalWord, add_visual_attention, load_attention, visual_parameters
@@ -145,9 +146,7 @@ class PVALesson(Lesson):
         return vectors.unflatten(0, faces.shape[:2])
 
     def _latents(self, pictures: Tensor, source: torch.Generator) -> Tensor:
-        posterior = self.vae.encode(pictures).latent_dist
-        latents: Tensor = posterior.sample(source) if self.sample_latents else posterior.mode()
-        return latents * self.vae.config.scaling_factor
+        return encode(self.vae, pictures, source if self.sample_latents else None)
 
 
 def _transformer(start: Base | None, width: int, face_net: IResNet) -> IdentityTransformer:

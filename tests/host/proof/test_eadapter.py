@@ -1,0 +1,105 @@
+"""The drawn world's E-adapter, trained by our trainer, in our nodes: the same tokens and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from support.sampling import denoise
+
+from likeness.faces.template import template
+from likeness.values import Face
+from proof.files import FILES, unpack
+from proof.networks import as_diffusers, layouts
+from proof.training.lessons.eadapter import trainer
+from proof.training.stages import Rooms, Tensors
+from proof.training.templates import edge_of, shown
+from proof.world.draw import draw
+from proof.world.scene import figure
+
+CAPTION = "a neutral person with short red hair, blue background"
+
+
+def test_templates_are_those_of_the_node() -> None:
+    for seed in range(5):
+        one = figure(seed)
+        drawing, edge = draw(one, 128), torch.from_numpy(edge_of(one))
+        face = Face(
+            torch.cat([edge.amin(0), edge.amax(0)]), torch.from_numpy(drawing.points[0]), landmarks=edge
+        )
+        wanted, _ = template(torch.from_numpy(drawing.picture).float() / 255, face)
+        found = shown(one, np.random.default_rng(0), off=0.0)
+        assert (found - wanted.movedim(-1, 0)).abs().mean() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sd2_inpaint"])
+def test_diffusers_answers_as_the_host_does(host: Any, kind: str) -> None:
+    network = layouts.unet(kind, 3)
+    with torch.no_grad():
+        for n, parameter in enumerate(network.parameters()):
+            if parameter.ndim == 1 or not parameter.any():  # norms and biases are not all alike
+                parameter.add_(torch.randn(parameter.shape, generator=torch.manual_seed(n)), alpha=0.1)
+    captions = ["a sad person with short red hair", ""]
+    context, _ = layouts.conditions(kind, layouts.text_encoder(), captions)
+    ids = as_diffusers.tokenizer()(
+        captions, padding="max_length", max_length=77, return_tensors="pt"
+    ).input_ids
+    noisy = torch.randn(2, layouts.UNETS[kind]["in_channels"], 16, 16, generator=torch.manual_seed(4))
+    times = torch.tensor([20, 700])
+    with torch.no_grad():
+        assert torch.allclose(as_diffusers.Encoder(kind)(ids)[0], context, atol=1e-5)
+        found = as_diffusers.unet(kind, network.state_dict())(noisy, times, context).sample
+        assert torch.allclose(found, network(noisy, times, context), atol=1e-4)
+
+
+def test_the_node_finds_what_the_trainer_found(
+    pack: Any, host: Any, base: Path, drawn: Callable[[str], Tensors], rooms: Rooms
+) -> None:
+    made = dict(drawn("eadapter"))
+    for n, name in enumerate(sorted(made)):  # values begin as zeros, and a few steps hardly change that
+        if name.endswith("to_v_ip.weight"):
+            made[name] = 0.1 * torch.randn(made[name].shape, generator=torch.manual_seed(n))
+    models = base / "models"
+    unpack(models, rooms, ["checkpoints/drawn_sd15", "clip_vision/drawn"])
+    file = next(file for file in FILES if file.path.endswith("emojidiff_sd15.safetensors"))
+    (models / "emojidiff").mkdir(exist_ok=True)
+    save_file(made, models / file.path, dict(file.metadata))
+    adapter = pack.node("LikenessLoadEAdapter").execute(file="drawn_emojidiff_sd15.safetensors")[0]
+    load = host.NODE_CLASS_MAPPINGS["CLIPVisionLoader"]().load_clip
+    vision = load("drawn_clip_vision.safetensors")[0]
+    picture = shown(figure(7), np.random.default_rng(1))[None]
+    tokens = pack.node("LikenessEncodeExpression").execute(
+        eadapter=adapter, clip_vision=vision, template=picture.movedim(1, -1)
+    )[0]
+    lesson = trainer(0, {name: drawn(name) for name in ("sd15", "autoencoder")})
+    with torch.no_grad():
+        for name, parameter in lesson.trained().items():
+            parameter.copy_(made[name])
+        own = lesson.resampler(lesson.features(picture))
+    # The host keeps CLIP vision models in half precision.
+    assert (tokens.somebody - own).abs().max() < 0.02
+
+    import comfy.sd
+
+    checkpoint = str(models / "checkpoints" / "drawn_sd15.safetensors")
+    model, clip, *_ = comfy.sd.load_checkpoint_guess_config(checkpoint)
+    patched = pack.node("LikenessApplyEAdapter").execute(
+        model=model, eadapter=adapter, expression_tokens=tokens
+    )[0]
+    positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(t)) for t in (CAPTION, ""))
+    times = torch.tensor([500])
+    sigma = float(model.get_model_object("model_sampling").sigma(times.float())[0])
+    x = torch.randn(1, 4, 16, 16, generator=torch.manual_seed(4)) * (1 + sigma**2) ** 0.5
+    with torch.inference_mode():
+        found, _ = denoise(patched, positive, negative, x, sigma)
+        bare, _ = denoise(model, positive, negative, x, sigma)
+    with torch.no_grad():
+        prepared = lesson.texts([CAPTION], 128, torch.device("cpu")) | {"person": own[:, :0]}
+        wanted = lesson.noise(x / (1 + sigma**2) ** 0.5, times, prepared, own)
+    assert ((x - found) / sigma - wanted).abs().max() < 5e-3 * wanted.abs().max()
+    assert (found - bare).abs().max() > 1e-3 * sigma
