@@ -13,7 +13,7 @@ from .draw import Picture
 
 _SIDE, _UNDER, _GAP, _HEAD, _FOOT = 224, 46, 14, 74, 40
 _INK, _SOFT, _PAPER, _BAND = (31, 41, 51), (96, 108, 120), (255, 255, 255), (235, 240, 246)
-_ROW = 3
+_ROW = 4
 
 
 def sheet(
@@ -46,7 +46,7 @@ def sheet(
 
 
 def _lines(pictures: Sequence[Picture]) -> list[list[Picture]]:
-    """Three places in each; two people take two."""
+    """Four places in each; two people take two."""
     lines: list[list[Picture]] = []
     free = 0
     for one in pictures:

@@ -69,14 +69,14 @@ def run(options: argparse.Namespace) -> None:
     room = _Room(rooms)
     with room:
         shots = {row.name: shots_of(row, room.begin, rooms, STEPS, people) for row in ready}
-        answers = selftest.asked(room.eyes, cases(min(people, 50)), shots)
+        answers = selftest.asked(room.eyes, cases(min(2 * people, 50)), shots)
     if options.rows:
         stored = [bar for bar in stored if bar.row in shots and (not bar.minus or bar.minus in shots)]
     fallen = bars.fallen(stored, shots)
     folder = options.into or (rooms.cache / "report" / "quick" if options.quick else DOCS)
     verdicts = claims.verdicts(shots)
     networks = _networks(rooms)
-    if not options.quick and not options.rows and folder == DOCS:
+    if not options.quick and folder == DOCS:
         readme.put(readme.table(shots, verdicts, people), DOCS.parents[1] / "README.md")
     write(Report(kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks), folder)
     log.info("Written: %s", folder)

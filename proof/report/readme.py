@@ -14,9 +14,9 @@ _ROWS = ("ceiling", "floor", "sdxl", "instantid", "arc2face", "pva_tuned", "emoj
 _MEANS = """\
 What you see is a small drawn world: portraits by a formula, and networks that were trained on them in a
 few hours of two CPU cores. They run in the real ComfyUI through these nodes, unchanged, and are judged
-by networks that took no part, on people whom none of them has seen. It shows that a method works from
-end to end; it shows nothing about photographs or the published weights. [What was proven, and
-how](docs/proof/README.md)"""
+by networks that took no part, on people whom none of them has seen. Where a claim holds, the method
+works from end to end; where it does not yet, the page says what is known of why. Nothing here says
+anything about photographs or the published weights. [What was proven, and how](docs/proof/README.md)"""
 
 
 def table(shots: Mapping[str, Shots], verdicts: Mapping[str, Verdict], people: int) -> str:

@@ -20,6 +20,8 @@ from .selftest import Answer
 
 #: What the page says it proves, and what not; kept by hand in this file.
 MEANING = Path(__file__).with_name("meaning.md")
+#: What is known of why a claim does not hold yet; also by hand.
+NOTES = Path(__file__).with_name("notes.md")
 _SHOWN = (
     "sd15",
     "sdxl",
@@ -98,7 +100,7 @@ def _numbers(report: Report) -> dict[str, Any]:
         },
         "fallen": list(report.fallen),
         "networks": dict(report.networks),
-        "times_seconds_a_picture": times,
+        "times_cpu_seconds_a_picture": times,
     }
 
 
@@ -169,6 +171,8 @@ def _page(report: Report, files: Sequence[str]) -> str:
         "",
         *_claims(report),
         "",
+        NOTES.read_text(encoding="utf-8").strip(),
+        "",
         "## Does the instrument measure?",
         "",
         *_answers(report),
@@ -187,7 +191,7 @@ def _page(report: Report, files: Sequence[str]) -> str:
 def _table(report: Report) -> list[str]:
     lines = [
         "| what was drawn | pictures | faces | likeness | to the reference | copy-paste | expression | "
-        "attributes | points | s |",
+        "attributes | points | CPU s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in report.rows:

@@ -39,11 +39,11 @@ def test_the_installer_asks_for_stages_that_there_are() -> None:
     assert set(installed.DRAWN_NEEDS) <= {stage.name for stage in STAGES}
 
 
-def test_three_stand_in_a_line_and_two_people_take_two_places() -> None:
+def test_four_stand_in_a_line_and_two_people_take_two_places() -> None:
     single, double = np.zeros((128, 128, 3), np.uint8), np.zeros((128, 256, 3), np.uint8)
     one, two = Picture("a", single, (0.5,)), Picture("b", double, (0.5, 0.4))
-    assert [len(line) for line in _lines([one] * 5)] == [3, 2]
-    assert [len(line) for line in _lines([one, one, two, one, two])] == [2, 2, 1]
+    assert [len(line) for line in _lines([one] * 5)] == [4, 1]
+    assert [len(line) for line in _lines([one, one, two, one, two])] == [3, 2]
     drawn = sheet("instantid", single, [one] * 4 + [two], 0.9, 0.0)
     shown = Image.open(io.BytesIO(drawn))
-    assert shown.format == "PNG" and shown.size[0] == 14 * 3 + 224 * 4 + 14 * 3
+    assert shown.format == "PNG" and shown.size[0] == 14 * 3 + 224 * 5 + 14 * 4

@@ -239,4 +239,4 @@ def test_the_readme_gets_its_table_between_the_marks_and_nowhere_else(tmp_path: 
     assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 0.50 | 50% |" in written
     # InstantID and copy-paste could be asked: .7 of .9 holds, .5 is no less than .5.
     assert "1 of the 2 claims measured so far hold" in written
-    assert "nothing about photographs" in written and written.count(readme.FIRST) == 1
+    assert "anything about photographs" in " ".join(written.split()) and written.count(readme.FIRST) == 1
