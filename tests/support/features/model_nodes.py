@@ -249,7 +249,7 @@ NETWORK = (
     ),
     Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
     _weights("LoraLoaderModelOnly", _LORA),
-    Feature("LoraLoaderBypassModelOnly", _WEIGHTS, _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
+    _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
     _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
     _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
