@@ -35,7 +35,7 @@ class StagedProgress:
     def __init__(self, model: Any, total: int) -> None:
         """model: the MODEL whose latents are previewed; total: all steps of all stages."""
         self._bar = comfy.utils.ProgressBar(total)
-        self._previewer = get_previewer(model.load_device, model.model.latent_format)
+        self._previewer = get_previewer(model.load_device, model.get_model_object("latent_format"))
         self._total, self._done = total, 0
 
     def stage(self, steps: int) -> Callable[..., None]:

@@ -46,7 +46,8 @@ def apply(
     _check(model, image, positive)
     if use.nothing("Apply Reference") or use.weight == 0:
         return model
-    latent = model.model.process_latent_in(_encode(vae, image))
+    # Asked of the MODEL: the network it shares holds what the last drawing of any MODEL left there.
+    latent = model.get_model_object("latent_format").process_in(_encode(vae, image))
     bank = write_bank(model, latent, positive[0][0][:1])
     if lora_file:
         model = _with_lora(model, lora_file, lora_strength)

@@ -349,3 +349,14 @@ def test_a_sampling_patch_before_or_after_moves_the_window_alike(room: Any, firs
     late, early = edge * 0.99, edge * 1.01
     assert torch.equal(both(patched, sigma=late)[0], both(plain, sigma=late)[0])
     assert not torch.equal(both(patched, sigma=early)[0], both(plain, sigma=early)[0])
+
+
+def test_a_reference_is_scaled_as_its_model_says_whatever_was_drawn_before(room: Any) -> None:
+    """A drawing leaves its MODEL's objects in the network that all clones share."""
+    from comfy.latent_formats import SDXL_Playground_2_5
+
+    drawn = run(room.refer())
+    other = room.model.clone()
+    other.add_object_patch("latent_format", SDXL_Playground_2_5())
+    run(other)
+    assert torch.equal(run(room.refer()), drawn)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..fill import fill
-from .feature import ALONE, LATENT, MODEL, Answer, Feature, Refused, Told
+from .feature import ALONE, LATENT, MODEL, ORDER, Answer, Feature, Refused, Told, Works
 from .run import Run
 from .world import NETWORKS, SDXL, World
 
@@ -190,7 +190,13 @@ _ADVANCED, _DISCRETE = "nodes_model_advanced", "ModelSamplingDiscrete"
 SAMPLING = (
     _levels(_ADVANCED, _DISCRETE, "lcm", answers=_ONCE, sampling="lcm", steps=3),
     _levels(_ADVANCED, _DISCRETE, "v_prediction", answers=_ONCE, sampling="v_prediction"),
-    _levels(_ADVANCED, "ModelSamplingContinuousEDM", answers=_ONCE, sampling="edm_playground_v2.5"),
+    # It changes how latents are scaled, too, and a reference is seen as the MODEL at hand scales it.
+    _levels(
+        _ADVANCED,
+        "ModelSamplingContinuousEDM",
+        answers=_ONCE | {"Apply Reference": Works({ORDER: "it sees what the MODEL says then"})},
+        sampling="edm_playground_v2.5",
+    ),
     _levels(_ADVANCED, "ModelSamplingContinuousV", answers=_ONCE, sampling="v_prediction"),
     _levels(_ADVANCED, "ModelSamplingSD3", answers=_ONCE),
     _levels("nodes_eps", "Epsilon Scaling", scaling_factor=1.05),
