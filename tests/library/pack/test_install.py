@@ -333,7 +333,7 @@ def test_sizes_shrink_by_one_factor_and_zero_stays() -> None:
     small = tiny.for_tiny(prompt)
     assert (small["1"]["inputs"]["width"], small["1"]["inputs"]["height"]) == (256, 192)
     assert (small["2"]["inputs"]["width"], small["2"]["inputs"]["height"]) == (128, 0)
-    assert small["3"]["inputs"] == {"steps": 3, "cfg": 4.5, "seed": 7}
+    assert small["3"]["inputs"] == {"steps": 4, "cfg": 4.5, "seed": 7}
     assert tiny.for_tiny(small) == small
 
 
