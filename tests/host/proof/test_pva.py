@@ -15,6 +15,7 @@ from proof.training.lessons.pva import hole, trainer
 from proof.training.stages import Rooms, Tensors
 from proof.world.draw import draw
 from proof.world.scene import figure
+from training.unets import token_ids
 
 TEXT = "a smiling <new1> person with short red hair, blue background"
 
@@ -63,7 +64,7 @@ def test_the_node_finds_what_the_trainer_found(
         planes = picture.movedim(-1, 1) * 2 - 1
         masked = lesson._latents(planes * (1 - mask), torch.Generator())
         small = torch.nn.functional.interpolate(mask[None, None], size=(16, 16), mode="nearest")
-        context = lesson.context(lesson.tokens_of([TEXT]), vectors[None])
+        context = lesson.context(token_ids(lesson.tokenizer, [TEXT]), vectors[None])
         around = torch.cat([small, masked], dim=1)
         wanted = lesson.noise(x / (1 + sigma**2) ** 0.5, around, times, context)
     assert ((x - found) / sigma - wanted).abs().max() < 1e-2 * wanted.abs().max()
