@@ -27,9 +27,9 @@ class File:
 
 def _checkpoint(kind: str) -> File:
     def make(made: Mapping[str, Tensors]) -> Tensors:
-        from .networks import layouts
+        from .networks import hosted
 
-        return layouts.checkpoint(kind, made[kind], made["autoencoder"])
+        return hosted.checkpoint(kind, made[kind], made["autoencoder"])
 
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
@@ -88,9 +88,9 @@ def committed() -> Rooms:
 
 
 def unpack(to: Path, rooms: Rooms | None = None, only: Iterable[str] = ()) -> list[Path]:
-    """Writes every file whose stages are done, below `to`; returns them. Files already there are kept.
+    """Writes every file whose stages are done, below `to`; returns them. What was there is replaced.
 
-    only: beginnings of paths. The host must know the networks, `networks.layouts.register()`, to load them.
+    only: beginnings of paths. The host must know the networks, `networks.hosted.register()`, to load them.
     """
     from .training.running import file_of, results
     from .training.stages import stage
@@ -103,8 +103,7 @@ def unpack(to: Path, rooms: Rooms | None = None, only: Iterable[str] = ()) -> li
         if not done or not file.path.startswith(starts):
             continue
         path = to / file.path
-        if not path.is_file():
-            save(file.make(results(file.stages, rooms)), path, file.metadata)
+        save(file.make(results(file.stages, rooms)), path, file.metadata)
         written.append(path)
     return written
 

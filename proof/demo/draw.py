@@ -78,7 +78,9 @@ def scale(eyes: Eyes) -> tuple[float, float]:
     """Likeness of two true pictures of the person, and of another person's to theirs."""
     own = eyes.reference(person()).vector
     same = [float(cosine(own, eyes.truth(wish.case).vector)) for wish in wishes()]
-    other = [float(cosine(eyes.reference(friend()).vector, eyes.truth(wish.case).vector)) for wish in wishes()]
+    other = [
+        float(cosine(eyes.reference(friend()).vector, eyes.truth(wish.case).vector)) for wish in wishes()
+    ]
     return float(np.mean(same)), float(np.mean(other))
 
 

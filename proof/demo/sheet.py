@@ -27,7 +27,10 @@ def sheet(
     pen = ImageDraw.Draw(whole)
     pen.rectangle((0, 0, width, _HEAD - 14), _BAND)
     pen.text((_GAP, 8), f"One picture of a person, drawn again by {method}", _INK, _font(24))
-    told = "The drawn world: portraits by formula and small networks trained on them. No photographs, no real weights."
+    told = (
+        "The drawn world: portraits by formula and small networks trained on them. No photographs, no real "
+        "weights."
+    )
     pen.text((_GAP, 38), told, _SOFT, _font(13))
     left = _GAP
     _place(whole, pen, reference, left, _HEAD, "the reference", "all that the method is given")
@@ -36,9 +39,21 @@ def sheet(
         for one in line:
             wide = round(_SIDE * one.picture.shape[1] / one.picture.shape[0]) + _GAP * (len(one.likeness) - 1)
             number = " and ".join(f"{value:.2f}" for value in one.likeness)
-            _place(whole, pen, one.picture, left, _HEAD + n * (_SIDE + _UNDER), one.title, f"likeness {number}", wide)
+            _place(
+                whole,
+                pen,
+                one.picture,
+                left,
+                _HEAD + n * (_SIDE + _UNDER),
+                one.title,
+                f"likeness {number}",
+                wide,
+            )
             left += wide + _GAP
-    foot = f"Likeness by a judge that took no part: two true pictures of this person {same:.2f}, somebody else {other:.2f}."
+    foot = (
+        f"Likeness by a judge that took no part: two true pictures of this person {same:.2f}, somebody else "
+        f"{other:.2f}."
+    )
     pen.text((_GAP, height - _FOOT + 10), foot, _INK, _font(15))
     written = io.BytesIO()
     whole.save(written, "PNG", optimize=True)

@@ -33,7 +33,7 @@ class Studio:
     """
 
     def __init__(self, rooms: Rooms, steps: int) -> None:
-        from ..networks import layouts
+        from ..networks import hosted
 
         self.rooms, self.steps = rooms, steps
         self.host = host_nodes()
@@ -41,7 +41,7 @@ class Studio:
 
         comfy.utils.PROGRESS_BAR_ENABLED = False  # a bar for each picture tells nothing
         self.pack = str(self.host.NODE_CLASS_MAPPINGS[PACK_MARK].__module__).rsplit(".", 2)[0]
-        layouts.register()
+        hosted.register()
         self._loaded: dict[str, Any] = {}
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,8 @@ from likeness.faces.references import REFERENCE, face_crop
 from training.chance import number
 
 from ..networks.crops import jitter
-from .pictures import Album, world
+from .kept import kept
+from .pictures import Album
 
 
 def crop_of(picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -26,22 +26,18 @@ def crop_of(picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def crops_of(pictures: Album, count: int, cache: Path, name: str) -> torch.Tensor:
     """uint8 [count, 3, 56, 56]: of the first pictures, at half the size they are used in."""
-    file = cache / "aligned" / f"{name}-{count}-{world()}.pt"
-    if file.is_file():
-        known: torch.Tensor = torch.load(file, weights_only=True)
-        return known
-    made = torch.zeros(count, 3, 56, 56, dtype=torch.uint8)
-    for place in range(count):
-        chance = np.random.default_rng(number("aligned", place))
-        points = torch.from_numpy(jitter(np.asarray(pictures.points[place]), chance))
-        cut = crop_of(torch.from_numpy(pictures.pictures[place].astype(np.float32) / 255), points)
-        half = functional.avg_pool2d(cut[None], 2)[0]
-        made[place] = ((half / 2 + 0.5) * 255).round().clamp(0, 255).byte()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    torch.save(made, part)
-    os.replace(part, file)
-    return made
+
+    def make() -> torch.Tensor:
+        made = torch.zeros(count, 3, 56, 56, dtype=torch.uint8)
+        for place in range(count):
+            chance = np.random.default_rng(number("aligned", place))
+            points = torch.from_numpy(jitter(np.asarray(pictures.points[place]), chance))
+            cut = crop_of(torch.from_numpy(pictures.pictures[place].astype(np.float32) / 255), points)
+            half = functional.avg_pool2d(cut[None], 2)[0]
+            made[place] = ((half / 2 + 0.5) * 255).round().clamp(0, 255).byte()
+        return made
+
+    return kept(cache, "aligned", f"{name}-{count}", make)
 
 
 def shown(crops: torch.Tensor) -> torch.Tensor:

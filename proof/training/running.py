@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ AVERAGE = "average."
 
 
 class Clock:
-    """Time of this process's own computing against what was allowed: a busy machine shortens no stage."""
+    """Whether the allowed minutes are over, by the wall: what is not done is saved and goes on later."""
 
     def __init__(self, minutes: float | None) -> None:
         self._end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -87,9 +87,10 @@ def results(names: Iterable[str], rooms: Rooms) -> dict[str, Tensors]:
     return made
 
 
-def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None, warm: bool = False) -> bool:
+def run(
+    one: Stage, scale: Scale, rooms: Rooms, stop: Callable[[], bool] = lambda: False, warm: bool = False
+) -> bool:
     """One stage to its end and its file, or until `stop()` is true; returns whether it ended."""
-    stopped = stop if callable(stop) else lambda: False
     torch.set_num_threads(1)  # small operations on several threads mostly wait for each other
     lesson = one.begin(scale, rooms, results(one.needs, rooms))
     settings = {"stage": one.name, "seed": one.seed, "scale": list(vars(scale).values())}
@@ -112,7 +113,7 @@ def run(one: Stage, scale: Scale, rooms: Rooms, stop: object = None, warm: bool 
             log.info(
                 "%s: step %d of %d, loss %.4f, %.1f minutes left", one.name, last, scale.steps, mean, left
             )
-        halt = stopped() and last < scale.steps
+        halt = stop() and last < scale.steps
         if last % SAVE_EVERY == 0 or halt or last == scale.steps:
             _save(lesson, folder, last, settings)
         if halt:

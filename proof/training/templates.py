@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +20,8 @@ from ..world.draw import draw
 from ..world.head import head_of
 from ..world.people import Person
 from ..world.scene import Figure
-from .pictures import SIZE, Album, world
+from .kept import kept
+from .pictures import SIZE, Album
 
 #: Of the people who show an expression: nobody else's.
 _MODELS = 6_000_000
@@ -72,24 +71,16 @@ def edge_of(figure: Figure) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 def features_of(pictures: Album, count: int, cache: Path, name: str) -> torch.Tensor:
     """float16 [count, patches + 1, width]: of the first pictures' expressions, shown by somebody else."""
     network = vision.network()
-    digest = hashlib.sha256()
-    for tensor in network.state_dict().values():
-        digest.update(tensor.numpy().tobytes())
-    file = cache / "templates" / f"{name}-{count}-{world()}-{digest.hexdigest()[:16]}.pt"
-    if file.is_file():
-        known: torch.Tensor = torch.load(file, weights_only=True)
-        return known
-    parts = []
-    for places in torch.arange(count).split(32):
-        cuts = []
-        for place in places.tolist():
-            source = np.random.default_rng(number("templates", name, place))
-            model = Person.of(_MODELS + number(name) % 1000 * 100_000 + place)
-            cuts.append(shown(replace(pictures.figures(place), person=model), source))
-        parts.append(vision.features(network, torch.stack(cuts)).half())
-    made = torch.cat(parts)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    torch.save(made, part)
-    os.replace(part, file)
-    return made
+
+    def make() -> torch.Tensor:
+        parts = []
+        for places in torch.arange(count).split(32):
+            cuts = []
+            for place in places.tolist():
+                source = np.random.default_rng(number("templates", name, place))
+                model = Person.of(_MODELS + number(name) % 1000 * 100_000 + place)
+                cuts.append(shown(replace(pictures.figures(place), person=model), source))
+            parts.append(vision.features(network, torch.stack(cuts)).half())
+        return torch.cat(parts)
+
+    return kept(cache, "templates", f"{name}-{count}", make, network.state_dict().values())

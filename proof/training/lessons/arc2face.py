@@ -8,14 +8,14 @@ import torch
 
 from ...networks import arc2face, layouts
 from ..stages import Rooms, Scale, Tensors
-from .frozen import Batch, Learner, Material, told_apart
+from .frozen import Batch, Learner, Material, OnTrunk, told_apart
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> Arc2FaceLesson:
     return Arc2FaceLesson(scale, seed, rooms, made)
 
 
-class Arc2FaceLesson:
+class Arc2FaceLesson(OnTrunk):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
         self.network = layouts.unet("arc2face", seed)
@@ -28,13 +28,6 @@ class Arc2FaceLesson:
         # Slower than from nothing: the trunk knows how to draw already.
         self.learner = Learner(learnt, rate=0.006, plain_rate=1e-3, plain=lambda name: name.startswith(ends))
         self.optimiser = self.learner.optimiser
-
-    def trained(self) -> Mapping[str, torch.Tensor]:
-        return self.learner.trained()
-
-    def step(self, number: int) -> float:
-        batch = self.material.batch(number)
-        return self.learner.learn(batch.loss(self.predict(batch)), number)
 
     def predict(self, batch: Batch) -> torch.Tensor:
         context = self.encoder.faces(batch.vectors)

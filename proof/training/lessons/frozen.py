@@ -16,6 +16,7 @@ from ...networks import autoencoder, diffusion, layouts
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import Album, album, held_back, words
+from ..running import AVERAGE
 from ..stages import Rooms, Scale, Tensors
 from ..vectors import vectors_of
 
@@ -25,7 +26,6 @@ _GROUP = 32
 #: Left out by chance, so that guidance has something to lead away from.
 NO_PROMPT, NOBODY = 0.1, 0.1
 _AVERAGE = 0.995
-_EMA = "average."
 #: Of the loss where a face is: who somebody is shows there and nowhere else.
 _FACE_WEIGHT = 4.0
 #: Skin, brows, eyes, glasses, nose, mouth and lips among the labels.
@@ -50,7 +50,7 @@ class Batch:
         return diffusion.noised(self.latents, self.noise, self.times)
 
     def loss(self, found: torch.Tensor) -> torch.Tensor:
-        """Of the noise that was found in it, min-SNR."""
+        """Of the noise that was found in it, weighed by diffusion.weights."""
         error = (self.weights * (found - self.noise).square()).mean((1, 2, 3))
         return (diffusion.weights(self.times) * error).mean()
 
@@ -144,7 +144,7 @@ class Learner:
         self.optimiser = Muon(list(self.learnt.items()), **optimiser)
 
     def trained(self) -> dict[str, torch.Tensor]:
-        return {**self.learnt, **{_EMA + name: tensor for name, tensor in self.average.items()}}
+        return {**self.learnt, **{AVERAGE + name: tensor for name, tensor in self.average.items()}}
 
     def learn(self, loss: torch.Tensor, step: int) -> float:
         self.optimiser.zero_grad()
@@ -162,6 +162,24 @@ class Learner:
         for name, parameter in self.learnt.items():
             parameter.copy_(self.average[name])
         return {name: tensor.clone() for name, tensor in self.average.items()}
+
+
+class OnTrunk:
+    """A lesson on batches of people. Its own: material, learner, optimiser, `predict`, `finish`."""
+
+    material: Material
+    learner: Learner
+    optimiser: Muon
+
+    def trained(self) -> Mapping[str, torch.Tensor]:
+        return self.learner.trained()
+
+    def step(self, number: int) -> float:
+        batch = self.material.batch(number)
+        return self.learner.learn(batch.loss(self.predict(batch)), number)
+
+    def predict(self, batch: Batch) -> torch.Tensor:
+        raise NotImplementedError
 
 
 @torch.no_grad()

@@ -11,27 +11,20 @@ import torch
 
 from ...networks import instantid
 from ..stages import Rooms, Scale, Tensors
-from .frozen import Batch, Learner, Material, Trunk, told_apart
+from .frozen import Batch, Learner, Material, OnTrunk, Trunk, told_apart
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> InstantIDLesson:
     return InstantIDLesson(scale, seed, rooms, made)
 
 
-class InstantIDLesson:
+class InstantIDLesson(OnTrunk):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
         self.trunk = Trunk("sdxl", made["sdxl"])
         self.adapter = instantid.FacesAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
         self.optimiser = self.learner.optimiser
-
-    def trained(self) -> Mapping[str, torch.Tensor]:
-        return self.learner.trained()
-
-    def step(self, number: int) -> float:
-        batch = self.material.batch(number)
-        return self.learner.learn(batch.loss(self.predict(batch)), number)
 
     def predict(self, batch: Batch) -> torch.Tensor:
         options = self.adapter.options(self.adapter.tokens(batch.vectors))

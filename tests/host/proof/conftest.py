@@ -10,14 +10,14 @@ import pytest
 import torch
 from support.drawn_stages import scale_of
 
-from proof.networks import layouts
+from proof.networks import hosted
 from proof.training import running
 from proof.training.stages import Rooms, Tensors, stage
 
 
 @pytest.fixture(scope="session")
 def rooms(tmp_path_factory: pytest.TempPathFactory, host: ModuleType) -> Rooms:
-    layouts.register()
+    hosted.register()
     folder = tmp_path_factory.mktemp("proof") / "quick"
     return Rooms(folder / "models", folder)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from proof.networks import autoencoder, layouts, text
+from proof.networks import autoencoder, hosted, layouts, text
 from proof.training.lessons.trunk import predicted
 
 
@@ -90,11 +90,11 @@ def test_the_loader_takes_a_whole_checkpoint_and_follows_it(
     import comfy.sd
     from safetensors.torch import save_file
 
-    layouts.register()
+    hosted.register()
     network = layouts.unet(kind, seed=5)
     _awake(network)
     coder = autoencoder.begin(_pictures(), seed=3)
-    tensors = layouts.checkpoint(kind, network.state_dict(), coder.state_dict())
+    tensors = hosted.checkpoint(kind, network.state_dict(), coder.state_dict())
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, tmp_path / "drawn.safetensors")
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(tmp_path / "drawn.safetensors"))
 
@@ -116,7 +116,7 @@ def test_the_loader_takes_a_whole_checkpoint_and_follows_it(
         other = predicted(kind, network, encoder, noise, times, [another], further)
         assert (found - other).abs().max() > 1e-3
         picture = _pictures()[:1]
-        latents = vae.encode(picture.movedim(1, -1)) * layouts.SCALES[kind]
+        latents = vae.encode(picture.movedim(1, -1)) * hosted.SCALES[kind]
         assert torch.allclose(latents, coder.encode(picture), atol=1e-3)
 
 
@@ -144,7 +144,7 @@ def test_the_loaded_network_hears_what_all_places_share(host: ModuleType, tmp_pa
     import comfy.sd
     from safetensors.torch import save_file
 
-    layouts.register()
+    hosted.register()
     network = layouts.unet("sd15", seed=5)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, tmp_path / "drawn.safetensors")

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from support.sampling import denoise
 
-from proof.networks import layouts
+from proof.networks import hosted, layouts
 from proof.networks.instantid import FacesAdapter, whole
 from proof.training.stages import Tensors
 
@@ -35,7 +35,7 @@ def trunk(drawn: Drawn) -> Any:
 def checkpoint(base: Path, drawn: Drawn, trunk: Any) -> tuple[Any, Any]:
     import comfy.sd
 
-    tensors = layouts.checkpoint("sdxl", trunk.state_dict(), drawn("autoencoder"))
+    tensors = hosted.checkpoint("sdxl", trunk.state_dict(), drawn("autoencoder"))
     file = base / "models" / "checkpoints" / CHECKPOINT
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
     model, clip, _, _ = comfy.sd.load_checkpoint_guess_config(str(file))

@@ -12,7 +12,7 @@ import torch
 
 from proof import packing
 from proof.files import unpack
-from proof.networks import layouts
+from proof.networks import hosted
 from proof.training import running
 from proof.training.pictures import couples, words
 from proof.training.stages import STAGES, Rooms, Scale, Stage, stage
@@ -103,7 +103,7 @@ def test_a_warm_start_goes_on_from_the_file(cache: Path, tmp_path: Path) -> None
 def test_what_is_done_is_unpacked_for_the_hosts_loader(cache: Path, tmp_path: Path) -> None:
     import comfy.sd
 
-    layouts.register()
+    hosted.register()
     rooms = Rooms(cache / "models", cache)
     files = unpack(tmp_path, rooms, only=["checkpoints/drawn_sd15"])
     assert [file.name for file in files] == ["drawn_sd15.safetensors"]
