@@ -23,10 +23,8 @@ def _mixed(studio: Studio) -> Draw:
     model, clip, vae = studio.checkpoint("sdxl")
 
     def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-        both = {
-            f"identity_{n}": studio.identity(case.reference_drawing.picture) for n, case in enumerate(cases)
-        }
-        mixed = studio.node("LikenessMixIdentities", identities=both, weights="1, 1", mode="slerp")[0]
+        known = _identities(studio, cases)
+        mixed = studio.node("LikenessMixIdentities", identities=known, weights="1, 1", mode="slerp")[0]
         changed = apply(studio, model, mixed, studio.prompts(clip, cases[0].prompt))
         return studio.decode(vae, studio.sample(*changed, cases[0].draw_seed))
 
@@ -38,12 +36,9 @@ def _sampled(studio: Studio) -> Draw:
     model, clip, vae = studio.checkpoint("sdxl")
 
     def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-        known = {
-            f"identity_{n}": studio.identity(case.reference_drawing.picture) for n, case in enumerate(cases)
-        }
         made = studio.node(
             "LikenessSampleIdentities",
-            identities=known,
+            identities=_identities(studio, cases),
             count=1,
             spread=0.6,
             min_distance=0.4,
