@@ -1,14 +1,16 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. Tensors of one dimension or few numbers are float16, or kept when that would not hold
-them. Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "differs": [names that are differences
-from the trunk's], "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room
-but its name.
+row r is int8 * scale. Differences from a trunk are small, and 4 bits do: `NAME` uint8 [rows, half as many],
+two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when that would not
+hold them. Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's
+tensors, "differs": [names that are differences from the trunk's], "halves": {name of 4 bits: shape}, "zeros":
+{name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its name.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -25,6 +27,7 @@ _SCALE = ".scale"
 #: Fewer numbers than this are not worth a scale and an error.
 _FEW = 64
 _HALF_LIMIT = 65504.0
+_EIGHT, _FOUR = 127, 7
 
 
 def write(
@@ -45,12 +48,15 @@ def write(
     stored: Tensors = {}
     facts: dict[str, Any] = {"format": FORMAT, "trunk": trunk_name if trunk else ""}
     zeros: dict[str, list[int]] = {}
+    halves: dict[str, list[int]] = {}
     differs: list[str] = []
     for name, tensor in sorted(tensors.items()):
         if not tensor.isfinite().all():
             raise ValueError(f"{name} holds NaN or infinity: it is not written.")
         base = (trunk or {}).get(name)
-        if base is not None and base.shape == tensor.shape and tensor.is_floating_point():
+        if base is not None and (base.shape != tensor.shape or not tensor.is_floating_point()):
+            base = None
+        if base is not None:
             tensor = tensor - base
             differs.append(name)
         if not tensor.any():
@@ -58,11 +64,15 @@ def write(
         elif not packed or not tensor.is_floating_point():
             stored[name] = tensor
         elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
-            stored[name], stored[name + _SCALE] = rows(tensor)
+            stored[name], stored[name + _SCALE] = rows(tensor, _FOUR if base is not None else _EIGHT)
+            if base is not None:
+                halves[name] = list(tensor.shape)
+                stored[name] = paired(stored[name])
         else:
             fits = tensor.abs().max() < _HALF_LIMIT
             stored[name] = tensor.half() if fits else tensor
-    facts |= {"zeros": zeros, "differs": differs}
+    facts |= {"zeros": zeros, "differs": differs, "halves": halves}
+    facts["trunk_sum"] = _sum(trunk) if trunk else ""
     facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
     part = file.with_name(file.name + ".part")
     apart = {name: tensor.detach().contiguous().clone() for name, tensor in stored.items()}
@@ -90,12 +100,21 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
         if trunk is None:
             raise ValueError(f"{file} holds differences from {facts['trunk']}: give that too.")
         base = trunk(facts["trunk"])
+        if facts["trunk_sum"] != _sum(base):
+            raise ValueError(
+                f"{file} holds differences from another {facts['trunk']} than the one that is here: "
+                "train it again."
+            )
     differs = set(facts["differs"])
+    halves = facts.get("halves", {})
     restored = {}
     for name, kind in facts["dtypes"].items():
         dtype = getattr(torch, kind)
         if name in facts["zeros"]:
             tensor = torch.zeros(facts["zeros"][name], dtype=dtype)
+        elif name in halves:
+            whole = parted(stored[name]).reshape(halves[name])
+            tensor = unpacked(whole, stored[name + _SCALE]).to(dtype)
         elif name + _SCALE in stored:
             tensor = unpacked(stored[name], stored[name + _SCALE]).to(dtype)
         else:
@@ -112,13 +131,32 @@ def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = ())
         return read(file)
 
 
-def rows(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """int8 of the same shape, and float16 [rows]. Error: half a scale at most."""
+def rows(tensor: torch.Tensor, most: int = _EIGHT) -> tuple[torch.Tensor, torch.Tensor]:
+    """int8 of the same shape, -most..most, and float16 [rows]. Error: half a scale at most."""
     flat = tensor.detach().float().flatten(1)
-    # The scale is rounded upwards, so that no number leaves -127..127.
-    scale = (flat.abs().amax(dim=1) / 127 * 1.001).clamp(min=6e-8).half()
-    whole = (flat / scale.float()[:, None]).round().clamp(-127, 127)
+    # The scale is rounded upwards, so that no number leaves -most..most.
+    scale = (flat.abs().amax(dim=1) / most * 1.001).clamp(min=6e-8).half()
+    whole = (flat / scale.float()[:, None]).round().clamp(-most, most)
     return whole.to(torch.int8).reshape(tensor.shape), scale
+
+
+def paired(whole: torch.Tensor) -> torch.Tensor:
+    """int8 of -7..7 -> uint8, two of them a byte; a last one alone is beside a zero."""
+    flat = torch.nn.functional.pad(whole.flatten() + 8, (0, whole.numel() % 2)).to(torch.uint8)
+    return flat[::2] * 16 + flat[1::2]
+
+
+def parted(pairs: torch.Tensor) -> torch.Tensor:
+    """What `paired` was given, flat and with the zero."""
+    return torch.stack([pairs // 16, pairs % 16], dim=1).flatten().to(torch.int8) - 8
+
+
+def _sum(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def unpacked(whole: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -94,7 +94,7 @@ def run(
     torch.set_num_threads(1)  # small operations on several threads mostly wait for each other
     lesson = one.begin(scale, rooms, results(one.needs, rooms))
     settings = {"stage": one.name, "seed": one.seed, "scale": list(vars(scale).values())}
-    before = _start_from(lesson, file_of(one, rooms)) if warm and done(one, rooms) else 0
+    before = _start_from(lesson, file_of(one, rooms), rooms) if warm and done(one, rooms) else 0
     if before:
         settings["warm"] = before
     folder = rooms.cache / "runs" / one.name
@@ -126,11 +126,11 @@ def run(
     return True
 
 
-def _start_from(lesson: Lesson, file: Path) -> int:
+def _start_from(lesson: Lesson, file: Path, rooms: Rooms) -> int:
     """Takes what the finished file has; returns after how many steps it was made."""
     from ..packing import read
 
-    found = read(file)
+    found = read(file, trunk=lambda trunk: results([trunk], rooms)[trunk])
     with torch.no_grad():
         for name, tensor in lesson.trained().items():
             known = found.get(name.removeprefix(AVERAGE))
@@ -169,7 +169,8 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
     from ..packing import write
 
     rooms.models.mkdir(parents=True, exist_ok=True)
-    write(file_of(one, rooms), tensors, delicate=one.delicate)
+    trunk = results([one.trunk], rooms)[one.trunk] if one.trunk else None
+    write(file_of(one, rooms), tensors, trunk=trunk, trunk_name=one.trunk, delicate=one.delicate)
     report = rooms.models / f"{one.name}.json"
     part = report.with_suffix(".json.part")
     part.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -49,7 +49,8 @@ class Lesson(Protocol):
 class Stage:
     """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results
     by name. minutes: about how long on one core of the machine it was made on. delicate: beginnings of names
-    of tensors that 8 bits would spoil."""
+    of tensors that 8 bits would spoil; trunk: the stage from whose tensors this one's are stored as
+    differences."""
 
     name: str
     module: str
@@ -60,6 +61,7 @@ class Stage:
     minutes: float
     about: str
     delicate: tuple[str, ...] = ()
+    trunk: str = ""
 
     def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
         module = importlib.import_module(f"proof.training.lessons.{self.module}")
@@ -124,10 +126,19 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=4),
         minutes=10,
         about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
+        trunk="sd15",
+    ),
+    Stage(
+        *("reader", "reader", ("autoencoder", "recogniser")),
+        seed=18,
+        full=Scale(steps=900, pictures=12000, batch=96),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=6,
+        about="who latents show, for adapters of identity to learn from",
     ),
     # Adapters, and what else begins from a trunk.
     Stage(
-        *("instantid", "instantid", ("autoencoder", "recogniser", "sdxl")),
+        *("instantid", "instantid", ("autoencoder", "recogniser", "reader", "sdxl")),
         seed=32,
         full=Scale(steps=600, pictures=12000, batch=32),
         quick=Scale(steps=4, pictures=128, batch=4),
@@ -135,12 +146,13 @@ STAGES: tuple[Stage, ...] = (
         about="InstantID's adapter: who it is, beside a prompt",
     ),
     Stage(
-        *("arc2face", "arc2face", ("autoencoder", "recogniser", "sd15")),
+        *("arc2face", "arc2face", ("autoencoder", "recogniser", "reader", "sd15")),
         seed=31,
         full=Scale(steps=320, pictures=12000, batch=24),
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="Arc2Face's network and encoder, whose prompt is a face",
+        trunk="sd15",
     ),
     Stage(
         *("identitynet", "identitynet", ("autoencoder", "recogniser", "sdxl", "instantid")),
@@ -149,6 +161,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="InstantID's ControlNet: a face where five points are",
+        trunk="sdxl",
     ),
     Stage(
         *("eadapter", "eadapter", ("autoencoder", "sd15")),

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .running import file_of
+from .running import file_of, results
 from .stages import STAGES, Rooms
 
 _KEPT_APART = ("seconds", "steps", "steps_before")
@@ -47,7 +47,7 @@ def page(rooms: Rooms) -> str:
         facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         whole += file.stat().st_size
         lines.append(
-            f"| {one.name} | {one.about} | {_numbers(file) / 1e6:.2f} M | {file.stat().st_size / 1e6:.2f} MB "
+            f"| {one.name} | {one.about} | {_numbers(one.name, rooms) / 1e6:.2f} M | {file.stat().st_size / 1e6:.2f} MB "
             f"| {facts['steps']} | {facts['seconds'] / 60:.0f} | {facts.get('steps_before', 0) or ''} |"
         )
         told = ", ".join(f"{key} {facts[key]:g}" for key in facts if key not in _KEPT_APART)
@@ -57,7 +57,5 @@ def page(rooms: Rooms) -> str:
     return "\n".join(lines)
 
 
-def _numbers(file: Path) -> int:
-    from ..packing import read
-
-    return sum(tensor.numel() for tensor in read(file, trunk=None).values())
+def _numbers(name: str, rooms: Rooms) -> int:
+    return sum(tensor.numel() for tensor in results([name], rooms)[name].values())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import arc2face, layouts
+from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
 from .frozen import Batch, Learner, Material, OnTrunk, told_apart
 
@@ -18,6 +19,7 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
 class Arc2FaceLesson(OnTrunk):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
+        self.recognised = Recognised(made["reader"], self.material.pictures)
         self.network = layouts.unet("arc2face", seed)
         arc2face.begin(made["sd15"], self.network)
         self.encoder = arc2face.Encoder(seed)

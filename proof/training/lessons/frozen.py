@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from training.chance import generator, number
 
 from ...networks import autoencoder, diffusion, layouts
+from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import Album, album, held_back, words
+from ..recognised import Recognised
 from ..running import AVERAGE
 from ..stages import Rooms, Scale, Tensors
 from ..vectors import vectors_of
@@ -26,10 +27,6 @@ _GROUP = 32
 #: Left out by chance, so that guidance has something to lead away from.
 NO_PROMPT, NOBODY = 0.1, 0.1
 _AVERAGE = 0.995
-#: Of the loss where a face is: who somebody is shows there and nowhere else.
-_FACE_WEIGHT = 4.0
-#: Skin, brows, eyes, glasses, nose, mouth and lips among the labels.
-_FACE = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +106,6 @@ class Material:
         return made[0], made[1], made[2]
 
 
-def face_weights(pictures: Album, places: torch.Tensor) -> torch.Tensor:
-    """[n, 1, 16, 16], 1 in the mean of each."""
-    labels = np.stack([pictures.labels[int(place)] for place in places])
-    face = torch.from_numpy(np.isin(labels, _FACE).astype(np.float32))[:, None]
-    weights = 1 + (_FACE_WEIGHT - 1) * nn.functional.avg_pool2d(face, 8)
-    return weights / weights.mean((1, 2, 3), keepdim=True)
-
-
 class Trunk:
     """A network that stays as it is, and what it is told of a caption."""
 
@@ -164,19 +153,31 @@ class Learner:
         return {name: tensor.clone() for name, tensor in self.average.items()}
 
 
+#: Of the loss of who it is beside that of the noise.
+_WHO = 0.1
+
+
 class OnTrunk:
-    """A lesson on batches of people. Its own: material, learner, optimiser, `predict`, `finish`."""
+    """A lesson on batches of people. Its own: material, learner, optimiser, `predict`, `finish`; recognised,
+    when it is to learn who people are."""
 
     material: Material
     learner: Learner
     optimiser: Muon
+    recognised: Recognised | None = None
 
     def trained(self) -> Mapping[str, torch.Tensor]:
         return self.learner.trained()
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number)
-        return self.learner.learn(batch.loss(self.predict(batch)), number)
+        found = self.predict(batch)
+        loss = batch.loss(found)
+        if self.recognised is not None:
+            loss = loss + _WHO * self.recognised.loss(
+                batch.noisy, found, batch.times, batch.places, batch.vectors
+            )
+        return self.learner.learn(loss, number)
 
     def predict(self, batch: Batch) -> torch.Tensor:
         raise NotImplementedError

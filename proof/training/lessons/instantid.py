@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import instantid
+from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
 from .frozen import Batch, Learner, Material, OnTrunk, Trunk, told_apart
 
@@ -21,6 +22,7 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
 class InstantIDLesson(OnTrunk):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
+        self.recognised = Recognised(made["reader"], self.material.pictures)
         self.trunk = Trunk("sdxl", made["sdxl"])
         self.adapter = instantid.FacesAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)

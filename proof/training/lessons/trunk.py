@@ -11,6 +11,7 @@ from training.chance import generator, number
 
 from ... import packing
 from ...networks import autoencoder, diffusion, layouts, text
+from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import SIZE, album, couples, held_back, words
@@ -65,10 +66,10 @@ class TrunkLesson:
         return self.learnt | {AVERAGE + name: tensor for name, tensor in self.average.items()}
 
     def step(self, place: int) -> float:
-        latents, noise, times, captions, beside = self.batch(place)
+        latents, noise, times, captions, beside, faces = self.batch(place)
         noisy = diffusion.noised(latents, noise, times)
         found = predicted(self.kind, self.network, self.text, noisy, times, captions, beside)
-        error = (found - noise).square().mean((1, 2, 3))
+        error = (faces * (found - noise).square()).mean((1, 2, 3))
         loss = (diffusion.weights(times) * error).mean()
         self.optimiser.zero_grad()
         loss.backward()
@@ -84,9 +85,9 @@ class TrunkLesson:
 
     def batch(
         self, place: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str], torch.Tensor | None]:
-        """Latents, noise, times [n], captions of a step, and what goes in beside them, from its number
-        alone."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str], torch.Tensor | None, torch.Tensor]:
+        """Latents, noise, times [n], captions of a step, what goes in beside them, and weights of places,
+        from its number alone."""
         source = generator("batch", self.seed, place)
         two = place % _COUPLES_EVERY == _COUPLES_EVERY - 1
         count = max(1, self.scale.batch // 2) if two else self.scale.batch
@@ -102,7 +103,8 @@ class TrunkLesson:
             "" if no else words(shown(p), number("words", self.seed, place, n) >> 32)
             for n, (p, no) in enumerate(zip(places.tolist(), silent.tolist(), strict=True))
         ]
-        return latents[places], noise, times, captions, self.beside(places, source, two)
+        faces = torch.ones(count, 1, 1, 1) if two else face_weights(self.pictures, places)
+        return latents[places], noise, times, captions, self.beside(places, source, two), faces
 
     def beside(self, places: torch.Tensor, source: torch.Generator, two: bool) -> torch.Tensor | None:
         """[n, channels, ...]: what the network gets beside the noisy latents."""
