@@ -45,9 +45,10 @@ def page(rooms: Rooms) -> str:
         if not file.is_file():
             continue
         facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        whole += file.stat().st_size
+        size, numbers = file.stat().st_size, _numbers(one.name, rooms)
+        whole += size
         lines.append(
-            f"| {one.name} | {one.about} | {_numbers(one.name, rooms) / 1e6:.2f} M | {file.stat().st_size / 1e6:.2f} MB "
+            f"| {one.name} | {one.about} | {numbers / 1e6:.2f} M | {size / 1e6:.2f} MB "
             f"| {facts['steps']} | {facts['seconds'] / 60:.0f} | {facts.get('steps_before', 0) or ''} |"
         )
         told = ", ".join(f"{key} {facts[key]:g}" for key in facts if key not in _KEPT_APART)
