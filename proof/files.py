@@ -46,6 +46,12 @@ def _vision(made: Mapping[str, Tensors]) -> Tensors:
     return vision.tensors()
 
 
+def _parser(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import parser
+
+    return parser.whole(made["parser"])
+
+
 def _arc2face(part: int) -> Maker:
     """Its network, or its encoder."""
 
@@ -77,6 +83,7 @@ FILES: tuple[File, ...] = (
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
+    File("face_parsing/drawn_parser.safetensors", ("parser",), _parser),
 )
 
 

@@ -187,6 +187,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=12,
         about="PVA for the SD2-inpainting shape, by our trainer",
     ),
+    Stage(
+        *("parser", "parser", ("autoencoder",)),
+        seed=37,
+        full=Scale(steps=300, pictures=12000, batch=8),
+        quick=Scale(steps=6, pictures=128, batch=4),
+        minutes=6,
+        about="which part of a face each pixel shows, in BiSeNet's layout",
+    ),
 )
 
 
