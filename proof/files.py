@@ -34,6 +34,12 @@ def _checkpoint(kind: str) -> File:
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
 
+def _emojidiff(stage: str, base: str) -> File:
+    facts = {"format": "emojidiff-style/1", "base": base, "clip": "drawn", "template": "aligned-masked-v1"}
+    path = f"emojidiff/drawn_emojidiff_{base}.safetensors"
+    return File(path, (stage,), lambda made: made[stage], {**facts, "layers": "all"})
+
+
 def _pva(made: Mapping[str, Tensors]) -> Tensors:
     from .training.lessons.pva import whole
 
@@ -61,18 +67,7 @@ FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
     File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
-    File(
-        "emojidiff/drawn_emojidiff_sd15.safetensors",
-        ("eadapter",),
-        lambda made: made["eadapter"],
-        {
-            "format": "emojidiff-style/1",
-            "base": "sd15",
-            "clip": "drawn",
-            "template": "aligned-masked-v1",
-            "layers": "all",
-        },
-    ),
+    *(_emojidiff("eadapter", "sd15"), _emojidiff("emojidiff_sdxl", "sdxl")),
     File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),

@@ -159,6 +159,14 @@ STAGES: tuple[Stage, ...] = (
         about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
     ),
     Stage(
+        *("emojidiff_sdxl", "eadapter_sdxl", ("autoencoder", "recogniser", "sdxl", "instantid")),
+        seed=37,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="the same for SDXL, beside InstantID, by our trainer",
+    ),
+    Stage(
         *("arcface", "arcface", ("recogniser",)),
         seed=35,
         full=Scale(steps=300, pictures=12000, batch=64),

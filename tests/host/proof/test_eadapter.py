@@ -37,7 +37,7 @@ def test_templates_are_those_of_the_node() -> None:
         assert (found - wanted.movedim(-1, 0)).abs().mean() < 0.01
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sd2_inpaint"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl", "sd2_inpaint"])
 def test_diffusers_answers_as_the_host_does(host: Any, kind: str) -> None:
     network = layouts.unet(kind, 3)
     with torch.no_grad():
@@ -45,16 +45,25 @@ def test_diffusers_answers_as_the_host_does(host: Any, kind: str) -> None:
             if parameter.ndim == 1 or not parameter.any():  # norms and biases are not all alike
                 parameter.add_(torch.randn(parameter.shape, generator=torch.manual_seed(n)), alpha=0.1)
     captions = ["a sad person with short red hair", ""]
-    context, _ = layouts.conditions(kind, layouts.text_encoder(), captions)
     ids = as_diffusers.tokenizer()(
         captions, padding="max_length", max_length=77, return_tensors="pt"
     ).input_ids
     noisy = torch.randn(2, layouts.UNETS[kind]["in_channels"], 16, 16, generator=torch.manual_seed(4))
     times = torch.tensor([20, 700])
+    told = layouts.told(kind, layouts.text_encoder(), captions, noisy)
+    encoder, added = as_diffusers.Encoder(kind), None
     with torch.no_grad():
-        assert torch.allclose(as_diffusers.Encoder(kind)(ids)[0], context, atol=1e-5)
-        found = as_diffusers.unet(kind, network.state_dict())(noisy, times, context).sample
-        assert torch.allclose(found, network(noisy, times, context), atol=1e-4)
+        if kind == "sdxl":
+            seen = encoder(ids, output_hidden_states=True)
+            context = torch.cat([seen.hidden_states[-2]] * 2, dim=-1)
+            sizes = torch.tensor([[128.0, 128, 0, 0, 128, 128]] * 2)
+            added = {"text_embeds": seen.text_embeds, "time_ids": sizes}
+        else:
+            context = encoder(ids)[0]
+        assert torch.allclose(context, told["context"], atol=1e-5)
+        made = as_diffusers.unet(kind, network.state_dict())
+        found = made(noisy, times, context, added_cond_kwargs=added).sample
+        assert torch.allclose(found, network(noisy, times, **told), atol=1e-4)
 
 
 def test_the_node_finds_what_the_trainer_found(
