@@ -52,6 +52,18 @@ def _vision(made: Mapping[str, Tensors]) -> Tensors:
     return vision.tensors()
 
 
+def _smirk(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import smirk
+
+    return smirk.padded(made["smirk"])
+
+
+def _expression(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import expression_adapter
+
+    return expression_adapter.whole(made["arc2face_expression"])
+
+
 def _arc2face(part: int) -> Maker:
     """Its network, or its encoder."""
 
@@ -69,9 +81,11 @@ FILES: tuple[File, ...] = (
     File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
     *(_emojidiff("eadapter", "sd15"), _emojidiff("emojidiff_sdxl", "sdxl")),
     File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
+    File("smirk/drawn_smirk.safetensors", ("smirk",), _smirk),
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
+    File("ipadapter/drawn_arc2face_expression.safetensors", ("arc2face_expression",), _expression),
 )
 
 

@@ -125,6 +125,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=10,
         about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
     ),
+    Stage(
+        *("smirk", "smirk", ()),
+        seed=18,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=8,
+        about="a reader of expressions, in SMIRK's layout",
+    ),
     # Adapters, and what else begins from a trunk.
     Stage(
         *("instantid", "instantid", ("autoencoder", "recogniser", "sdxl")),
@@ -141,6 +149,14 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="Arc2Face's network and encoder, whose prompt is a face",
+    ),
+    Stage(
+        *("arc2face_expression", "arc2face_expression", ("autoencoder", "recogniser", "smirk", "arc2face")),
+        seed=38,
+        full=Scale(steps=240, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=7,
+        about="Arc2Face's expression adapter, told by the reader of expressions",
     ),
     Stage(
         *("identitynet", "identitynet", ("autoencoder", "recogniser", "sdxl", "instantid")),

@@ -95,9 +95,7 @@ def renamed(adapter: Mapping[str, Any], new: Mapping[int, int]) -> dict[str, Any
 
 
 class EAdapterLesson:
-    def __init__(
-        self, kind: str, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]
-    ) -> None:
+    def __init__(self, kind: str, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.kind, self.scale, self.seed, self.rooms = kind, scale, seed, rooms
         self.lesson = trainer(seed, made, kind)
         self.recogniser = made.get("recogniser")
