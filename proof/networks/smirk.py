@@ -1,4 +1,4 @@
-"""SMIRK's expression encoder for drawn faces: every layer half as wide, loaded with zeros beside it.
+"""SMIRK's expression encoder for drawn faces: its layers half as wide, loaded with zeros beside them.
 
 Zero channels are exact and a block of zeros gives back what it gets, so what is read from the file is what
 has learnt. The drawn expression's five numbers learn; the 55 of the file are made of them by hand.
@@ -20,6 +20,8 @@ from .start import start
 Tensors = dict[str, torch.Tensor]
 
 _FEATURES, _NUMBERS, _COMPONENTS = 960, 55, 50
+#: Channels that are alive, where not half of them: a picture's three, and fewer where there are many places.
+_LIVE = {1: 1, 3: 3, 64: 16, 72: 24}
 #: Of the blocks at full resolution, those that the network can do without.
 _LEFT_OUT = ((0, 0), (1, 1))
 _HEAD = "expression_layers.0."
@@ -37,8 +39,8 @@ class Reader(nn.Module):
         for stage, block in _LEFT_OUT:
             self.encoder.blocks[stage][block] = nn.Identity()
         for module in self.encoder.modules():
-            _halve(module)
-        self.numbers = nn.Linear(_FEATURES // 2, len(EXPRESSION))
+            _narrow(module)
+        self.numbers = nn.Linear(_live(_FEATURES), len(EXPRESSION))
         start(self, seed)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -46,15 +48,18 @@ class Reader(nn.Module):
         return found
 
 
-def _halve(module: nn.Module) -> None:
-    """Half of a layer's channels; a picture's three colours stay."""
+def _narrow(module: nn.Module) -> None:
+    """A layer with the channels that are alive."""
     for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
         if tensor.ndim:
-            sides = [side if side in (1, 3) else side // 2 for side in tensor.shape[:2]]
-            part = tensor.detach()[tuple(map(slice, sides))].clone()
+            part = tensor.detach()[tuple(slice(_live(side)) for side in tensor.shape[:2])].clone()
             setattr(module, name, nn.Parameter(part) if isinstance(tensor, nn.Parameter) else part)
-    if isinstance(module, nn.Conv2d) and module.groups > 1:
-        module.groups //= 2
+    if isinstance(module, nn.Conv2d):
+        module.groups = _live(module.groups)
+
+
+def _live(channels: int) -> int:
+    return _LIVE.get(channels, channels // 2)
 
 
 def kept(reader: Reader) -> Tensors:
@@ -64,7 +69,8 @@ def kept(reader: Reader) -> Tensors:
 
 def load(tensors: Mapping[str, torch.Tensor]) -> Reader:
     made = Reader(0)
-    made.load_state_dict(dict(tensors), strict=False)
+    counters = {name: count for name, count in made.state_dict().items() if name not in kept(made)}
+    made.load_state_dict({**counters, **tensors})
     return made.eval().requires_grad_(False)
 
 

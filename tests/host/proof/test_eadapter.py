@@ -22,6 +22,7 @@ from proof.training.templates import edge_of, shown
 from proof.world.draw import draw
 from proof.world.scene import figure
 
+STAGE = {"sd15": "eadapter", "sdxl": "emojidiff_sdxl"}
 CAPTION = "a neutral person with short red hair, blue background"
 
 
@@ -67,7 +68,7 @@ def test_diffusers_answers_as_the_host_does(host: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "base_kind"), [("eadapter", "sd15"), ("emojidiff_sdxl", "sdxl")], ids=["sd15", "sdxl"]
+    ("stage", "kind"), [("eadapter", "sd15"), ("emojidiff_sdxl", "sdxl")], ids=["sd15", "sdxl"]
 )
 def test_the_node_finds_what_the_trainer_found(
     pack: Any,
@@ -76,14 +77,14 @@ def test_the_node_finds_what_the_trainer_found(
     drawn: Callable[[str], Tensors],
     rooms: Rooms,
     stage: str,
-    base_kind: str,
+    kind: str,
 ) -> None:
     models, person = base / "models", torch.zeros(1, 0)
     made = {stage: dict(drawn(stage))} | {need: dict(drawn(need)) for need in stages.stage(stage).needs}
     for part in made.keys() & {stage, "instantid"}:
         _speak(made[part])
-    unpack(models, rooms, [f"checkpoints/drawn_{base_kind}", "clip_vision/drawn"])
-    file = next(file for file in FILES if file.path.endswith(f"emojidiff_{base_kind}.safetensors"))
+    unpack(models, rooms, [f"checkpoints/drawn_{kind}", "clip_vision/drawn"])
+    file = next(file for file in FILES if file.path.endswith(f"emojidiff_{kind}.safetensors"))
     save(file.make(made), models / file.path, file.metadata)
     adapter = pack.node("LikenessLoadEAdapter").execute(file=Path(file.path).name)[0]
     vision = host.NODE_CLASS_MAPPINGS["CLIPVisionLoader"]().load_clip("drawn_clip_vision.safetensors")[0]
@@ -91,9 +92,9 @@ def test_the_node_finds_what_the_trainer_found(
     tokens = pack.node("LikenessEncodeExpression").execute(
         eadapter=adapter, clip_vision=vision, template=picture.movedim(1, -1)
     )[0]
-    lesson = trainer(0, made, base_kind)
+    lesson = trainer(0, made, kind)
     with torch.no_grad():
-        for name, parameter in renamed(lesson.trained(), numbers(base_kind)).items():
+        for name, parameter in renamed(lesson.trained(), numbers(kind)).items():
             parameter.copy_(made[stage][name])
         own = lesson.resampler(lesson.features(picture))
     # The host keeps CLIP vision models in half precision.
@@ -101,7 +102,7 @@ def test_the_node_finds_what_the_trainer_found(
 
     import comfy.sd
 
-    checkpoint = str(models / "checkpoints" / f"drawn_{base_kind}.safetensors")
+    checkpoint = str(models / "checkpoints" / f"drawn_{kind}.safetensors")
     bare, clip, *_ = comfy.sd.load_checkpoint_guess_config(checkpoint)
     model = bare
     positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(t)) for t in (CAPTION, ""))
