@@ -34,6 +34,12 @@ def _checkpoint(kind: str) -> File:
     return File(f"checkpoints/drawn_{kind}.safetensors", (kind, "autoencoder"), make)
 
 
+def _emojidiff(stage: str, base: str) -> File:
+    facts = {"format": "emojidiff-style/1", "base": base, "clip": "drawn", "template": "aligned-masked-v1"}
+    path = f"emojidiff/drawn_emojidiff_{base}.safetensors"
+    return File(path, (stage,), lambda made: made[stage], {**facts, "layers": "all"})
+
+
 def _pva(made: Mapping[str, Tensors]) -> Tensors:
     from .training.lessons.pva import whole
 
@@ -52,6 +58,18 @@ def _parser(made: Mapping[str, Tensors]) -> Tensors:
     return parser.whole(made["parser"])
 
 
+def _smirk(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import smirk
+
+    return smirk.padded(made["smirk"])
+
+
+def _expression(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import expression_adapter
+
+    return expression_adapter.whole(made["arc2face_expression"])
+
+
 def _arc2face(part: int) -> Maker:
     """Its network, or its encoder."""
 
@@ -67,23 +85,14 @@ FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
     File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
-    File(
-        "emojidiff/drawn_emojidiff_sd15.safetensors",
-        ("eadapter",),
-        lambda made: made["eadapter"],
-        {
-            "format": "emojidiff-style/1",
-            "base": "sd15",
-            "clip": "drawn",
-            "template": "aligned-masked-v1",
-            "layers": "all",
-        },
-    ),
+    *(_emojidiff("eadapter", "sd15"), _emojidiff("emojidiff_sdxl", "sdxl")),
     File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
+    File("smirk/drawn_smirk.safetensors", ("smirk",), _smirk),
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
     File("face_parsing/drawn_parser.safetensors", ("parser",), _parser),
+    File("ipadapter/drawn_arc2face_expression.safetensors", ("arc2face_expression",), _expression),
 )
 
 

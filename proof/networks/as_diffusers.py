@@ -24,20 +24,26 @@ _SCHEDULE: dict[str, Any] = {
 
 
 def unet(kind: str, tensors: Tensors) -> Any:
-    """kind: sd15 or sd2_inpaint."""
+    """kind: sd15, sdxl or sd2_inpaint; with the depths that learn."""
     from diffusers import UNet2DConditionModel
 
     use_host()
     import comfy.utils
 
-    config = layouts.UNETS[kind]
+    config = {**layouts.UNETS[kind], **layouts.LIVE.get(kind, {})}
     channels = tuple(config["model_channels"] * n for n in config["channel_mult"])
+    depths = config["transformer_depth"][::2]
+    told: dict[str, Any] = {}
+    if config["adm_in_channels"]:
+        told = {"addition_embed_type": "text_time", "addition_time_embed_dim": 256}
+        told["projection_class_embeddings_input_dim"] = config["adm_in_channels"]
     made = UNet2DConditionModel(
         sample_size=16,
         in_channels=config["in_channels"],
         out_channels=config["out_channels"],
-        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        down_block_types=tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths),
+        up_block_types=tuple("CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in depths[::-1]),
+        transformer_layers_per_block=tuple(depth or 1 for depth in depths),
         block_out_channels=channels,
         layers_per_block=2,
         cross_attention_dim=config["context_dim"],
@@ -45,6 +51,7 @@ def unet(kind: str, tensors: Tensors) -> Any:
         attention_head_dim=tuple(width // layouts.HEADS["num_head_channels"] for width in channels),
         use_linear_projection=config["use_linear_in_transformer"],
         norm_num_groups=layouts.GROUPS,
+        **told,
     )
     names = comfy.utils.unet_to_diffusers(config)
     wanted = made.state_dict()
@@ -79,9 +86,14 @@ class Encoder(nn.Module):
     def set_input_embeddings(self, table: Any) -> None:
         self.model.set_input_embeddings(table)
 
-    def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
-        """[n, 77] -> context, first of what comes out. The host's model adds in place, where gradients can't
-        follow to a word."""
+    def forward(self, ids: torch.Tensor, output_hidden_states: bool = False) -> Any:
+        """[n, 77] -> context, first of what comes out; as SDXL's with hidden states: those and the pooled
+        text. The host's model adds in place, where gradients can't follow to a word."""
+        if output_hidden_states:
+            last, before, pooled, _ = self.model(
+                ids, intermediate_output=-2, final_layer_norm_intermediate=False
+            )
+            return SimpleNamespace(hidden_states=(before, last), text_embeds=pooled)
         from comfy.ldm.modules.attention import optimized_attention_for_device
 
         shown = ids if self.kind == "sd15" else ids.masked_fill((ids == text.END).cumsum(1) > 1, text.PAD)

@@ -21,7 +21,7 @@ from likeness.attention.engine import SitePatch  # noqa: E402
 from likeness.attention.sites import SDXL_KEYS, Site, attention_sites, numbered  # noqa: E402
 from likeness.attention.use import Window  # noqa: E402
 
-__all__ = ["SDXL_KEYS", "Learning", "looking", "pairs_of", "sites_of"]
+__all__ = ["SDXL_KEYS", "Learning", "file_numbers", "looking", "pairs_of", "sites_of"]
 
 
 class Learning(KeysValues):
@@ -40,6 +40,12 @@ class Learning(KeysValues):
 def sites_of(network: nn.Module) -> tuple[Site, ...]:
     """The cross-attention layers in the order of adapter files."""
     return attention_sites(network)
+
+
+def file_numbers(sites: Sequence[Site]) -> list[int]:
+    """What an adapter's file calls these layers; sites: all of a network's, or some of SDXL's 70."""
+    keys = SDXL_KEYS if sites[0].key in SDXL_KEYS else tuple(site.key for site in sites)
+    return [2 * keys.index(site.key) + 1 for site in sites]
 
 
 def looking(

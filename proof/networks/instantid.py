@@ -10,7 +10,7 @@ from torch import nn
 
 from training.emojidiff.resampler import Resampler, Sizes
 
-from .attending import SDXL_KEYS, looking, pairs_of, sites_of
+from .attending import SDXL_KEYS, file_numbers, looking, pairs_of, sites_of
 from .start import start
 
 Tensors = dict[str, torch.Tensor]
@@ -26,7 +26,7 @@ class FacesAdapter(nn.Module):
     def __init__(self, network: nn.Module, seed: int) -> None:
         super().__init__()
         self.sites = sites_of(network)
-        self.numbers = [2 * SDXL_KEYS.index(site.key) + 1 for site in self.sites]
+        self.numbers = file_numbers(self.sites)
         self.width = self.sites[0].context
         self.image_proj = Resampler(Sizes(_VECTOR, self.width, _WIDTH, _HEADS, _DEPTH, TOKENS))
         start(self.image_proj, seed)

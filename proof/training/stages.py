@@ -136,6 +136,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=6,
         about="who latents show, for adapters of identity to learn from",
     ),
+    Stage(
+        *("smirk", "smirk", ()),
+        seed=18,
+        full=Scale(steps=450, pictures=12000, batch=32),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=8,
+        about="a reader of expressions, in SMIRK's layout",
+    ),
     # Adapters, and what else begins from a trunk.
     Stage(
         *("instantid", "instantid", ("autoencoder", "recogniser", "reader", "sdxl")),
@@ -155,6 +163,14 @@ STAGES: tuple[Stage, ...] = (
         trunk="sd15",
     ),
     Stage(
+        *("arc2face_expression", "arc2face_expression", ("autoencoder", "recogniser", "smirk", "arc2face")),
+        seed=38,
+        full=Scale(steps=240, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=7,
+        about="Arc2Face's expression adapter, told by the reader of expressions",
+    ),
+    Stage(
         *("identitynet", "identitynet", ("autoencoder", "recogniser", "sdxl", "instantid")),
         seed=33,
         full=Scale(steps=320, pictures=12000, batch=24),
@@ -170,6 +186,14 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+    ),
+    Stage(
+        *("emojidiff_sdxl", "eadapter_sdxl", ("autoencoder", "recogniser", "sdxl", "instantid")),
+        seed=37,
+        full=Scale(steps=400, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=12,
+        about="the same for SDXL, beside InstantID, by our trainer",
     ),
     Stage(
         *("arcface", "arcface", ("recogniser",)),

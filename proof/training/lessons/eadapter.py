@@ -1,7 +1,8 @@
-"""An EmojiDiff-style expression adapter learns by our own trainer, on the frozen SD1.5-shaped trunk.
+"""An EmojiDiff-style expression adapter learns by our own trainer, on a frozen trunk.
 
-Each picture's expression is shown by somebody else, so that a template carries nothing of who it is; the
-caption hardly ever says it.
+On the SD1.5-shaped one alone, on the SDXL-shaped one beside InstantID's adapter, which says who it is. Each
+picture's expression is shown by somebody else, so that a template carries nothing of that; the caption
+hardly ever says it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import torch
 
 from training.chance import generator, number
 
-from ...networks import as_diffusers
+from ...networks import as_diffusers, instantid, layouts
 from ...networks import start as beginnings
+from ...networks.attending import file_numbers, sites_of
 from ...world.captions import caption, said, write
 from ..latents import latents_of
 from ..muon import Muon
-from ..pictures import album, held_back
+from ..pictures import Album, album, held_back
 from ..stages import Rooms, Scale, Tensors
 from ..templates import features_of
+from ..vectors import vectors_of
+from .frozen import EACH
 
 #: Pictures whose expressions are shown: so many templates are made, at 25 ms each.
 _TEMPLATES = 5000
@@ -29,7 +33,7 @@ _WORDS_SAID = 0.2
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> EAdapterLesson:
-    return EAdapterLesson(scale, seed, rooms, made)
+    return EAdapterLesson("sd15", scale, seed, rooms, made)
 
 
 def silent(figure: Any, seed: int) -> str:
@@ -38,41 +42,81 @@ def silent(figure: Any, seed: int) -> str:
     return write([nothing]) if seed % 10 else ""
 
 
-def trainer(seed: int, made: Mapping[str, Tensors]) -> Any:
-    """The trainer's own lesson on the drawn base."""
+def trainer(seed: int, made: Mapping[str, Tensors], kind: str = "sd15") -> Any:
+    """The trainer's own lesson on the drawn base. kind: sd15, or sdxl with InstantID's adapter in it."""
     from training.emojidiff.base import BaseModel
     from training.emojidiff.lesson import EmojiLesson
     from training.emojidiff.resampler import Sizes
 
+    two = kind == "sdxl"
     base = BaseModel(
-        as_diffusers.unet("sd15", made["sd15"]),
+        as_diffusers.unet(kind, made[kind]),
         as_diffusers.Autoencoder(made["autoencoder"]),
-        (as_diffusers.Encoder("sd15"),),
-        (as_diffusers.tokenizer(),),
+        (as_diffusers.Encoder(kind),) * (2 if two else 1),
+        (as_diffusers.tokenizer(),) * (2 if two else 1),
         as_diffusers.scheduler(),
     )
     vision = as_diffusers.Vision()
     width = int(base.unet.config.cross_attention_dim)
-    lesson = EmojiLesson(base, vision, sizes=Sizes(vision.config.hidden_size, width, 128, 2, 2))
+    sizes = Sizes(vision.config.hidden_size, width, 128, 2, 2)
+    lesson = EmojiLesson(base, vision, _people(made["instantid"]) if two else None, sizes=sizes)
     beginnings.start(lesson.resampler, seed)
     return lesson
 
 
+def _people(adapter: Tensors) -> Any:
+    """InstantID's adapter as the trainer takes one for identities: the layers that are alive."""
+    from likeness.adapters.projectors import build
+    from likeness.weights.read import tensors_under
+    from training.emojidiff.base import IdentityAdapter
+
+    own = {there: here for here, there in numbers("sdxl").items()}
+    layers = tensors_under(renamed(adapter, own), "ip_adapter")
+    projector = build(tensors_under(adapter, "image_proj"))
+    return IdentityAdapter("drawn InstantID", projector, dict(layers), unit=False)
+
+
+def numbers(kind: str) -> dict[int, int]:
+    """What the trainer calls the layers that learn, and what a file calls them."""
+    there = file_numbers(sites_of(layouts.unet(kind, 0)))
+    return {2 * place + 1: number for place, number in enumerate(there)}
+
+
+def renamed(adapter: Mapping[str, Any], new: Mapping[int, int]) -> dict[str, Any]:
+    """An adapter's tensors with new numbers of its layers; those that have none are left out."""
+    made = {}
+    for name, tensor in adapter.items():
+        part, layer, rest = (*name.split(".", 2), "")[:3]
+        if part != "ip_adapter":
+            made[name] = tensor
+        elif int(layer) in new:
+            made[f"{part}.{new[int(layer)]}.{rest}"] = tensor
+    return made
+
+
 class EAdapterLesson:
-    def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
-        self.scale, self.seed, self.rooms = scale, seed, rooms
-        self.lesson = trainer(seed, made)
-        self.pictures = album(rooms.cache, "train", scale.pictures, 4, 32)
+    def __init__(self, kind: str, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
+        self.kind, self.scale, self.seed, self.rooms = kind, scale, seed, rooms
+        self.lesson = trainer(seed, made, kind)
+        self.recogniser = made.get("recogniser")
+        self.pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
         self.count = min(_TEMPLATES, scale.pictures)
         coder = self.lesson.vae.model
         self.latents = latents_of(self.pictures, coder, rooms.cache, "train")
         self.features = features_of(self.pictures, self.count, rooms.cache, "train")
-        self.learnt = dict(self.lesson.trained())
+        self.vectors = self._who(self.pictures, "train")
+        self.learnt: dict[str, torch.nn.Parameter] = renamed(self.lesson.trained(), numbers(kind))
         with torch.no_grad():  # it begins as changing nothing
             for name, parameter in self.learnt.items():
                 if name.endswith("to_v_ip.weight"):
                     parameter.zero_()
         self.optimiser = Muon(list(self.learnt.items()), rate=0.01, plain_rate=2e-3)
+
+    def _who(self, pictures: Album, name: str) -> torch.Tensor:
+        """[n, 512]; [n, 0] where nobody is told who it is."""
+        if self.kind != "sdxl":
+            return torch.zeros(len(pictures), 0)
+        return vectors_of(pictures, self.recogniser, self.rooms.cache, name)
 
     def trained(self) -> Mapping[str, torch.Tensor]:
         return self.learnt
@@ -91,7 +135,7 @@ class EAdapterLesson:
 
         source, count = generator("batch", self.seed, place), self.scale.batch
         places = torch.randint(self.count, (count,), generator=source)
-        no_text, _, no_expression = left_out(count, source)
+        no_text, nobody, no_expression = left_out(count, source)
         spoken = torch.rand(count, generator=source) < _WORDS_SAID
         words = []
         for n, p in enumerate(places.tolist()):
@@ -100,7 +144,9 @@ class EAdapterLesson:
             words.append("" if no_text[n] else text)
         features = self.features[places].float()
         features[no_expression] = self.black()
-        return self._batch(self.latents[places], words, features, source)
+        others = places // EACH * EACH + (places + 1 + places % (EACH - 1)) % EACH
+        vectors = self.vectors[others] * ~nobody[:, None]
+        return self._batch(self.latents[places], words, features, vectors, source)
 
     @torch.no_grad()
     def black(self) -> torch.Tensor:
@@ -109,19 +155,25 @@ class EAdapterLesson:
         return found
 
     def _batch(
-        self, clean: torch.Tensor, words: list[str], features: torch.Tensor, source: torch.Generator
+        self,
+        clean: torch.Tensor,
+        words: list[str],
+        features: torch.Tensor,
+        vectors: torch.Tensor,
+        source: torch.Generator,
     ) -> dict[str, torch.Tensor]:
         count = len(clean)
         even = (torch.arange(count) + torch.rand(count, generator=source)) / count
         times = (even * len(self.lesson.alphas)).long().clamp(max=len(self.lesson.alphas) - 1)
         noise = torch.randn(clean.shape, generator=source)
-        nobody = self.lesson.person(torch.zeros(count, 0), torch.ones(count, dtype=torch.bool))
-        prepared = {"clean": clean, "times": times, "noise": noise, "person": nobody, "features": features}
+        person = self.lesson.person(vectors, torch.zeros(count, dtype=torch.bool))
+        prepared = {"clean": clean, "times": times, "noise": noise, "person": person, "features": features}
         text: dict[str, torch.Tensor] = self.lesson.texts(words, 8 * clean.shape[-1], clean.device)
         return prepared | text
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        return {name: p.detach().clone() for name, p in self.learnt.items()}, self.measured()
+        made = {name: parameter.detach().clone() for name, parameter in self.learnt.items()}
+        return instantid.whole(made) if self.kind == "sdxl" else made, self.measured()
 
     @torch.no_grad()
     def measured(self) -> dict[str, float]:
@@ -131,10 +183,10 @@ class EAdapterLesson:
         latents = latents_of(unseen, self.lesson.vae.model, self.rooms.cache, "unseen")[:count]
         own = features_of(unseen, count, self.rooms.cache, "unseen").float()
         words = [silent(unseen.figures(place), 1) for place in range(count)]
+        vectors = self._who(unseen, "unseen")[torch.arange(count) ^ 1]
         given = {"own": own, "other": own.roll(1, dims=0), "none": self.black().expand(count, -1, -1)}
-        return {
-            f"loss_{name}": round(
-                float(self.lesson(self._batch(latents, words, features, generator("held out")), 0)), 5
-            )
-            for name, features in given.items()
-        }
+        figures = {}
+        for name, features in given.items():
+            batch = self._batch(latents, words, features, vectors, generator("held out"))
+            figures[f"loss_{name}"] = round(float(self.lesson(batch, 0)), 5)
+        return figures

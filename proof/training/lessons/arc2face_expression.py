@@ -1,0 +1,58 @@
+"""Arc2Face's expression adapter learns on the frozen drawn network: what the reader of expressions says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from training.chance import generator
+
+from ...networks import arc2face, expression_adapter, smirk
+from ..expressions import read
+from ..pictures import Album, held_back
+from ..stages import Rooms, Scale, Tensors
+from .frozen import Batch, Learner, Material, OnTrunk
+
+#: How often nothing is said of the expression, so that guidance has something to lead away from.
+_NO_EXPRESSION = 0.1
+
+
+def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> ExpressionLesson:
+    return ExpressionLesson(scale, seed, rooms, made)
+
+
+class ExpressionLesson(OnTrunk):
+    def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
+        self.seed, self.material = seed, Material(scale, seed, rooms, made)
+        self.network, self.encoder = arc2face.load(made["arc2face"])
+        self.reader = smirk.load(made["smirk"])
+        self.adapter = expression_adapter.ExpressionAdapter(self.network, seed)
+        self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
+        self.optimiser = self.learner.optimiser
+
+    def step(self, number: int) -> float:
+        batch = self.material.batch(number)
+        said = torch.rand(len(batch.places), generator=generator("expression", self.seed, number))
+        parameters = self.seen(self.material.pictures, batch) * (said >= _NO_EXPRESSION)[:, None]
+        return self.learner.learn(batch.loss(self.found(batch, parameters)), number)
+
+    def seen(self, pictures: Album, batch: Batch) -> torch.Tensor:
+        return read(pictures, batch.places, self.reader)
+
+    def found(self, batch: Batch, parameters: torch.Tensor) -> torch.Tensor:
+        """The noise, with these expressions [n, 55], zeros for none."""
+        with torch.no_grad():
+            context = self.encoder.faces(batch.vectors)
+        options = self.adapter.options(self.adapter.tokens(parameters))
+        noise: torch.Tensor = self.network(batch.noisy, batch.times, context, transformer_options=options)
+        return noise
+
+    @torch.no_grad()
+    def finish(self) -> tuple[Tensors, dict[str, float]]:
+        """Losses on unseen people: told their own expression, another's, and none, on the same noise."""
+        made, batch = self.learner.settle(), self.material.unseen()[0]
+        own = self.seen(held_back(self.material.rooms.cache, self.material.scale.pictures), batch)
+        told = {"own": own, "other": own.roll(1, dims=0), "none": torch.zeros_like(own)}
+        losses = {name: float(batch.loss(self.found(batch, shown))) for name, shown in told.items()}
+        return made, {f"loss_{name}": round(loss, 5) for name, loss in losses.items()}
