@@ -104,6 +104,14 @@ STAGES: tuple[Stage, ...] = (
         about="what is to be seen: attributes and expression",
     ),
     Stage(
+        *("reader", "reader", ("autoencoder", "recogniser")),
+        seed=18,
+        full=Scale(steps=900, pictures=12000, batch=96),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=6,
+        about="who latents show, for adapters of identity to learn from",
+    ),
+    Stage(
         *("sd15", "trunk", ("autoencoder",)),
         seed=15,
         full=Scale(steps=900, pictures=12000, batch=32),
@@ -112,7 +120,7 @@ STAGES: tuple[Stage, ...] = (
         about="the SD1.5-shaped network that follows a prompt",
     ),
     Stage(
-        *("sdxl", "trunk_sdxl", ("autoencoder", "sd15")),
+        *("sdxl", "trunk_sdxl", ("autoencoder", "recogniser", "reader", "sd15")),
         seed=16,
         full=Scale(steps=600, pictures=12000, batch=32),
         quick=Scale(steps=6, pictures=128, batch=4),
@@ -127,14 +135,6 @@ STAGES: tuple[Stage, ...] = (
         minutes=10,
         about="the SD2-inpainting-shaped network, begun as the SD1.5-shaped one",
         trunk="sd15",
-    ),
-    Stage(
-        *("reader", "reader", ("autoencoder", "recogniser")),
-        seed=18,
-        full=Scale(steps=900, pictures=12000, batch=96),
-        quick=Scale(steps=6, pictures=128, batch=8),
-        minutes=6,
-        about="who latents show, for adapters of identity to learn from",
     ),
     Stage(
         *("smirk", "smirk", ()),

@@ -22,7 +22,7 @@ from ..stages import Rooms, Scale, Tensors
 _NO_PROMPT = 0.1
 _AVERAGE = 0.995
 #: Every so many steps are of two people side by side, half as many as cost the same.
-_COUPLES_EVERY = 8
+COUPLES_EVERY = 8
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> TrunkLesson:
@@ -52,7 +52,7 @@ class TrunkLesson:
         if start is not None:
             self.network.load_state_dict(start)
         self.text = layouts.text_encoder()
-        self.learnt = dict(self.network.named_parameters())
+        self.learnt = self.learning()
         self.average = {name: parameter.detach().clone() for name, parameter in self.learnt.items()}
         ends = ("input_blocks.0.", "out.", "time_embed.", "label_emb.")
         self.optimiser = Muon(
@@ -62,6 +62,10 @@ class TrunkLesson:
             plain=lambda name: name.startswith(ends),
         )
 
+    def learning(self) -> dict[str, torch.nn.Parameter]:
+        """What learns, by name: the network, under the names of its file."""
+        return dict(self.network.named_parameters())
+
     def trained(self) -> Mapping[str, torch.Tensor]:
         return self.learnt | {AVERAGE + name: tensor for name, tensor in self.average.items()}
 
@@ -70,7 +74,9 @@ class TrunkLesson:
         noisy = diffusion.noised(latents, noise, times)
         found = predicted(self.kind, self.network, self.text, noisy, times, captions, beside)
         error = (faces * (found - noise).square()).mean((1, 2, 3))
-        loss = (diffusion.weights(times) * error).mean()
+        return self.learn((diffusion.weights(times) * error).mean(), place)
+
+    def learn(self, loss: torch.Tensor, place: int) -> float:
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -89,7 +95,7 @@ class TrunkLesson:
         """Latents, noise, times [n], captions of a step, what goes in beside them, and weights of places,
         from its number alone."""
         source = generator("batch", self.seed, place)
-        two = place % _COUPLES_EVERY == _COUPLES_EVERY - 1
+        two = place % COUPLES_EVERY == COUPLES_EVERY - 1
         count = max(1, self.scale.batch // 2) if two else self.scale.batch
         latents = self.two if two else self.latents
         places = torch.randint(len(latents), (count,), generator=source)
@@ -111,11 +117,12 @@ class TrunkLesson:
         return None
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
+        network = {name: self.average[name].clone() for name, _ in self.network.named_parameters()}
         figures = {
-            "loss_unseen": self.held_out(self.average),
-            "loss_unseen_packed": self.held_out(packing.as_read(self.average)),
+            "loss_unseen": self.held_out(network),
+            "loss_unseen_packed": self.held_out(packing.as_read(network)),
         }
-        return {name: tensor.clone() for name, tensor in self.average.items()}, figures
+        return network, figures
 
     @torch.no_grad()
     def held_out(self, weights: Tensors) -> float:
