@@ -182,6 +182,22 @@ STAGES: tuple[Stage, ...] = (
         minutes=6,
         about="which part of a face each pixel shows, in BiSeNet's layout",
     ),
+    Stage(
+        *("arc2face_pose", "arc2face_pose", ("autoencoder", "recogniser", "arc2face")),
+        seed=38,
+        full=Scale(steps=280, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=8,
+        about="Arc2Face's ControlNet: its face where five points are",
+    ),
+    Stage(
+        *("arc2face_reference", "arc2face_reference", ("autoencoder", "recogniser", "arc2face")),
+        seed=39,
+        full=Scale(steps=240, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=8,
+        about="Arc2Face's reference LoRA: hair, clothes and background of another picture",
+    ),
 )
 
 
