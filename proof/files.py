@@ -81,6 +81,13 @@ def _arc2face(part: int) -> Maker:
     return make
 
 
+def _pose(made: Mapping[str, Tensors]) -> Tensors:
+    from .networks import arc2face, controlnet
+
+    net = controlnet.of_arc2face(arc2face.files(made["arc2face"])[0])
+    return controlnet.whole("arc2face", made["arc2face_pose"], net)
+
+
 FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
@@ -91,6 +98,12 @@ FILES: tuple[File, ...] = (
     File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
+    File("controlnet/drawn_arc2face_pose.safetensors", ("arc2face_pose", "arc2face"), _pose),
+    File(
+        "loras/drawn_arc2face_reference.safetensors",
+        ("arc2face_reference",),
+        lambda made: made["arc2face_reference"],
+    ),
     File("face_parsing/drawn_parser.safetensors", ("parser",), _parser),
     File("ipadapter/drawn_arc2face_expression.safetensors", ("arc2face_expression",), _expression),
 )

@@ -134,20 +134,6 @@ def files(made: Mapping[str, torch.Tensor]) -> tuple[Tensors, Tensors]:
     return network, {name: tensor.half() for name, tensor in {**words, _TABLE: table()}.items()}
 
 
-def load(made: Mapping[str, torch.Tensor]) -> tuple[Any, Encoder]:
-    """Network and encoder, which stay as they are."""
-    from . import layouts
-
-    network, encoder = layouts.unet("arc2face", 0), Encoder(0)
-    network.load_state_dict({name: made[name] for name in network.state_dict()})
-    with torch.no_grad():
-        for name, parameter in kept(encoder).items():
-            parameter.copy_(made[name])
-    for part in (network, encoder):
-        part.eval().requires_grad_(False)
-    return network, encoder
-
-
 def begin(trunk: Mapping[str, torch.Tensor], network: torch.nn.Module) -> None:
     """The trunk's weights, but for what looks at words: theirs were narrower."""
     own = network.state_dict()

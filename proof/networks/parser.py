@@ -36,7 +36,8 @@ class Parser(nn.Module):
     def __init__(self, seed: int) -> None:
         super().__init__()
         first, second, third, fourth = _LEVELS
-        whole = BiSeNet()
+        with torch.device("meta"):  # all of its layers are replaced
+            whole = BiSeNet()
         resnet, path = whole.cp.resnet, whole.cp
         resnet.conv1, resnet.bn1 = nn.Conv2d(3, first, 7, 2, 3, bias=False), nn.BatchNorm2d(first)
         resnet.layer1, resnet.layer2 = _level(first, first, 1), _level(first, second, 2)

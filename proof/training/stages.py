@@ -164,7 +164,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         *("arc2face_expression", "arc2face_expression", ("autoencoder", "recogniser", "smirk", "arc2face")),
-        seed=38,
+        seed=41,
         full=Scale(steps=240, pictures=12000, batch=24),
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=7,
@@ -189,7 +189,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         *("emojidiff_sdxl", "eadapter_sdxl", ("autoencoder", "recogniser", "sdxl", "instantid")),
-        seed=37,
+        seed=40,
         full=Scale(steps=400, pictures=12000, batch=32),
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
@@ -218,6 +218,22 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=4),
         minutes=6,
         about="which part of a face each pixel shows, in BiSeNet's layout",
+    ),
+    Stage(
+        *("arc2face_pose", "arc2face_pose", ("autoencoder", "recogniser", "arc2face")),
+        seed=38,
+        full=Scale(steps=280, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=8,
+        about="Arc2Face's ControlNet: its face where five points are",
+    ),
+    Stage(
+        *("arc2face_reference", "arc2face_reference", ("autoencoder", "recogniser", "arc2face")),
+        seed=39,
+        full=Scale(steps=240, pictures=12000, batch=24),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=8,
+        about="Arc2Face's reference LoRA: hair, clothes and background of another picture",
     ),
 )
 

@@ -38,3 +38,19 @@ class Arc2FaceLesson(OnTrunk):
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         return {**self.by_hand, **self.learner.settle()}, told_apart(self.material, self.predict)
+
+
+class FaceTrunk:
+    """The network and its encoder as they were learnt; they stay as they are."""
+
+    def __init__(self, made: Tensors) -> None:
+        self.network, self.encoder = layouts.unet("arc2face", 0), arc2face.Encoder(0)
+        own = {**dict(self.network.named_parameters()), **arc2face.kept(self.encoder)}
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(made[name]).requires_grad_(False)
+
+    @torch.no_grad()
+    def faces(self, vectors: torch.Tensor) -> torch.Tensor:
+        """[n, 512], zeros for nobody -> context [n, 77, width]."""
+        return self.encoder.faces(vectors)

@@ -8,10 +8,11 @@ import torch
 
 from training.chance import generator
 
-from ...networks import arc2face, expression_adapter, smirk
+from ...networks import expression_adapter, smirk
 from ..expressions import read
 from ..pictures import Album, held_back
 from ..stages import Rooms, Scale, Tensors
+from .arc2face import FaceTrunk
 from .frozen import Batch, Learner, Material, OnTrunk
 
 #: How often nothing is said of the expression, so that guidance has something to lead away from.
@@ -25,9 +26,9 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
 class ExpressionLesson(OnTrunk):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.seed, self.material = seed, Material(scale, seed, rooms, made)
-        self.network, self.encoder = arc2face.load(made["arc2face"])
+        self.trunk = FaceTrunk(made["arc2face"])
         self.reader = smirk.load(made["smirk"])
-        self.adapter = expression_adapter.ExpressionAdapter(self.network, seed)
+        self.adapter = expression_adapter.ExpressionAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
         self.optimiser = self.learner.optimiser
 
@@ -42,10 +43,11 @@ class ExpressionLesson(OnTrunk):
 
     def found(self, batch: Batch, parameters: torch.Tensor) -> torch.Tensor:
         """The noise, with these expressions [n, 55], zeros for none."""
-        with torch.no_grad():
-            context = self.encoder.faces(batch.vectors)
+        context = self.trunk.faces(batch.vectors)
         options = self.adapter.options(self.adapter.tokens(parameters))
-        noise: torch.Tensor = self.network(batch.noisy, batch.times, context, transformer_options=options)
+        noise: torch.Tensor = self.trunk.network(
+            batch.noisy, batch.times, context, transformer_options=options
+        )
         return noise
 
     @torch.no_grad()

@@ -68,10 +68,10 @@ class Material:
             vectors_of(pictures, self.recogniser, self.rooms.cache, name),
         )
 
-    def batch(self, step: int) -> Batch:
-        """Of a step, from its number alone."""
+    def batch(self, step: int, among: int | None = None) -> Batch:
+        """Of a step, from its number alone. among: only the first so many pictures."""
         source, count = generator("batch", self.seed, step), self.scale.batch
-        places = torch.randint(len(self.pictures), (count,), generator=source)
+        places = torch.randint(among or len(self.pictures), (count,), generator=source)
         even = (torch.arange(count) + torch.rand(count, generator=source)) / count
         times = (even * diffusion.STEPS).long().clamp(max=diffusion.STEPS - 1)
         noise = torch.randn((count, *self.latents.shape[1:]), generator=source)

@@ -1,4 +1,4 @@
-"""The drawn world's Arc2Face in our nodes: they make of a face what the trainer made of it."""
+"""The drawn world's Arc2Face and its adapters in our nodes: they make of a face what the trainers made."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from support.sampling import denoise, sample
 
-from proof.networks import arc2face
-from proof.networks.expression_adapter import ExpressionAdapter, whole
+from proof.host_files import FILES
+from proof.networks import arc2face, autoencoder, controlnet, layouts, reference
+from proof.networks.expression_adapter import ExpressionAdapter
+from proof.training.lessons.arc2face import FaceTrunk
 from proof.training.stages import Tensors
+from proof.world.draw import draw
+from proof.world.scene import figure
 
 Drawn = Callable[[str], Tensors]
 UNET, ENCODER = "drawn_arc2face.safetensors", "drawn_arc2face_encoder.safetensors"
-EXPRESSION = "drawn_arc2face_expression.safetensors"
+TIME = torch.tensor([500])
+
+
+#: What begins as nothing would hide what adapters do.
+_AS_NOTHING = ("proj_out.weight", "out.2.weight", "out_layers.3.weight")
+
+
+def _louder(tensors: Tensors) -> Tensors:
+    chance = torch.manual_seed(7)
+    return {name: 0.1 * torch.randn(tensor.shape, generator=chance) for name, tensor in tensors.items()}
 
 
 @pytest.fixture(scope="module")
 def made(drawn: Drawn) -> Tensors:
-    return drawn("arc2face")
+    known = drawn("arc2face")
+    return {**known, **_louder({name: known[name] for name in known if name.endswith(_AS_NOTHING)})}
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +55,18 @@ def _identity(pack: Any, seed: int) -> Any:
     return pack.module("likeness.values").Identity(vector, "arc2face")
 
 
+def _trainers(made: Tensors) -> arc2face.Encoder:
+    encoder = arc2face.Encoder(0)
+    with torch.no_grad():
+        for name, parameter in arc2face.kept(encoder).items():
+            parameter.copy_(made[name])
+    return encoder
+
+
 def test_the_node_encodes_as_the_trainer_did(pack: Any, loaded: Any, made: Tensors) -> None:
     identity = _identity(pack, 1)
     shown = pack.node("LikenessEncodeArc2Face").execute(clip=loaded[1], identity=identity).result
-    encoder = arc2face.load(made)[1]
+    encoder = _trainers(made)
     with torch.no_grad():
         ours = encoder.faces(torch.cat([identity.embeddings, torch.zeros(1, 512)]))
     for prompt, wanted in zip(shown, ours, strict=True):
@@ -53,7 +76,8 @@ def test_the_node_encodes_as_the_trainer_did(pack: Any, loaded: Any, made: Tenso
 
 
 def test_the_loaded_network_is_the_trained_one(loaded: Any, made: Tensors) -> None:
-    own = arc2face.load(made)[0]
+    own = layouts.unet("arc2face", 0)
+    own.load_state_dict(arc2face.files(made)[0])
     chance = torch.manual_seed(2)
     noisy, context = torch.randn(1, 4, 16, 16, generator=chance), torch.randn(1, 77, 576, generator=chance)
     times = torch.tensor([500.0])
@@ -74,39 +98,112 @@ def test_another_face_makes_another_picture(pack: Any, loaded: Any) -> None:
     assert (drawn[0] - drawn[1]).abs().max() > 1e-4 * drawn[0].abs().max()
 
 
-def test_the_node_shows_an_expression_as_the_trainer_did(
-    pack: Any, base: Path, loaded: Any, made: Tensors
-) -> None:
-    network, encoder = arc2face.load(made)
-    adapter = ExpressionAdapter(network, 5)
-    with torch.no_grad():  # its values begin as zeros
-        for n, parameter in enumerate(adapter.parameters()):
-            parameter.add_(torch.randn(parameter.shape, generator=torch.manual_seed(n)), alpha=0.1)
-        for n, (name, parameter) in enumerate(adapter.learnt().items()):
-            if name.endswith("to_v_ip.weight"):
-                parameter.normal_(0, 0.1, generator=torch.manual_seed(n))
-    (base / "models" / "ipadapter").mkdir(exist_ok=True)
-    save_file(whole(adapter.learnt()), base / "models" / "ipadapter" / EXPRESSION)
-    shown = torch.rand(1, 55, generator=torch.manual_seed(6))
-    given = {
-        "expression_adapter": pack.node("LikenessLoadExpressionAdapter").execute(file=EXPRESSION)[0],
-        "expression": pack.module("likeness.values").Expression(shown),
-    }
-    patched = pack.node("LikenessApplyExpression").execute(model=loaded[0], **given, weight=1.0)[0]
-    identity = _identity(pack, 1)
-    prompts = pack.node("LikenessEncodeArc2Face").execute(clip=loaded[1], identity=identity).result
-    times = torch.tensor([500])
-    sigma = float(loaded[0].get_model_object("model_sampling").sigma(times.float())[0])
+def _noises(model: Any, positive: Any, negative: Any) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """(What the network is given at TIME, the noise found in it: with the prompt, with the negative one)."""
+    sigma = float(model.get_model_object("model_sampling").sigma(TIME.float())[0])
     x = torch.randn(1, 4, 16, 16, generator=torch.manual_seed(4)) * (1 + sigma**2) ** 0.5
     with torch.inference_mode():
-        sides, plain = (denoise(model, *prompts, x, sigma) for model in (patched, loaded[0]))
-    vectors, expressions = (torch.cat([one, torch.zeros_like(one)]) for one in (identity.embeddings, shown))
+        sides = denoise(model, positive, negative, x, sigma)
+    return x / (1 + sigma**2) ** 0.5, [(x - side) / sigma for side in sides]
+
+
+def test_the_pose_is_what_the_trainers_control_makes(
+    pack: Any, host: Any, base: Path, loaded: Any, made: Tensors
+) -> None:
+    trunk = FaceTrunk(made)
+    net = controlnet.of_arc2face(trunk.network.state_dict())
+    learnt = {name: p.detach() for name, p in net.named_parameters() if p.requires_grad}
+    learnt |= _louder({name: t for name, t in learnt.items() if name.startswith(("zero_convs.", "middle_"))})
+    net.load_state_dict({**net.state_dict(), **learnt})
+    file = FILES["arc2face_pose"]
+    save_file(file.make({"arc2face": made, "arc2face_pose": learnt}), base / "models" / file.path)
+
+    identity = _identity(pack, 1)
+    both = pack.node("LikenessEncodeArc2Face").execute(clip=loaded[1], identity=identity).result
+    control = host.NODE_CLASS_MAPPINGS["ControlNetLoader"]().load_controlnet(Path(file.path).name)[0]
+    points = np.array([[45, 60], [80, 61], [62, 80], [50, 95], [75, 96]], dtype=np.float32)
+    hint = controlnet.hints([points], 128)
+    posed = host.NODE_CLASS_MAPPINGS["ControlNetApplyAdvanced"]().apply_controlnet(
+        *both, control, hint.movedim(1, -1), 1.0, 0.0, 1.0
+    )
+    noisy, found = _noises(loaded[0], *posed)
+    for noise, vector in zip(found, (identity.embeddings, torch.zeros(1, 512)), strict=True):
+        with torch.no_grad():
+            context = trunk.faces(vector)
+            without = trunk.network(noisy, TIME, context)
+            wanted = trunk.network(noisy, TIME, context, control=net(noisy, hint, TIME, context))
+        assert (noise - wanted).abs().max() < 5e-3 * wanted.abs().max()
+        assert (wanted - without).abs().max() > 0.02 * wanted.abs().max()
+
+
+def test_the_reference_is_seen_as_the_trainer_saw_it(
+    pack: Any, base: Path, loaded: Any, made: Tensors, drawn: Drawn
+) -> None:
+    import comfy.sd
+
+    plain, trunk = FaceTrunk(made), FaceTrunk(made)
+    learnt = reference.with_lora(trunk.network, 6)
     with torch.no_grad():
-        options = adapter.options(adapter.tokens(expressions))
-        noisy = (x / (1 + sigma**2) ** 0.5).expand(2, -1, -1, -1)
-        context = encoder.faces(vectors)
-        wanted = network(noisy, times.expand(2), context, transformer_options=options)
-    for found, bare, noise in zip(sides, plain, wanted, strict=True):
-        # The host keeps text encoders in half precision.
-        assert ((x - found)[0] / sigma - noise).abs().max() < 1e-2 * wanted.abs().max()
-        assert (found - bare).abs().max() > 1e-3 * sigma
+        for n, parameter in enumerate(learnt.values()):
+            parameter.normal_(0, 0.2, generator=torch.manual_seed(n))
+    file = FILES["arc2face_reference"]
+    save_file(
+        file.make({"arc2face_reference": {n: p.detach() for n, p in learnt.items()}}),
+        base / "models" / file.path,
+    )
+    identity = _identity(pack, 1)
+    both = pack.node("LikenessEncodeArc2Face").execute(clip=loaded[1], identity=identity).result
+    picture = torch.from_numpy(draw(figure(5), 128).picture)[None].float() / 255
+    coder = drawn("autoencoder")
+    model = pack.node("LikenessApplyReference").execute(
+        model=loaded[0],
+        vae=comfy.sd.VAE(sd=autoencoder.padded(coder, 0.18215)),
+        image=picture,
+        positive=both[0],
+        lora=Path(file.path).name,
+        weight=1.0,
+    )[0]
+    noisy, (positive, negative) = _noises(model, *both)
+    with torch.no_grad():
+        context, nobody = trunk.faces(identity.embeddings), trunk.faces(torch.zeros(1, 512))
+        seen = reference.seen(plain.network, autoencoder.load(coder).encode(picture.movedim(3, 1)), context)
+        options = reference.looking(trunk.network, seen)
+        wanted = trunk.network(noisy, TIME, context, transformer_options=options)
+        unseen = trunk.network(noisy, TIME, context)
+        # The negative prompt looks at no reference, but has the LoRA.
+        alone, bare = (network.network(noisy, TIME, nobody) for network in (trunk, plain))
+    for noise, trained, without in ((positive, wanted, unseen), (negative, alone, bare)):
+        assert (noise - trained).abs().max() < 5e-3 * trained.abs().max()
+        assert (trained - without).abs().max() > 0.02 * trained.abs().max()
+
+
+def test_an_expression_is_shown_as_the_trainer_showed_it(
+    pack: Any, base: Path, loaded: Any, made: Tensors
+) -> None:
+    trunk = FaceTrunk(made)
+    adapter = ExpressionAdapter(trunk.network, 5)
+    with torch.no_grad():  # norms are not all ones, and values no longer zeros
+        for n, parameter in enumerate(adapter.learnt().values()):
+            parameter.add_(torch.randn(parameter.shape, generator=torch.manual_seed(n)), alpha=0.1)
+    file = FILES["arc2face_expression"]
+    (base / "models" / "ipadapter").mkdir(exist_ok=True)
+    save_file(file.make({"arc2face_expression": adapter.learnt()}), base / "models" / file.path)
+    shown = torch.rand(1, 55, generator=torch.manual_seed(6))
+    model = pack.node("LikenessApplyExpression").execute(
+        model=loaded[0],
+        expression_adapter=pack.node("LikenessLoadExpressionAdapter").execute(file=Path(file.path).name)[0],
+        expression=pack.module("likeness.values").Expression(shown),
+    )[0]
+    identity = _identity(pack, 1)
+    both = pack.node("LikenessEncodeArc2Face").execute(clip=loaded[1], identity=identity).result
+    noisy, found = _noises(model, *both)
+    for noise, vector, said in zip(
+        found, (identity.embeddings, torch.zeros(1, 512)), (shown, torch.zeros(1, 55)), strict=True
+    ):
+        with torch.no_grad():
+            context = trunk.faces(vector)
+            options = adapter.options(adapter.tokens(said))
+            without = trunk.network(noisy, TIME, context)
+            wanted = trunk.network(noisy, TIME, context, transformer_options=options)
+        assert (noise - wanted).abs().max() < 5e-3 * wanted.abs().max()
+        assert (wanted - without).abs().max() > 0.02 * wanted.abs().max()

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from support.sampling import denoise
 
 from proof.files import unpack
-from proof.networks import identitynet, instantid, layouts
+from proof.networks import controlnet, instantid, layouts
 from proof.training.stages import Rooms, Tensors, stage
 
 CAPTION = "a smiling person with short red hair, blue background"
@@ -43,7 +43,7 @@ def test_the_node_finds_what_the_trainer_found(
     adapter = pack.node("LikenessLoadInstantID").execute(file="drawn_instantid.safetensors")[0]
     vector = 20 * torch.nn.functional.normalize(torch.randn(1, 512, generator=torch.manual_seed(3)))
     points = np.array([[45, 60], [80, 61], [62, 80], [50, 95], [75, 96]], dtype=np.float32)
-    hint = identitynet.hints([points], 128)
+    hint = controlnet.hints([points], 128)
     positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(t)) for t in (CAPTION, ""))
     patched, positive, negative = pack.node("LikenessApplyInstantID").execute(
         model=model,
@@ -65,7 +65,7 @@ def test_the_node_finds_what_the_trainer_found(
     trunk = layouts.unet("sdxl", 0)
     trunk.load_state_dict(drawn("sdxl"))
     faces = instantid.FacesAdapter(trunk, 0)
-    net = identitynet.net(0, drawn("sdxl"))
+    net = controlnet.net("sdxl", 0, drawn("sdxl"))
     with torch.no_grad():
         for name, parameter in faces.learnt().items():
             parameter.copy_(drawn("instantid")[name])

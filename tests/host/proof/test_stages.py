@@ -18,7 +18,10 @@ from proof.training.pictures import couples, words
 from proof.training.stages import STAGES, Rooms, Scale, Stage, stage
 from proof.world.draw import draw
 
-_ADAPTERS = ("instantid", "identitynet", "arc2face_expression", "eadapter", "emojidiff_sdxl", "pva")
+_ADAPTERS = (
+    *("instantid", "identitynet", "eadapter", "emojidiff_sdxl", "pva"),
+    *("arc2face_expression", "arc2face_pose", "arc2face_reference"),
+)
 #: Of each stage here, unless it needs more.
 _SMALL = Scale(steps=4, pictures=128, batch=2)
 _SCALES = {

@@ -1,6 +1,6 @@
-"""IdentityNet in the drawn world: the host's ControlNet, begun as the SDXL-shaped trunk's first half.
+"""ControlNets in the drawn world: the host's own, begun as the first half of a trunk and shown five points.
 
-It is shown the five points as our node draws them, and looks at who it is instead of the prompt. As of the
+InstantID's looks at who it is instead of the prompt, Arc2Face's at the face that is the prompt. As of a
 trunk, only what is alive of SDXL's depth learns. The hint's first layers stay as chance made them: to learn
 they would cost as much as half a network, and coloured dots are told apart by any.
 """
@@ -25,15 +25,18 @@ Tensors = dict[str, torch.Tensor]
 _HINT = "input_hint_block."
 #: Layers of the hint that learn: the last two, at a quarter and an eighth of the size.
 _LEARNT_HINT = ("input_hint_block.12.", "input_hint_block.14.")
+#: What of Arc2Face's need not learn: it looks at the same words as its trunk.
+_FIXED = (".attn2.to_k.", ".attn2.to_v.", ".ff.")
 
 
-def net(seed: int, trunk: Tensors) -> Any:
-    """The host's own ControlNet; it begins as changing nothing."""
+def net(kind: str, seed: int, trunk: Tensors, fixed: tuple[str, ...] = ()) -> Any:
+    """The host's own ControlNet for a network of layouts.UNETS; it begins as changing nothing. fixed: parts
+    of names that stay as the trunk's."""
     use_host()
     import comfy.cldm.cldm
     import comfy.ops
 
-    config = {**layouts.UNETS["sdxl"], **layouts.LIVE["sdxl"], **layouts.HEADS}
+    config = {**layouts.UNETS[kind], **layouts.LIVE.get(kind, {}), **layouts.HEADS}
     for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
         config.pop(name)
     operations = comfy.ops.disable_weight_init
@@ -45,9 +48,14 @@ def net(seed: int, trunk: Tensors) -> Any:
                 parameter.copy_(trunk[name])
             elif not name.startswith(_HINT) or name.startswith(_LEARNT_HINT[1]):
                 parameter.zero_()
-            fixed = name.startswith(_HINT) and not name.startswith(_LEARNT_HINT)
-            parameter.requires_grad_(not fixed)
+            by_chance = name.startswith(_HINT) and not name.startswith(_LEARNT_HINT)
+            parameter.requires_grad_(not by_chance and not any(part in name for part in fixed))
     return made
+
+
+def of_arc2face(trunk: Tensors) -> Any:
+    """Its stage keeps only what learns: the rest is made again, from the trunk and by the same chance."""
+    return net("arc2face", 0, trunk, _FIXED)
 
 
 def hints(points: list[NDArray[np.float32]], side: int) -> torch.Tensor:
@@ -56,7 +64,7 @@ def hints(points: list[NDArray[np.float32]], side: int) -> torch.Tensor:
     return torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
 
 
-def whole(learnt: Tensors, network: nn.Module) -> Tensors:
-    """The file: all of it, with the depth of SDXL."""
+def whole(kind: str, learnt: Tensors, network: nn.Module) -> Tensors:
+    """The file: all of it, with the depth of the real one."""
     tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
-    return layouts.deepened("sdxl", {**tensors, **learnt})
+    return layouts.deepened(kind, {**tensors, **learnt})
