@@ -16,8 +16,9 @@ from torch.nn import functional
 from ..networks import diffusion, reader
 from .pictures import Album
 
-#: Times at which it is asked: later ones leave nothing of a face, earlier ones show it already.
-_FIRST, _LAST = 150, 800
+#: Times at which it is asked: earlier ones show a face already; later ones do not say where its features
+#: lie, and to ask for them there gives faces with several of each.
+_FIRST, _LAST = 150, 550
 
 
 class Recognised:
