@@ -29,6 +29,17 @@ METHODS: dict[str, tuple[str, ...]] = {
     "detailer": ("detailer",),
     "prompt": ("sd15", "sdxl"),
 }
+#: As people write them.
+TITLES = {
+    "instantid": "InstantID",
+    "arc2face": "Arc2Face",
+    "pva": "PVA",
+    "emojidiff": "an EmojiDiff-style adapter",
+    "freecure": "FreeCure",
+    "identities": "identity algebra",
+    "detailer": "the face detailer",
+    "prompt": "the prompt alone",
+}
 #: When the first row of a method is alone it shows six pictures; with others each shows so many.
 _FEW = 3
 
@@ -61,16 +72,14 @@ def drawn(method: str, studio: Studio, eyes: Eyes) -> list[Picture]:
     singles = [row for row in chosen if row.people == 1]
     couples = [row for row in chosen if row.people == 2]
     for row in singles:
-        count = len(asked) - len(couples) if len(singles) == 1 else _FEW
-        draw = row.begin(studio)
-        for wish in asked[:count]:
-            title = wish.title if len(singles) == 1 else f"{row.title}: {wish.title}"
-            made.append(_picture(title, row, draw, (wish.case, friend())[: row.cases], eyes))
+        some = asked[: len(asked) - len(couples) if len(singles) == 1 else _FEW]
+        titles = [wish.title if len(singles) == 1 else f"{row.title}: {wish.title}" for wish in some]
+        made += _pictures(titles, row, studio, [(wish.case, friend())[: row.cases] for wish in some], eyes)
     for row in couples:
         pair = (asked[0].case, friend())
         group = together(pair) if row.second == "partner" else pair
         title = "with somebody else" if row.second == "partner" else row.title
-        made.append(_picture(title, row, row.begin(studio), group, eyes))
+        made += _pictures([title], row, studio, [group], eyes)
     return made
 
 
@@ -84,14 +93,21 @@ def scale(eyes: Eyes) -> tuple[float, float]:
     return float(np.mean(same)), float(np.mean(other))
 
 
-def _picture(title: str, row: Row, draw: rows.Draw, group: Sequence[Case], eyes: Eyes) -> Picture:
+def _pictures(
+    titles: Sequence[str], row: Row, studio: Studio, groups: Sequence[Sequence[Case]], eyes: Eyes
+) -> list[Picture]:
+    drawn: list[NDArray[np.uint8]] = []
     with torch.inference_mode(mode=not row.learns):
-        picture = draw(group)
-    looks = eyes.judges.look(picture, row.people)
-    likeness = [
-        float(cosine(look.vector, eyes.truth(case).vector)) for look, case in zip(looks, group, strict=False)
-    ]
-    return Picture(title, picture, tuple(likeness))
+        draw = row.begin(studio)
+        for first in range(0, len(groups), row.at_once):
+            drawn += row.pictures(draw, groups[first : first + row.at_once])
+    made = []
+    for title, picture, group in zip(titles, drawn, groups, strict=True):
+        looks = eyes.judges.look(picture, row.people)
+        pairs = zip(looks, group, strict=False)
+        likeness = [float(cosine(look.vector, eyes.truth(case).vector)) for look, case in pairs]
+        made.append(Picture(title, picture, tuple(likeness)))
+    return made
 
 
 def _rows(method: str, rooms: Rooms) -> list[Row]:

@@ -138,19 +138,22 @@ def draw_row(row: Row, studio: Studio, eyes: Eyes, count: int) -> Shots:
     shots: list[dict[str, Any]] = []
     seconds: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
-    for done, group in enumerate(groups, start=1):
+    for first in range(0, len(groups), row.at_once):
+        some = groups[first : first + row.at_once]
         began = time.process_time()  # a busy machine makes no method slower
         with torch.inference_mode(mode=not row.learns):
-            picture = draw(group)
-        seconds.append(time.process_time() - began)
-        if len(pictures) < KEPT:
-            pictures.append(picture)
-        looks = eyes.judges.look(picture, row.people)
-        made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
-        _second(row, made, looks, group, eyes)
-        shots += made
-        if done % 20 == 0:
-            log.info("%s: %d of %d, %.2f s each", row.name, done, len(groups), float(np.mean(seconds)))
+            drawn = row.pictures(draw, some)
+        seconds += [(time.process_time() - began) / len(some)] * len(some)
+        pictures += drawn[: KEPT - len(pictures)]
+        for picture, group in zip(drawn, some, strict=True):
+            looks = eyes.judges.look(picture, row.people)
+            made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
+            _second(row, made, looks, group, eyes)
+            shots += made
+        if len(seconds) // 24 > first // 24:
+            log.info(
+                "%s: %d of %d, %.2f s each", row.name, len(seconds), len(groups), float(np.mean(seconds))
+            )
     arrays: dict[str, Any] = {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
     return Shots(**arrays, seconds=np.array(seconds), pictures=np.stack(pictures))
 

@@ -75,8 +75,25 @@ def test_the_same_noise_gives_the_same_picture(rooms: Rooms) -> None:
     with host_files.offered(rooms), torch.inference_mode():
         draw = rows.row("sd15").begin(studio)
         first, again, other = draw([Case(0)]), draw([Case(0)]), draw([Case(0, seed_shift=1)])
-    assert first.shape == (128, 128, 3) and np.array_equal(first, again)
+        both = draw([Case(1), Case(0)])
+    assert first.shape == (1, 128, 128, 3) and np.array_equal(first, again)
     assert not np.array_equal(first, other)
+    # Whoever is drawn beside it.
+    assert both.shape == (2, 128, 128, 3) and np.abs(both[1].astype(int) - first[0]).max() <= 1
+
+
+def test_of_people_drawn_together_each_looks_at_their_own_picture(rooms: Rooms) -> None:
+    """By the committed networks: those by chance give grey for everybody."""
+    from proof.report import rows
+
+    trained = Rooms(MODELS, rooms.cache / "trained")
+    studio = Studio(trained, 2)
+    with host_files.offered(trained), torch.inference_mode():
+        draw = rows.row("instantid").begin(studio)
+        alone, both = draw([Case(1)]), draw([Case(0), Case(1)])
+        as_other = draw([Case(1, portrait=Case(0).reference)])
+    assert np.abs(both[1].astype(int) - alone[0]).max() <= 1
+    assert np.abs(as_other[0].astype(int) - alone[0]).max() > 8
 
 
 def test_our_nodes_read_the_recogniser_as_it_was_trained(rooms: Rooms) -> None:
