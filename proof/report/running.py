@@ -36,7 +36,10 @@ KEPT = 8
 #: Of the people, at least: a share of few is nobody.
 _LEAST = 8
 #: What a row's pictures do not depend on, of this package.
-_AFTERWARDS = ("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme")
+_AFTERWARDS = (
+    *("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme"),
+    *("seeds", "shown", "variants"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +131,14 @@ class Eyes:
         }
 
 
-def draw_row(row: Row, studio: Studio, eyes: Eyes, count: int) -> Shots:
-    """All of a row's pictures, of so many people (or the row's share of them)."""
+def groups_of(row: Row, count: int) -> Sequence[Sequence[Case]]:
+    """Whom a row's pictures show, of so many people (or the row's share of them)."""
     people = cases(min(count, max(_LEAST, round(count * row.share))), row.seed_shift)
-    groups = grouped(people, row.cases, apart=row.people > 1)
+    return grouped(people, row.cases, apart=row.people > 1)
+
+
+def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Case]]) -> Shots:
+    """A picture of each group, and what is seen in it."""
     if row.second == "partner":
         groups = [together(group) for group in groups]
     draw = row.begin(studio)
@@ -172,16 +179,22 @@ def _second(
 
 
 def shots_of(
-    row: Row, begin: Callable[[], tuple[Studio, Eyes]], rooms: Rooms, steps: int, count: int
+    row: Row,
+    begin: Callable[[], tuple[Studio, Eyes]],
+    rooms: Rooms,
+    steps: int,
+    groups: Sequence[Sequence[Case]],
+    whom: str,
 ) -> Shots:
-    """From the cache when nothing has changed since, else drawn and put there. begin: if need be."""
-    file = rooms.cache / "report" / f"{row.name}-{count}-{steps}-{key(row, rooms)}.npz"
+    """From the cache when nothing has changed since, else drawn and put there. begin: if need be. whom: a
+    name of the groups."""
+    file = rooms.cache / "report" / f"{row.name}-{whom}-{steps}-{key(row, rooms)}.npz"
     if file.is_file():
         with np.load(file) as kept:
             return Shots(**{field.name: kept[field.name] for field in fields(Shots)})
     studio, eyes = begin()
     began = time.monotonic()
-    shots = draw_row(row, studio, eyes, count)
+    shots = draw_row(row, studio, eyes, groups)
     log.info("%s: drawn in %.0f s, likeness %.3f", row.name, time.monotonic() - began, shots.likeness.mean())
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")

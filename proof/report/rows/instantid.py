@@ -108,4 +108,13 @@ ROWS = (
         at_once=FEW,
         table=False,
     ),
+    Row(
+        "instantid_unpacked",
+        "InstantID, weights not packed",
+        "the adapter alone, from weights as they were before packing",
+        instantid(),
+        files=FILES,
+        at_once=FEW,
+        variant="unpacked",
+    ),
 )

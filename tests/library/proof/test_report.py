@@ -231,12 +231,14 @@ def test_the_readme_gets_its_table_between_the_marks_and_nowhere_else(tmp_path: 
     file = tmp_path / "README.md"
     file.write_text(f"before\n{readme.FIRST}\nLAST TIME\n{readme.LAST}\nafter\n", encoding="utf-8")
     there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
-    text = readme.table(there, claims.verdicts(there), 12)
+    text = readme.block(there, claims.verdicts(there), 12)
     for _ in range(2):
         readme.put(text, file)
     written = file.read_text(encoding="utf-8")
     assert written.startswith("before\n") and written.endswith("after\n") and "LAST TIME" not in written
-    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 0.50 | 50% |" in written
+    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 50% |" in written
     # InstantID and copy-paste could be asked: .7 of .9 holds, .5 is no less than .5.
-    assert "1 of the 2 claims measured so far hold" in written
-    assert "anything about photographs" in " ".join(written.split()) and written.count(readme.FIRST) == 1
+    assert "**Holds:** InstantID reaches 0.6 of the ceiling, clear of the floor's interval." in written
+    assert "**Does not hold:** InstantID draws the person and not the reference" in written
+    assert f"{len(claims.CLAIMS) - 2} of the {len(claims.CLAIMS)} claims" in written
+    assert "nothing about photographs" in " ".join(written.split()) and written.count(readme.FIRST) == 1
