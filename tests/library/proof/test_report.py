@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from support.report_shots import shots
 
 from proof.report import bars, claims, plots, readme, rows, selftest, sheets
 from proof.report.cases import FIRST, Case, cases, grouped, together
@@ -18,19 +18,6 @@ from proof.report.write import Report, write
 from proof.training.pictures import STREAMS
 from proof.world.captions import read, said
 from proof.world.people import Person
-
-
-def shots(count: int = 12, **values: Any) -> Shots:
-    given: dict[str, Any] = {
-        "people": np.arange(count),
-        "found": np.ones(count, bool),
-        "right": np.ones((count, 6), bool),
-        "seconds": np.ones(count),
-        "pictures": np.zeros((8, 128, 128, 3), np.uint8),
-    }
-    for name in ("likeness", "reference", "copy_paste", "expression", "attributes", "points", "second"):
-        given[name] = np.full(count, values.pop(name, 0.5))
-    return Shots(**{**given, **values})
 
 
 def test_nobody_of_a_report_was_seen_in_training() -> None:
