@@ -15,10 +15,10 @@ _ROWS = (
     *("emojidiff_instantid", "freecure"),
 )
 _MEANS = """\
-What you see is a small drawn world: portraits by a formula, and networks that were trained on them in a few
-hours of two CPU cores. They run in the real ComfyUI through these nodes, unchanged, and are judged by
-networks that took no part, on people whom none of them has seen. It shows which methods work from end to end,
-and nothing about photographs or the published weights:
+**Does it work?** Measured in a small drawn world: portraits by a formula, and networks that were trained
+on them in a few hours of two CPU cores. They run in the real ComfyUI through these nodes, unchanged, and are
+judged by networks that took no part, on people whom none of them has seen. That shows which methods work from
+end to end, and nothing about photographs or the published weights:
 [what was proven, how, and what not](docs/proof/README.md)."""
 
 
@@ -32,7 +32,7 @@ def block(shots: Mapping[str, Shots], verdicts: Mapping[str, Verdict], people: i
             wide = f"{likeness.mean:.2f} ({likeness.low:.2f} to {likeness.high:.2f})"
             lines.append(f"| {row(name).title} | {wide} | {worn.mean:.0%} |")
     sheet = "![People of the drawn world, and what each method makes of them](docs/proof/first.jpg)"
-    return "\n\n".join(["## Does it work?", _MEANS, sheet, "\n".join(lines), *_claims(verdicts)])
+    return "\n\n".join([_MEANS, sheet, "\n".join(lines), *_claims(verdicts)])
 
 
 def _claims(verdicts: Mapping[str, Verdict]) -> list[str]:

@@ -28,7 +28,7 @@ def files(demo: Mapping[str, Shots]) -> dict[str, bytes]:
 
     found: dict[str, bytes] = {}
     for name, shots in demo.items():
-        seen = shots.found.reshape(len(shots.pictures), -1).all(axis=1)
+        seen = np.all(shots.found.reshape(len(shots.pictures), -1), axis=1).tolist()
         for n, (picture, there) in enumerate(zip(shots.pictures, seen, strict=True)):
             if there:
                 found[f"shown/{name}_{n}.jpg"] = _jpeg(picture)
