@@ -54,7 +54,7 @@ class Report:
 
 
 def write(report: Report, folder: Path) -> None:
-    """README.md, report.json, *.svg and *.jpg in the folder; what was there under these names is replaced."""
+    """README.md, report.json, *.svg, *.jpg and shown/ in the folder; what was there of them is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
         "report.json": (json.dumps(_numbers(report), indent=1, sort_keys=True) + "\n").encode(),
@@ -63,6 +63,8 @@ def write(report: Report, folder: Path) -> None:
     }
     files["README.md"] = _page(report, sorted(files)).encode()
     files |= shown.files(report.demo)
+    for old in (folder / "shown").glob("*.jpg") if report.demo else ():
+        old.unlink()
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         part = folder / f"{name}.part"

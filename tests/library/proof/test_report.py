@@ -180,11 +180,16 @@ def test_a_page_is_written_whole_and_the_same_again(tmp_path: Path) -> None:
     lacking = {"pva": ["sd2_inpaint", "pva"]}
     answers = [selftest.Answer("noise", "does it?", "0.1", None)]
     networks = {"judge": {"megabytes": 2.7, "figures": {"auc": 0.99}}}
-    report = Report("full", 12, 10, chosen, there, lacking, answers, claims.verdicts(there), [], networks)
+    told = ("full", 12, 10, chosen, there, lacking, answers, claims.verdicts(there), [], networks)
+    report = Report(*told, demo={"instantid": shots(4, pictures=np.zeros((4, 128, 128, 3), np.uint8))})
     pages = []
     for name in ("one", "two"):
+        (tmp_path / name / "shown").mkdir(parents=True)
+        (tmp_path / name / "shown" / "pva_0.jpg").write_bytes(b"of last time")
         write(report, tmp_path / name)
-        pages.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+        pages.append({file.name: file.read_bytes() for file in (tmp_path / name).glob("*.*")})
+        assert (tmp_path / name / "shown" / "instantid_3.jpg").is_file()
+        assert not (tmp_path / name / "shown" / "pva_0.jpg").exists()
     assert pages[0] == pages[1]
     page = pages[0]["README.md"].decode()
     assert "| InstantID, adapter | 12 | 12 of 12 | 0.70 (0.70 to 0.70) |" in page
