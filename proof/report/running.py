@@ -193,9 +193,10 @@ def shots_of(
         with np.load(file) as kept:
             return Shots(**{field.name: kept[field.name] for field in fields(Shots)})
     studio, eyes = begin()
-    began = time.monotonic()
+    began = time.process_time()
     shots = draw_row(row, studio, eyes, groups)
-    log.info("%s: drawn in %.0f s, likeness %.3f", row.name, time.monotonic() - began, shots.likeness.mean())
+    spent = time.process_time() - began
+    log.info("%s: drawn, %.0f s of a processor, likeness %.3f", row.name, spent, shots.likeness.mean())
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")
     with part.open("wb") as written:

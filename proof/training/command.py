@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     if options.seed:
         if not options.only:
             raise ValueError("--seed is for some stages: name them with --only.")
-        usual, rooms = rooms, Rooms(SEEDS / str(options.seed), cache)
+        usual, rooms = rooms, Rooms((cache / "seeds" if options.quick else SEEDS) / str(options.seed), cache)
         borrow(options.only, usual, rooms)
     how = (options.quick, options.again, options.warm, options.steps, options.seed)
     if not train(rooms, options.only, options.minutes, *how):
