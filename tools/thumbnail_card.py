@@ -17,6 +17,7 @@ from .ui_workflow import WORKFLOWS
 SIZE = (512, 384)
 BACKGROUND, FRAME, INK, DIM = (24, 26, 31), (92, 98, 112), (236, 238, 242), (150, 156, 170)
 LEFT, RIGHT = (38, 66, 92), (92, 66, 38)
+_LABEL = (176, 84, 0)
 Box = tuple[int, int, int, int]
 
 
@@ -43,6 +44,17 @@ class Card:
         self.draw.rectangle(box, outline=FRAME, width=1)
         if label:
             self.text(((left + right) // 2, bottom + 16), label, 15, DIM)
+
+    def drawn(self, image: torch.Tensor | None, box: Box, label: str = "", placeholder: str = "") -> None:
+        """A picture labelled as of the drawn world; without one an empty frame with the placeholder."""
+        self.panel(image, box, label)
+        left, top, right, bottom = box
+        middle = (left + right) // 2
+        if image is None:
+            self.text((middle, (top + bottom) // 2), placeholder, 22, DIM)
+            return
+        self.draw.rectangle((left + 1, bottom - 17, right - 1, bottom - 1), fill=_LABEL)
+        self.text((middle, bottom - 9), "drawn world", 12)
 
     def text(self, centre: tuple[int, int], text: str, size: int, colour: Any = INK) -> None:
         self.draw.text(centre, text, fill=colour, anchor="mm", font=ImageFont.load_default(size))

@@ -1,11 +1,13 @@
 """Write workflows/*.jpg: what each workflow does, in pictures the pack made of a public domain photo.
 
-`python -m tools.thumbnails`. No generated picture is shown: where one would be stands an empty frame.
+`python -m tools.thumbnails`. What a method makes of a person is shown where the drawn world's report has
+drawn it, and labelled so: then all of that thumbnail is of its people. Else an empty frame stands there.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import torch
 
@@ -28,6 +30,7 @@ from likeness.faces.pixels import rgb8
 
 from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
+from .drawn_world import instead, of_person, result
 from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
 
 
@@ -62,19 +65,20 @@ def edit(models: FaceModels, image: torch.Tensor) -> None:
 
 
 def basic(models: FaceModels, image: torch.Tensor) -> None:
+    drawn, image = of_person(image, "instantid")
     faces, card = select(detect(models, image)), Card()
     card.text((256, 40), "one photo, one person", 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 104, 156, 284), "who")
     card.arrow(163, 194, 16)
     card.panel(around_face(keypoint_images(faces)), (192, 104, 332, 284), "where")
     card.arrow(339, 194, 16)
-    card.panel(None, (368, 104, 496, 284), "your prompt")
-    card.text((432, 194), "SDXL", 22, DIM)
+    card.drawn(drawn, (368, 104, 496, 284), "your prompt", "SDXL")
     card.save("instantid_basic")
 
 
 def pose(models: FaceModels, image: torch.Tensor) -> None:
-    mirrored = image.flip(2)
+    drawn, image = of_person(image, "instantid_identitynet", 1)
+    mirrored = instead(drawn, "truth_1", image.flip(2))
     faces, other, card = detect(models, image), detect(models, mirrored), Card()
     card.text((256, 34), "this face, that pose", 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
@@ -83,8 +87,7 @@ def pose(models: FaceModels, image: torch.Tensor) -> None:
     card.arrow(153, 289, 16)
     card.panel(keypoint_images(other, 896, 1152, "crop"), (184, 192, 310, 354))
     card.arrow(318, 250, 25)
-    card.panel(None, (362, 104, 496, 276), "your prompt")
-    card.text((429, 190), "SDXL", 22, DIM)
+    card.drawn(drawn, (362, 104, 496, 276), "your prompt", "SDXL")
     card.save("instantid_pose")
 
 
@@ -101,10 +104,18 @@ def two_people(models: FaceModels, image: torch.Tensor) -> None:
 
 
 def detailer(models: FaceModels, image: torch.Tensor) -> None:
-    """The photo beside its mirror image stands for two people."""
+    """The photo beside its mirror image stands for two people; in the drawn world two scenes stand beside
+    each other, and what became of their faces is cut out of the pictures that they were put back into."""
     both, card = torch.cat([image[:, 20:390, 64:384], image[:, 20:390, 64:384].flip(2)], dim=2), Card()
+    scenes = [result(row, n) for row in ("detailer_before", "detailer") for n in (2, 3)]
+    parts = [scene for scene in scenes if scene is not None]
+    if len(parts) == 4:
+        both = torch.cat(parts[:2], dim=2)
     faces = select(detect(models, both), "left to right", "all")
     crops, _ = crop_faces(faces, 256)
+    after = (
+        crop_faces(replace(faces, images=torch.cat(parts[2:], dim=2)), 256)[0] if len(parts) == 4 else None
+    )
     card.text((256, 34), "each face drawn anew, and put back", 24)
     card.panel(draw_faces(both, faces), (16, 140, 200, 246), "a photo")
     for i in range(2):
@@ -112,20 +123,19 @@ def detailer(models: FaceModels, image: torch.Tensor) -> None:
         card.arrow(206, top + 60, 16)
         card.panel(crops.images[i : i + 1], (236, top, 356, top + 120))
         card.arrow(362, top + 60, 16)
-        card.panel(None, (392, top, 496, top + 120))
-        card.text((444, top + 60), "SDXL", 18, DIM)
+        card.drawn(None if after is None else after.images[i : i + 1], (392, top, 496, top + 120), "", "SDXL")
     card.text((366, 356), "as another person", 15, DIM)
     card.save("face_detailer")
 
 
 def reuse(models: FaceModels, image: torch.Tensor) -> None:
     """An identity as it is: 512 numbers, one cell each."""
+    drawn, image = of_person(image, "instantid", 2)
     card = Card()
     card.text((256, 40), "a saved person, no photo", 24)
     card.panel(cells(methods.vector_of(models, image)), (64, 78, 192, 334), "512 numbers")
     card.arrow(210, 206, 60)
-    card.panel(None, (300, 120, 456, 292), "your prompt")
-    card.text((378, 206), "SDXL", 22, DIM)
+    card.drawn(drawn, (300, 120, 456, 292), "your prompt", "SDXL")
     card.save("identity_reuse")
 
 
@@ -183,14 +193,13 @@ def main() -> None:
     )
     for make in (*of_faces, *instantid, *arc2face, methods.freecure_any_adapter):
         make(models, image)
-    three = ["without her", "hair, glasses", "repaired"]
-    methods.freecure(models, image, "freecure_instantid", "hair and glasses, given back", three)
-    methods.freecure(
-        models, image, "freecure_expression", "then the expression", ["repaired", "template", "target"]
-    )
-    methods.pva(models, image, "pva_inpaint", "this person, into that hole", "filled")
-    methods.pva(models, image, "pva_language", "this person, changed by words", '"laughing"')
-    methods.pva(models, image, "pva_tune", "learn this person, fill that hole", "filled")
+    three = [("without her", "sdxl"), ("hair, glasses", ""), ("repaired", "freecure")]
+    methods.freecure(models, image, "freecure_instantid", "hair and glasses, given back", three, 1)
+    steps = [("repaired", "freecure"), ("template", ""), ("target", "freecure_expression")]
+    methods.freecure(models, image, "freecure_expression", "then the expression", steps, 2)
+    methods.pva(models, image, "pva_inpaint", "this person, into that hole", "filled", "pva")
+    methods.pva(models, image, "pva_language", "this person, changed by words", '"laughing"', "pva_language")
+    methods.pva(models, image, "pva_tune", "learn this person, fill that hole", "filled", "pva_tuned")
     methods.pva_convert()
     emojidiff.basic(models, image)
     emojidiff.instantid(models, image)

@@ -11,23 +11,25 @@ from likeness.faces.draw import draw_faces
 from likeness.faces.keypoints import keypoint_images
 from likeness.faces.models import FaceModels
 
+from .drawn_world import instead, of_person, result
 from .thumbnail_card import DIM, Card, around_face
 
 
 def basic(models: FaceModels, image: torch.Tensor) -> None:
+    image = instead(drawn := result("emojidiff", 2), "template_2", image)
     made, card = _templates(models, image), Card()
     card.text((256, 40), "the expression of a picture", 24)
     card.panel(around_face(made.preview), (16, 104, 156, 284), "found")
     card.arrow(163, 194, 16)
     card.panel(made.images, (192, 124, 332, 264), "taken")
     card.arrow(339, 194, 16)
-    card.panel(None, (368, 104, 496, 284), "your prompt")
-    card.text((432, 194), "SD1.5", 22, DIM)
+    card.drawn(drawn, (368, 104, 496, 284), "your prompt", "SD1.5")
     card.save("emojidiff_basic")
 
 
 def instantid(models: FaceModels, image: torch.Tensor) -> None:
-    mirrored, card = image.flip(2), Card()
+    drawn, image = of_person(image, "emojidiff_instantid", 2)
+    mirrored, card = instead(drawn, "template_2", image.flip(2)), Card()
     faces = select(detect(models, image))
     card.text((256, 34), "this person, that expression", 24)
     card.panel(around_face(draw_faces(image, faces)), (16, 70, 146, 200))
@@ -37,8 +39,7 @@ def instantid(models: FaceModels, image: torch.Tensor) -> None:
     card.text((248, 216), "without the mouth", 15, DIM)
     card.arrow(315, 135, 35)
     card.arrow(153, 289, 197)
-    card.panel(None, (362, 104, 496, 310), "your prompt")
-    card.text((429, 207), "SDXL", 22, DIM)
+    card.drawn(drawn, (362, 104, 496, 310), "your prompt", "SDXL")
     card.save("emojidiff_instantid")
 
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..report import rows
-from ..report.cases import Case, together
+from ..report.cases import Case
 from ..report.measures import cosine
 from ..report.rows import Row
-from ..report.running import Eyes
+from ..report.running import Eyes, Shots, draw_row
 from ..report.studio import Studio
 from ..training.stages import Rooms
 from .people import friend, person, wishes
@@ -28,6 +27,17 @@ METHODS: dict[str, tuple[str, ...]] = {
     "identities": ("mix", "sampled"),
     "detailer": ("detailer",),
     "prompt": ("sd15", "sdxl"),
+}
+#: As people write them.
+TITLES = {
+    "instantid": "InstantID",
+    "arc2face": "Arc2Face",
+    "pva": "PVA",
+    "emojidiff": "an EmojiDiff-style adapter",
+    "freecure": "FreeCure",
+    "identities": "identity algebra",
+    "detailer": "the face detailer",
+    "prompt": "the prompt alone",
 }
 #: When the first row of a method is alone it shows six pictures; with others each shows so many.
 _FEW = 3
@@ -50,27 +60,28 @@ def ready(rooms: Rooms) -> list[str]:
     return [method for method in METHODS if _rows(method, rooms)]
 
 
+def groups(row: Row) -> Sequence[Sequence[Case]]:
+    """The demo's person, once for each wish; a picture of two is drawn once."""
+    if row.people > 1:
+        return [(wishes()[0].case, friend())]
+    return [(wish.case, friend())[: row.cases] for wish in wishes()]
+
+
 def drawn(method: str, studio: Studio, eyes: Eyes) -> list[Picture]:
     """Raises ValueError when nothing of the method is trained."""
     chosen = _rows(method, studio.rooms)
     if not chosen:
         lacks = ", ".join(rows.row(METHODS[method][0]).lacks(studio.rooms))
         raise ValueError(f"The drawn world has no {method} yet: {lacks} is not trained.")
-    asked = wishes()
+    couples = [row for row in chosen if row.people > 1]
+    alone = len(chosen) - len(couples) == 1
     made = []
-    singles = [row for row in chosen if row.people == 1]
-    couples = [row for row in chosen if row.people == 2]
-    for row in singles:
-        count = len(asked) - len(couples) if len(singles) == 1 else _FEW
-        draw = row.begin(studio)
-        for wish in asked[:count]:
-            title = wish.title if len(singles) == 1 else f"{row.title}: {wish.title}"
-            made.append(_picture(title, row, draw, (wish.case, friend())[: row.cases], eyes))
-    for row in couples:
-        pair = (asked[0].case, friend())
-        group = together(pair) if row.second == "partner" else pair
-        title = "with somebody else" if row.second == "partner" else row.title
-        made.append(_picture(title, row, row.begin(studio), group, eyes))
+    for row in sorted(chosen, key=lambda row: row.people):
+        some = groups(row)[: len(wishes()) - len(couples) if alone else _FEW]
+        titles = [wish.title if alone else f"{row.title}: {wish.title}" for wish in wishes()]
+        if row.people > 1:
+            titles = ["with somebody else" if row.second == "partner" else row.title]
+        made += _pictures(titles, row, draw_row(row, studio, eyes, some))
     return made
 
 
@@ -84,14 +95,9 @@ def scale(eyes: Eyes) -> tuple[float, float]:
     return float(np.mean(same)), float(np.mean(other))
 
 
-def _picture(title: str, row: Row, draw: rows.Draw, group: Sequence[Case], eyes: Eyes) -> Picture:
-    with torch.inference_mode(mode=not row.learns):
-        picture = draw(group)
-    looks = eyes.judges.look(picture, row.people)
-    likeness = [
-        float(cosine(look.vector, eyes.truth(case).vector)) for look, case in zip(looks, group, strict=False)
-    ]
-    return Picture(title, picture, tuple(likeness))
+def _pictures(titles: Sequence[str], row: Row, shots: Shots) -> list[Picture]:
+    likeness = shots.likeness.reshape(-1, row.people).tolist()
+    return [Picture(*one[:2], tuple(one[2])) for one in zip(titles, shots.pictures, likeness, strict=False)]
 
 
 def _rows(method: str, rooms: Rooms) -> list[Row]:

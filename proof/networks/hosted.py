@@ -33,7 +33,7 @@ def register() -> None:
 
     models = comfy.supported_models
     target = comfy.supported_models_base.ClipTarget
-    layers = layouts.grouped(comfy.ops.manual_cast)
+    layers = layouts.sparing(layouts.grouped(comfy.ops.manual_cast))
 
     def small(options: Any, *letters: str) -> dict[str, Any]:
         return {**(options or {}), **{f"clip_{letter}_model_config": text.CONFIG for letter in letters}}

@@ -142,6 +142,13 @@ def _decoded(rows: Rows) -> tuple[bool, str]:
     return decoded >= 0.95 * true, f"attributes {true:.3f} before, {decoded:.3f} after"
 
 
+def _packed(rows: Rows) -> tuple[bool, str]:
+    """Person by person, from the same noise."""
+    whole, packed = rows["instantid_unpacked"], rows["instantid"]
+    cost = measures.estimate(whole.likeness - packed.likeness, whole.people)
+    return cost.mean <= 0.01, f"{cost.mean:.3f} ({cost.low:.3f} to {cost.high:.3f}) of InstantID's likeness"
+
+
 _INSTANTID = ("instantid", "ceiling", "floor")
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -201,6 +208,12 @@ CLAIMS: tuple[Claim, ...] = (
         "likeness rises with the weight, 0 to 1.2",
         tuple(weights.name(weight) for weight in weights.WEIGHTS),
         _weights,
+    ),
+    Claim(
+        "packing",
+        "8 bits cost 0.01 of likeness at most",
+        ("instantid", "instantid_unpacked"),
+        _packed,
     ),
     Claim("detailer", "the face detailer puts the person there", ("detailer_before", "detailer"), _detailer),
 )

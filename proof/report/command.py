@@ -7,11 +7,16 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..training.command import CACHE, MODELS
+from ..training.command import CACHE, MODELS, SEEDS
 from ..training.stages import STAGES, Rooms
+
+if TYPE_CHECKING:
+    from .rows import Row
+    from .running import Shots
 
 DOCS = CACHE.parents[1] / "docs" / "proof"
 #: People, and steps of sampling.
@@ -36,6 +41,9 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--cache", type=Path, default=CACHE / "full", help="folder for what is made from them"
     )
+    command.add_argument(
+        "--seeds", action="store_true", help="also what was trained with `train --only STAGE --seed N`"
+    )
     command.add_argument("--bars", type=Path, help="other bars than those of proof/report/bars.json")
     command.set_defaults(run=run)
 
@@ -43,9 +51,8 @@ def add_to(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Raises SystemExit with the sentences of the bars that fell."""
     from .. import host_files
-    from . import bars, claims, readme, rows, selftest
+    from . import bars, claims, readme, rows, seeds, selftest, variants
     from .cases import cases
-    from .running import shots_of
     from .write import Report, write
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -66,19 +73,26 @@ def run(options: argparse.Namespace) -> None:
     lacking = {name: lacks for name, lacks in lacking.items() if lacks}
     ready = [row for row in chosen if row.name not in lacking]
     _share_out(options, [row.name for row in ready])
-    room = _Room(rooms)
-    with room:
-        shots = {row.name: shots_of(row, room.begin, rooms, STEPS, people) for row in ready}
+    with _Room(rooms) as room:
+        shots = room.shots([row for row in ready if not row.variant], people)
         answers = selftest.asked(room.eyes, cases(min(2 * people, 50)), shots)
+        kept = {} if options.quick or options.rows else _demo(room)
+    for variant in sorted({row.variant for row in ready} - {""}):
+        with _Room(variants.rooms_of(variant, rooms)) as other:
+            shots |= other.shots([row for row in ready if row.variant == variant], people)
+    shots = {row.name: shots[row.name] for row in ready}
+    found = seeds.directions(shots, _seeds(rooms, people, shots)) if options.seeds else []
     if options.rows:
         stored = [bar for bar in stored if bar.row in shots and (not bar.minus or bar.minus in shots)]
     fallen = bars.fallen(stored, shots)
-    folder = options.into or (rooms.cache / "report" / "quick" if options.quick else DOCS)
+    aside = "quick" if options.quick else "rows" if options.rows else ""
+    folder = options.into or (rooms.cache / "report" / aside if aside else DOCS)
     verdicts = claims.verdicts(shots)
     networks = _networks(rooms)
     if not options.quick and folder == DOCS:
-        readme.put(readme.table(shots, verdicts, people), DOCS.parents[1] / "README.md")
-    write(Report(kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks), folder)
+        readme.put(readme.block(shots, verdicts, people), DOCS.parents[1] / "README.md")
+    told = (kind, people, STEPS, chosen, shots, lacking, answers, verdicts, fallen, networks)
+    write(Report(*told, found, kept), folder)
     log.info("Written: %s", folder)
     wrong = [f"The self-test {one.name} failed: {one.found}." for one in answers if one.right is False]
     for sentence in [*fallen, *wrong]:
@@ -93,7 +107,7 @@ class _Room:
     def __init__(self, rooms: Rooms) -> None:
         from contextlib import ExitStack
 
-        self._rooms, self._stack = rooms, ExitStack()
+        self.rooms, self._stack = rooms, ExitStack()
         self._studio: Any = None
         self._eyes: Any = None
 
@@ -103,7 +117,7 @@ class _Room:
         from .running import Eyes
 
         if self._eyes is None:
-            self._eyes = Eyes(Judges.of(self._rooms))
+            self._eyes = Eyes(Judges.of(self.rooms))
         return self._eyes
 
     def begin(self) -> tuple[Any, Any]:
@@ -114,15 +128,49 @@ class _Room:
             from .studio import Studio
 
             torch.set_num_threads(1)  # small operations on several threads mostly wait for each other
-            self._studio = Studio(self._rooms, STEPS)
-            self._stack.enter_context(host_files.offered(self._rooms))
+            self._studio = Studio(self.rooms, STEPS)
+            self._stack.enter_context(host_files.offered(self.rooms))
         return self._studio, self.eyes
+
+    def shots(self, rows: Sequence[Row], people: int) -> dict[str, Shots]:
+        from .running import groups_of, shots_of
+
+        given = self.begin, self.rooms, STEPS
+        return {row.name: shots_of(row, *given, groups_of(row, people), str(people)) for row in rows}
 
     def __enter__(self) -> _Room:
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
+
+
+def _demo(room: _Room) -> dict[str, Shots]:
+    """The demo's person drawn by each of its rows, for thumbnails and whoever wants to see more of one
+    person."""
+    from ..demo.draw import METHODS, groups
+    from . import shown
+    from .rows import row
+    from .running import shots_of
+
+    named = [row(name) for names in (*METHODS.values(), shown.MORE) for name in names]
+    ready = [one for one in named if not one.lacks(room.rooms)]
+    given = room.begin, room.rooms, STEPS
+    return {one.name: shots_of(one, *given, groups(one)[: shown.EACH], "demo") for one in ready}
+
+
+def _seeds(rooms: Rooms, people: int, drawn: Iterable[str]) -> dict[str, dict[str, Shots]]:
+    """What the files of each other seed draw, of the rows that depend on them."""
+    from . import seeds, variants
+    from .rows import row
+
+    found = {}
+    for folder in sorted(SEEDS.glob("[0-9]*")):
+        files = seeds.trained(folder, rooms)
+        again = [row(name) for name in seeds.touched(files, drawn)]
+        with _Room(variants.with_files(rooms, f"seed-{folder.name}", files)) as room:
+            found[folder.name] = room.shots(again, min(people, seeds.PEOPLE))
+    return found
 
 
 def _share_out(options: argparse.Namespace, names: list[str]) -> None:

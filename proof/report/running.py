@@ -36,7 +36,10 @@ KEPT = 8
 #: Of the people, at least: a share of few is nobody.
 _LEAST = 8
 #: What a row's pictures do not depend on, of this package.
-_AFTERWARDS = ("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme")
+_AFTERWARDS = (
+    *("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme"),
+    *("seeds", "shown", "variants"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,29 +131,36 @@ class Eyes:
         }
 
 
-def draw_row(row: Row, studio: Studio, eyes: Eyes, count: int) -> Shots:
-    """All of a row's pictures, of so many people (or the row's share of them)."""
+def groups_of(row: Row, count: int) -> Sequence[Sequence[Case]]:
+    """Whom a row's pictures show, of so many people (or the row's share of them)."""
     people = cases(min(count, max(_LEAST, round(count * row.share))), row.seed_shift)
-    groups = grouped(people, row.cases, apart=row.people > 1)
+    return grouped(people, row.cases, apart=row.people > 1)
+
+
+def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Case]]) -> Shots:
+    """A picture of each group, and what is seen in it."""
     if row.second == "partner":
         groups = [together(group) for group in groups]
     draw = row.begin(studio)
     shots: list[dict[str, Any]] = []
     seconds: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
-    for done, group in enumerate(groups, start=1):
+    for first in range(0, len(groups), row.at_once):
+        some = groups[first : first + row.at_once]
         began = time.process_time()  # a busy machine makes no method slower
         with torch.inference_mode(mode=not row.learns):
-            picture = draw(group)
-        seconds.append(time.process_time() - began)
-        if len(pictures) < KEPT:
-            pictures.append(picture)
-        looks = eyes.judges.look(picture, row.people)
-        made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
-        _second(row, made, looks, group, eyes)
-        shots += made
-        if done % 20 == 0:
-            log.info("%s: %d of %d, %.2f s each", row.name, done, len(groups), float(np.mean(seconds)))
+            drawn = row.pictures(draw, some)
+        seconds += [(time.process_time() - began) / len(some)] * len(some)
+        pictures += drawn[: KEPT - len(pictures)]
+        for picture, group in zip(drawn, some, strict=True):
+            looks = eyes.judges.look(picture, row.people)
+            made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
+            _second(row, made, looks, group, eyes)
+            shots += made
+        if len(seconds) // 24 > first // 24:
+            log.info(
+                "%s: %d of %d, %.2f s each", row.name, len(seconds), len(groups), float(np.mean(seconds))
+            )
     arrays: dict[str, Any] = {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
     return Shots(**arrays, seconds=np.array(seconds), pictures=np.stack(pictures))
 
@@ -169,17 +179,24 @@ def _second(
 
 
 def shots_of(
-    row: Row, begin: Callable[[], tuple[Studio, Eyes]], rooms: Rooms, steps: int, count: int
+    row: Row,
+    begin: Callable[[], tuple[Studio, Eyes]],
+    rooms: Rooms,
+    steps: int,
+    groups: Sequence[Sequence[Case]],
+    whom: str,
 ) -> Shots:
-    """From the cache when nothing has changed since, else drawn and put there. begin: if need be."""
-    file = rooms.cache / "report" / f"{row.name}-{count}-{steps}-{key(row, rooms)}.npz"
+    """From the cache when nothing has changed since, else drawn and put there. begin: if need be. whom: a
+    name of the groups."""
+    file = rooms.cache / "report" / f"{row.name}-{whom}-{steps}-{key(row, rooms)}.npz"
     if file.is_file():
         with np.load(file) as kept:
             return Shots(**{field.name: kept[field.name] for field in fields(Shots)})
     studio, eyes = begin()
-    began = time.monotonic()
-    shots = draw_row(row, studio, eyes, count)
-    log.info("%s: drawn in %.0f s, likeness %.3f", row.name, time.monotonic() - began, shots.likeness.mean())
+    began = time.process_time()
+    shots = draw_row(row, studio, eyes, groups)
+    spent = time.process_time() - began
+    log.info("%s: drawn, %.0f s of a processor, likeness %.3f", row.name, spent, shots.likeness.mean())
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")
     with part.open("wb") as written:

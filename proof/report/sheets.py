@@ -27,7 +27,7 @@ def sheet(
         top = _HEAD + n * (size + _GAP)
         for m, line in enumerate(_broken(name, 27)):
             pen.text((8, top + 12 + 17 * m), line, _INK, ImageFont.load_default(14))
-        for m, line in enumerate(_broken(under, 36)[:3]):
+        for m, line in enumerate(_broken(under, 36)[: min(3, (size - 52) // 14)]):
             pen.text((8, top + 52 + 14 * m), line, _SOFT, small)
         left = _NAMES
         for picture in shown:

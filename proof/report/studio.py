@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -80,52 +81,55 @@ class Studio:
             key, lambda: self.node(node_id, **{name: self.file(file) for name, file in files.items()})[0]
         )
 
-    def prompts(self, clip: Any, text: str) -> tuple[Any, Any]:
-        """The prompt, and the empty one."""
+    def prompts(self, clip: Any, *texts: str) -> tuple[Any, Any]:
+        """The prompt, or one with a row for each picture of a batch; and the empty one."""
         empty = self.once(f"empty {id(clip)}", lambda: self.node("CLIPTextEncode", clip=clip, text=""))
-        return self.node("CLIPTextEncode", clip=clip, text=text)[0], empty[0]
+        made = [self.node("CLIPTextEncode", clip=clip, text=text)[0][0] for text in texts]
+        facts = {name: _rows([one[1][name] for one in made]) for name in made[0][1]}
+        return [[_rows([one[0] for one in made]), facts]], empty[0]
 
     def sample(
         self,
         model: Any,
         positive: Any,
         negative: Any,
-        seed: int,
+        *seeds: int,
         cfg: float = 2.5,
         latent: Any = None,
         people: int = 1,
         denoise: float = 1.0,
     ) -> Any:
-        """LATENT by the host's KSampler; from an empty one for so many people unless one is given."""
+        """LATENT by the host's sampler, a picture for each seed; from an empty one for so many people unless
+        one is given."""
         if latent is None:
-            latent = self.node("EmptyLatentImage", width=SIZE * people, height=SIZE, batch_size=1)[0]
-        return self.node(
-            "KSampler",
-            model=model,
-            seed=seed,
-            steps=self.steps,
-            cfg=cfg,
-            sampler_name="dpmpp_2m",
-            scheduler="karras",
-            positive=positive,
-            negative=negative,
-            latent_image=latent,
-            denoise=denoise,
-        )[0]
+            size = {"width": SIZE * people, "height": SIZE, "batch_size": len(seeds)}
+            latent = self.node("EmptyLatentImage", **size)[0]
+        custom = importlib.import_module("comfy_extras.nodes_custom_sampler")
+        guider = custom.CFGGuider.execute(model=model, positive=positive, negative=negative, cfg=cfg).result[
+            0
+        ]
+        given = self.schedule(model, *seeds, denoise=denoise)
+        sampled = custom.SamplerCustomAdvanced.execute(guider=guider, latent_image=latent, **given)
+        return sampled.result[0]
 
-    def schedule(self, model: Any, seed: int) -> dict[str, Any]:
+    def schedule(self, model: Any, *seeds: int, denoise: float = 1.0) -> dict[str, Any]:
         """noise, sampler and sigmas, as nodes that sample by themselves want them."""
         custom = importlib.import_module("comfy_extras.nodes_custom_sampler")
         return {
-            "noise": custom.RandomNoise.execute(noise_seed=seed).result[0],
+            "noise": Noise(seeds),
             "sampler": custom.KSamplerSelect.execute(sampler_name="dpmpp_2m").result[0],
             "sigmas": custom.BasicScheduler.execute(
-                model=model, scheduler="karras", steps=self.steps, denoise=1.0
+                model=model, scheduler="karras", steps=self.steps, denoise=denoise
             ).result[0],
         }
 
     def decode(self, vae: Any, latent: Any) -> Picture:
-        return pixels(self.node("VAEDecode", vae=vae, samples=latent)[0])
+        """The first."""
+        return self.pictures(vae, latent)[0]
+
+    def pictures(self, vae: Any, latent: Any) -> Picture:
+        """All of a batch, [n, H, W, 3]."""
+        return every(self.node("VAEDecode", vae=vae, samples=latent)[0])
 
     def face_models(self) -> Any:
         """By our loader: the real detector under its pack's name, the drawn world's recogniser."""
@@ -160,10 +164,39 @@ def image(*pictures: Picture) -> torch.Tensor:
     return torch.from_numpy(np.stack(pictures)).float() / 255
 
 
+def every(images: torch.Tensor) -> Picture:
+    """All pictures of an IMAGE."""
+    rounded: Picture = (images.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    return rounded
+
+
 def pixels(images: torch.Tensor) -> Picture:
     """The first picture of an IMAGE."""
-    rounded: Picture = (images[0].clamp(0, 1) * 255).round().byte().cpu().numpy()
-    return rounded
+    return every(images)[0]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The host's NOISE: what RandomNoise gives, for each picture from its own seed, whoever is beside it."""
+
+    seeds: tuple[int, ...]
+
+    @property
+    def seed(self) -> int:
+        return self.seeds[0]
+
+    def generate_noise(self, latent: dict[str, Any]) -> torch.Tensor:
+        import comfy.sample
+
+        parts = latent["samples"].split(1)
+        return torch.cat(
+            [comfy.sample.prepare_noise(p, seed) for p, seed in zip(parts, self.seeds, strict=True)]
+        )
+
+
+def _rows(values: list[Any]) -> Any:
+    """What the host knows of prompts, as of one prompt with a row for each."""
+    return torch.cat(values) if isinstance(values[0], torch.Tensor) else values[0]
 
 
 def as_png(picture: Picture) -> bytes:

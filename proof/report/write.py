@@ -6,32 +6,25 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import plots, sheets
+from . import plots, seeds, sheets, shown
 from .cases import cases
 from .claims import CLAIMS, HOLDS, OPEN, Verdict
 from .measures import Estimate
 from .rows import Row, weights
 from .running import KEPT, MEASURES, Shots, rates
+from .seeds import Direction
 from .selftest import Answer
 
 #: What the page says it proves, and what not; kept by hand in this file.
 MEANING = Path(__file__).with_name("meaning.md")
 #: What is known of why a claim does not hold yet; also by hand.
 NOTES = Path(__file__).with_name("notes.md")
-_SHOWN = (
-    "sd15",
-    "sdxl",
-    "instantid",
-    "instantid_identitynet",
-    "arc2face",
-    "arc2face_expression",
-    "pva_tuned",
-)
-_SHOWN_TOO = ("emojidiff_instantid", "freecure")
+#: In the README's sheet, which is to be short.
+_SHOWN = ("sdxl", "instantid", "instantid_identitynet", "arc2face", "pva", "freecure")
 
 
 _READ = """\
@@ -43,7 +36,8 @@ asked. Points: mean error in parts of the eyes' distance."""
 
 @dataclass(frozen=True)
 class Report:
-    """shots: of the rows that were drawn. lacking: stages or files of those that were not."""
+    """shots: of the rows that were drawn. lacking: stages or files of those that were not. seeds: what other
+    seeds' files say. demo: of its person, by rows; kept one by one in shown/."""
 
     kind: str
     people: int
@@ -55,10 +49,12 @@ class Report:
     verdicts: Mapping[str, Verdict]
     fallen: Sequence[str]
     networks: Mapping[str, Any]
+    seeds: Sequence[Direction] = ()
+    demo: Mapping[str, Shots] = field(default_factory=dict)
 
 
 def write(report: Report, folder: Path) -> None:
-    """README.md, report.json, *.svg and *.jpg in the folder; what was there under these names is replaced."""
+    """README.md, report.json, *.svg, *.jpg and shown/ in the folder; what was there of them is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
         "report.json": (json.dumps(_numbers(report), indent=1, sort_keys=True) + "\n").encode(),
@@ -66,7 +62,11 @@ def write(report: Report, folder: Path) -> None:
         **_sheets(report),
     }
     files["README.md"] = _page(report, sorted(files)).encode()
+    files |= shown.files(report.demo)
+    for old in (folder / "shown").glob("*.jpg") if report.demo else ():
+        old.unlink()
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         part = folder / f"{name}.part"
         part.write_bytes(content)
         os.replace(part, folder / name)
@@ -99,6 +99,7 @@ def _numbers(report: Report) -> dict[str, Any]:
             answer.name: {"found": answer.found, "right": answer.right} for answer in report.answers
         },
         "fallen": list(report.fallen),
+        "seeds": [{**vars(one), "same": one.same} for one in report.seeds],
         "networks": dict(report.networks),
         "times_cpu_seconds_a_picture": times,
     }
@@ -140,13 +141,11 @@ def _sheets(report: Report) -> dict[str, bytes]:
     if couples:
         both = [(row.title, row.about, list(report.shots[row.name].pictures[: KEPT // 2])) for row in couples]
         made["couples.jpg"] = sheets.sheet("The drawn world: two in one picture", both)
-    few = [row for row in single if row.name in (*_SHOWN, *_SHOWN_TOO)]
+    few = [row for row in single if row.name in _SHOWN]
     if few:
-        lines = [(row.title, row.about, list(report.shots[row.name].pictures[:6])) for row in few]
-        two = [(name, under, shown[:6]) for name, under, shown in first]
-        made["first.jpg"] = sheets.sheet(
-            "The drawn world: portraits by formula, networks trained on them", [*two, *lines]
-        )
+        lines = [(row.title, row.about, list(report.shots[row.name].pictures)) for row in few]
+        title = "The drawn world: portraits by formula, networks trained on them"
+        made["first.jpg"] = sheets.sheet(title, [*first, *lines], size=84)
     return made
 
 
@@ -173,6 +172,7 @@ def _page(report: Report, files: Sequence[str]) -> str:
         "",
         NOTES.read_text(encoding="utf-8").strip(),
         "",
+        *seeds.section(report.seeds, report.people),
         "## Does the instrument measure?",
         "",
         *_answers(report),

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 SAVE_EVERY, LOG_EVERY = 100, 20
 #: Of the names under which a lesson keeps its weights' running average beside them.
 AVERAGE = "average."
+#: Folder of the cache with finished stages as they were before packing: the report says what that costs.
+UNPACKED = "unpacked"
+#: From one seed of a command to the next, so that no two stages come to share one.
+_SEEDS_APART = 1000
 
 
 class Clock:
@@ -45,14 +49,16 @@ def train(
     again: bool = False,
     warm: bool = False,
     steps: int | None = None,
+    seed: int = 0,
 ) -> bool:
     """Runs the stages that have no file yet; returns whether all asked for are done.
 
     minutes: of all together, after which the stage at work is saved. again: trains finished ones anew; warm:
-    from where their files stand. Raises ValueError for an unknown stage, or when a stage needs one that is
-    not done.
+    from where their files stand. seed: 0 is each stage's own. Raises ValueError for an unknown stage, or when
+    a stage needs one that is not done.
     """
     chosen = [stage(name) for name in only] or list(STAGES)
+    chosen = [replace(one, seed=one.seed + _SEEDS_APART * seed) for one in chosen]
     clock = Clock(minutes)
     with Interrupts() as interrupts:
         for one in chosen:
@@ -68,6 +74,21 @@ def train(
 
 def file_of(one: Stage, rooms: Rooms) -> Path:
     return rooms.models / f"{one.name}.safetensors"
+
+
+def unpacked_file(one: Stage, rooms: Rooms) -> Path:
+    """Beside it, in a file .of, stands the sum of the packed one."""
+    return rooms.cache / UNPACKED / f"{one.name}.safetensors"
+
+
+def borrow(names: Iterable[str], of: Rooms, rooms: Rooms) -> None:
+    """Puts what stages need beside what is trained of another seed; a report's file tells the two apart."""
+    needed = {need for name in names for need in stage(name).needs} - set(names)
+    rooms.models.mkdir(parents=True, exist_ok=True)
+    for need in sorted(needed):
+        own = file_of(stage(need), rooms)
+        if not own.with_suffix(".json").is_file() and done(stage(need), of):
+            shutil.copyfile(file_of(stage(need), of), own)
 
 
 def done(one: Stage, rooms: Rooms) -> bool:
@@ -97,7 +118,8 @@ def run(
     before = _start_from(lesson, file_of(one, rooms), rooms) if warm and done(one, rooms) else 0
     if before:
         settings["warm"] = before
-    folder = rooms.cache / "runs" / one.name
+    usual = one.seed == stage(one.name).seed
+    folder = rooms.cache / "runs" / (one.name if usual else f"{one.name}-{one.seed}")
     first = _resume(lesson, folder, settings)
     began, last = time.monotonic(), first
     losses: list[float] = []
@@ -171,6 +193,12 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
     rooms.models.mkdir(parents=True, exist_ok=True)
     trunk = results([one.trunk], rooms)[one.trunk] if one.trunk else None
     write(file_of(one, rooms), tensors, trunk=trunk, trunk_name=one.trunk, delicate=one.delicate)
+    if one.seed == stage(one.name).seed:
+        whole = unpacked_file(one, rooms)
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        write(whole, tensors, packed=False)
+        sum_of = hashlib.sha256(file_of(one, rooms).read_bytes()).hexdigest()
+        whole.with_suffix(".of").write_text(sum_of, encoding="utf-8")
     report = rooms.models / f"{one.name}.json"
     part = report.with_suffix(".json.part")
     part.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")

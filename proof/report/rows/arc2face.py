@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...training.pictures import SIZE
 from ...world.draw import draw
 from ..cases import Case
 from ..studio import Studio, image
-from .row import Draw, Row
+from .row import FEW, Draw, Row
 
 #: MODEL, positive, negative.
 Changed = tuple[Any, Any, Any]
@@ -71,11 +73,12 @@ def arc2face(change: Callable[..., Changed]) -> Callable[[Studio], Draw]:
         model, clip, vae = loaded(studio)
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-            case = cases[0]
-            identity = studio.identity(case.reference_drawing.picture, "arc2face")
+            known = [studio.identity(case.reference_drawing.picture, "arc2face") for case in cases]
+            # Several embeddings are several prompts, one for each picture.
+            identity = replace(known[0], embeddings=torch.cat([one.embeddings for one in known]))
             positive, negative = studio.node("LikenessEncodeArc2Face", clip=clip, identity=identity)[:2]
-            changed = change(studio, case, model, vae, positive, negative)
-            return studio.decode(vae, studio.sample(*changed, case.draw_seed))
+            changed = change(studio, cases[0], model, vae, positive, negative)
+            return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
         return drawn
 
@@ -83,7 +86,7 @@ def arc2face(change: Callable[..., Changed]) -> Callable[[Studio], Draw]:
 
 
 ROWS = (
-    Row("arc2face", "Arc2Face", "the face is the prompt", arc2face(_plain), files=FILES),
+    Row("arc2face", "Arc2Face", "the face is the prompt", arc2face(_plain), files=FILES, at_once=FEW),
     Row(
         "arc2face_expression",
         "Arc2Face, expression",

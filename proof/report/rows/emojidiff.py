@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...training.pictures import SIZE
@@ -16,8 +17,8 @@ from ...world.people import Person
 from ..cases import FIRST, Case
 from ..studio import Studio, image
 from .instantid import FILES as INSTANTID
-from .instantid import apply
-from .row import Draw, Row
+from .instantid import apply_each
+from .row import FEW, Draw, Row
 
 _MODELS = FIRST + 900_000
 
@@ -37,25 +38,23 @@ def emojidiff(kind: str, identity: bool, adapter: bool = True) -> Callable[[Stud
         model, clip, vae = studio.checkpoint(kind)
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-            case = cases[0]
-            changed, prompts = model, studio.prompts(clip, silent(case))
+            changed = (model, *studio.prompts(clip, *(silent(case) for case in cases)))
             if identity:
-                who = studio.identity(case.reference_drawing.picture)
-                changed, *both = apply(studio, model, who, prompts)
-                prompts = both[0], both[1]
+                changed = apply_each(studio, model, cases, changed[1:])
             if adapter:
-                changed = _expressed(studio, kind, changed, template(case))
-            return studio.decode(vae, studio.sample(changed, *prompts, case.draw_seed))
+                shown = image(*(template(case) for case in cases))
+                changed = (_expressed(studio, kind, changed[0], shown), *changed[1:])
+            return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
         return drawn
 
     return begin
 
 
-def _expressed(studio: Studio, kind: str, model: Any, picture: NDArray[np.uint8]) -> Any:
+def _expressed(studio: Studio, kind: str, model: Any, templates: torch.Tensor) -> Any:
     adapter = studio.loaded("LikenessLoadEAdapter", file=f"emojidiff_{kind}")
     vision = studio.loaded("CLIPVisionLoader", clip_name="clip_vision")
-    shown = studio.node("LikenessExpressionTemplate", image=image(picture))[0]
+    shown = studio.node("LikenessExpressionTemplate", image=templates)[0]
     tokens = studio.node("LikenessEncodeExpression", eadapter=adapter, clip_vision=vision, template=shown)[0]
     given = {"model": model, "eadapter": adapter, "expression_tokens": tokens, "negative": "no expression"}
     return studio.node("LikenessApplyEAdapter", **given)[0]
@@ -68,6 +67,7 @@ ROWS = (
         "the prompt without the expression: what the next row begins from",
         emojidiff("sd15", identity=False, adapter=False),
         files=("sd15",),
+        at_once=FEW,
     ),
     Row(
         "emojidiff",
@@ -75,6 +75,7 @@ ROWS = (
         "the expression of another person's picture",
         emojidiff("sd15", identity=False),
         files=("sd15", "emojidiff_sd15", "clip_vision"),
+        at_once=FEW,
     ),
     Row(
         "silent_instantid",
@@ -82,6 +83,7 @@ ROWS = (
         "the prompt without the expression: what the next row begins from",
         emojidiff("sdxl", identity=True, adapter=False),
         files=INSTANTID,
+        at_once=FEW,
     ),
     Row(
         "emojidiff_instantid",
@@ -89,5 +91,6 @@ ROWS = (
         "the expression of another person's picture beside an identity",
         emojidiff("sdxl", identity=True),
         files=(*INSTANTID, "emojidiff_sdxl", "clip_vision"),
+        at_once=FEW,
     ),
 )

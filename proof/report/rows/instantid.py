@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ...training.pictures import SIZE
+from ...world.scene import Figure
 from ..cases import Case
 from ..studio import Studio
-from .row import Draw, Row
+from .row import FEW, Draw, Row
 
 FILES = ("sdxl", "instantid", "glintr100")
 
@@ -31,6 +34,26 @@ def apply(
     return changed[0], changed[1], changed[2]
 
 
+def apply_each(
+    studio: Studio, model: Any, cases: Sequence[Case], prompts: tuple[Any, Any], **more: Any
+) -> tuple[Any, Any, Any]:
+    """MODEL, positive, negative of a batch with a picture of each case.
+
+    Of several people everyone has the node once, with masks that are white for their own pictures alone.
+    """
+    places: dict[Figure, list[int]] = {}
+    for place, case in enumerate(cases):
+        places.setdefault(case.reference, []).append(place)
+    changed = (model, *prompts)
+    for own in places.values():
+        if len(places) > 1:
+            more["mask"] = torch.zeros(len(cases), SIZE, SIZE)
+            more["mask"][own] = 1
+        identity = studio.identity(cases[own[0]].reference_drawing.picture)
+        changed = apply(studio, changed[0], identity, changed[1:], **more)
+    return changed
+
+
 def control_net(studio: Studio) -> Any:
     return studio.once(
         "identitynet",
@@ -45,14 +68,13 @@ def instantid(posed: bool = False, weight: float = 1.0) -> Callable[[Studio], Dr
         model, clip, vae = studio.checkpoint("sdxl")
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-            case = cases[0]
             more: dict[str, Any] = {"weight": weight}
             if posed:
-                points = studio.keypoints(case.truth_drawing.picture)
+                points = studio.keypoints(cases[0].truth_drawing.picture)
                 more |= {"control_net": control_net(studio), "keypoints": points, "controlnet_strength": 1.0}
-            identity = studio.identity(case.reference_drawing.picture)
-            changed = apply(studio, model, identity, studio.prompts(clip, case.prompt), **more)
-            return studio.decode(vae, studio.sample(*changed, case.draw_seed))
+            prompts = studio.prompts(clip, *(case.prompt for case in cases))
+            changed = apply_each(studio, model, cases, prompts, **more)
+            return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
         return drawn
 
@@ -60,7 +82,14 @@ def instantid(posed: bool = False, weight: float = 1.0) -> Callable[[Studio], Dr
 
 
 ROWS = (
-    Row("instantid", "InstantID, adapter", "identity tokens in attention", instantid(), files=FILES),
+    Row(
+        "instantid",
+        "InstantID, adapter",
+        "identity tokens in attention",
+        instantid(),
+        files=FILES,
+        at_once=FEW,
+    ),
     Row(
         "instantid_identitynet",
         "InstantID, adapter + IdentityNet",
@@ -76,6 +105,16 @@ ROWS = (
         instantid(),
         files=FILES,
         seed_shift=1,
+        at_once=FEW,
         table=False,
+    ),
+    Row(
+        "instantid_unpacked",
+        "InstantID, weights not packed",
+        "the adapter alone, from weights as they were before packing",
+        instantid(),
+        files=FILES,
+        at_once=FEW,
+        variant="unpacked",
     ),
 )

@@ -13,9 +13,15 @@ from ... import host_files
 from ...training.stages import Rooms
 from ..cases import Case
 from ..studio import Studio
+from ..variants import unpacked
 
-#: One picture [S, S * people, 3] of so many people side by side, S a multiple of 128.
+#: One picture [S, S * people, 3] of so many people side by side, S a multiple of 128; or, of a row that can
+#: draw several at once, a picture of each case, [n, S, S, 3].
 Draw = Callable[[Sequence[Case]], NDArray[np.uint8]]
+#: How many that is: a network's many small operations take hardly longer for a few pictures than for one.
+FEW = 8
+#: What packing costs these they measure of themselves when they are trained: packed_psnr, packed_cosine.
+_MEASURED_ALONE = ("autoencoder", "recogniser")
 #: What the second person of a row is to the first. partner: somebody else, whom the picture must not show in
 #: the first one's place; twin: the same made-up person once more; parent: whom the picture shows as well.
 Second = Literal["", "partner", "twin", "parent"]
@@ -28,7 +34,8 @@ class Row:
     cases: how many a picture is drawn from: itself, and those after it. people: how many it shows. share: of
     the report's people, for rows that are many or take long. seed_shift: other noise. poses: whether the
     points of the truth are asked for. learns: whether something is trained on the way. table: whether it
-    stands in the main table.
+    stands in the main table. at_once: how many pictures it draws together at most. variant: of files, see
+    report.variants.
     """
 
     name: str
@@ -45,12 +52,21 @@ class Row:
     poses: bool = False
     learns: bool = False
     table: bool = True
+    at_once: int = 1
+    variant: Literal["", "unpacked"] = ""
+
+    def pictures(self, draw: Draw, groups: Sequence[Sequence[Case]]) -> Sequence[NDArray[np.uint8]]:
+        """One of each group, at most `at_once` groups."""
+        made = draw(groups[0] if self.at_once == 1 else [group[0] for group in groups])
+        return list(made) if made.ndim == 4 else [made]
 
     def lacks(self, rooms: Rooms) -> list[str]:
         """Stages that are not done, or files that nobody makes yet."""
         lacking = [name for name in self.stages if not host_files.stage_file(name, rooms).is_file()]
         for file in self.files:
             lacking += host_files.missing(file, rooms) if file in host_files.FILES else [file]
+        if self.variant and not lacking and not set(self.needs()) <= {*unpacked(rooms), *_MEASURED_ALONE}:
+            lacking.append("weights as they were before packing")
         return list(dict.fromkeys(lacking))
 
     def needs(self) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..cases import Case
 from ..studio import Studio
-from .row import Draw, Row
+from .row import FEW, Draw, Row
 
 
 def plain(kind: str) -> Callable[[Studio], Draw]:
@@ -19,8 +19,9 @@ def plain(kind: str) -> Callable[[Studio], Draw]:
         model, clip, vae = studio.checkpoint(kind)
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-            positive, negative = studio.prompts(clip, cases[0].prompt)
-            return studio.decode(vae, studio.sample(model, positive, negative, cases[0].draw_seed))
+            prompts = studio.prompts(clip, *(case.prompt for case in cases))
+            seeds = (case.draw_seed for case in cases)
+            return studio.pictures(vae, studio.sample(model, *prompts, *seeds))
 
         return drawn
 
@@ -28,6 +29,6 @@ def plain(kind: str) -> Callable[[Studio], Draw]:
 
 
 ROWS = (
-    Row("sd15", "no adapter, SD1.5", "the prompt alone", plain("sd15"), files=("sd15",)),
-    Row("sdxl", "no adapter, SDXL", "the prompt alone", plain("sdxl"), files=("sdxl",)),
+    Row("sd15", "no adapter, SD1.5", "the prompt alone", plain("sd15"), files=("sd15",), at_once=FEW),
+    Row("sdxl", "no adapter, SDXL", "the prompt alone", plain("sdxl"), files=("sdxl",), at_once=FEW),
 )

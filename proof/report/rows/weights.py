@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .instantid import FILES, instantid
-from .row import Row
+from .row import FEW, Row
 
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
 
@@ -21,6 +21,7 @@ ROWS = tuple(
         files=FILES,
         share=0.2,
         table=False,
+        at_once=FEW,
     )
     for weight in WEIGHTS
 )

@@ -18,7 +18,9 @@ from proof.networks import autoencoder, layouts, recognisers
 from proof.networks.classifier import Classifier
 from proof.networks.crops import RECOGNISED, batch, crop
 from proof.networks.start import start
+from proof.report import rows, running
 from proof.report.cases import Case
+from proof.report.command import STEPS
 from proof.report.studio import Studio
 from proof.training.command import MODELS
 from proof.training.stages import Rooms
@@ -48,9 +50,9 @@ def rooms(host: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Rooms:
 
 
 def report(rooms: Rooms, into: Path, *more: str) -> dict[str, Any]:
-    rows = [part for name in ROWS for part in ("--rows", name)]
+    asked = [part for name in ROWS for part in ("--rows", name)]
     given = ["world", "report", "--quick", "--people", "2", "--models", str(rooms.models)]
-    main([*given, "--cache", str(rooms.cache), "--into", str(into), *rows, *more])
+    main([*given, "--cache", str(rooms.cache), "--into", str(into), *asked, *more])
     numbers: dict[str, Any] = json.loads((into / "report.json").read_text(encoding="utf-8"))
     return numbers
 
@@ -66,17 +68,49 @@ def test_a_report_is_drawn_by_the_host_and_written(rooms: Rooms, tmp_path: Path)
     report(rooms, tmp_path / "again")
     for file in (tmp_path / "first").iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
+    row = rows.row("sd15")
+    given = STEPS, running.groups_of(row, 2), "2"
+    assert len(running.shots_of(row, begins, rooms, *given).people) == 2
+
+
+def begins() -> Any:
+    raise RuntimeError("it is drawn")
+
+
+def test_a_row_is_drawn_again_when_a_file_that_takes_part_has_changed(rooms: Rooms, tmp_path: Path) -> None:
+    own = Rooms(tmp_path / "models", rooms.cache)
+    shutil.copytree(rooms.models, own.models)
+    row = rows.row("sd15")
+    assert running.key(row, own) == running.key(row, rooms)
+    (own.models / "recogniser.safetensors").write_bytes(b"another")
+    assert running.key(row, own) == running.key(row, rooms)
+    (own.models / "sd15.safetensors").write_bytes(b"another")
+    with pytest.raises(RuntimeError, match="it is drawn"):
+        running.shots_of(row, begins, own, STEPS, running.groups_of(row, 2), "2")
 
 
 def test_the_same_noise_gives_the_same_picture(rooms: Rooms) -> None:
-    from proof.report import rows
-
     studio = Studio(rooms, 2)
     with host_files.offered(rooms), torch.inference_mode():
         draw = rows.row("sd15").begin(studio)
         first, again, other = draw([Case(0)]), draw([Case(0)]), draw([Case(0, seed_shift=1)])
-    assert first.shape == (128, 128, 3) and np.array_equal(first, again)
+        both = draw([Case(1), Case(0)])
+    assert first.shape == (1, 128, 128, 3) and np.array_equal(first, again)
     assert not np.array_equal(first, other)
+    # Whoever is drawn beside it.
+    assert both.shape == (2, 128, 128, 3) and np.abs(both[1].astype(int) - first[0]).max() <= 1
+
+
+def test_of_people_drawn_together_each_looks_at_their_own_picture(rooms: Rooms) -> None:
+    """By the committed networks: those by chance give grey for everybody."""
+    trained = Rooms(MODELS, rooms.cache / "trained")
+    studio = Studio(trained, 2)
+    with host_files.offered(trained), torch.inference_mode():
+        draw = rows.row("instantid").begin(studio)
+        alone, both = draw([Case(1)]), draw([Case(0), Case(1)])
+        as_other = draw([Case(1, portrait=Case(0).reference)])
+    assert np.abs(both[1].astype(int) - alone[0]).max() <= 1
+    assert np.abs(as_other[0].astype(int) - alone[0]).max() > 8
 
 
 def test_our_nodes_read_the_recogniser_as_it_was_trained(rooms: Rooms) -> None:

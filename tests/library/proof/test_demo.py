@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from installer import demo as installed
-from proof.demo.draw import METHODS, Picture
+from proof.demo.draw import METHODS, TITLES, Picture
 from proof.demo.people import friend, person, wishes
-from proof.demo.sheet import _lines, sheet
+from proof.demo.sheet import Given, _lines, sheet
 from proof.report import rows
 from proof.training.stages import STAGES
 from proof.world.captions import read
@@ -31,6 +32,7 @@ def test_every_picture_shows_the_person_with_something_the_reference_lacks() -> 
 
 def test_methods_are_made_of_rows() -> None:
     names = {row.name for row in rows.rows()}
+    assert set(TITLES) == set(METHODS)
     for of_method in METHODS.values():
         assert set(of_method) <= names
 
@@ -44,6 +46,19 @@ def test_four_stand_in_a_line_and_two_people_take_two_places() -> None:
     one, two = Picture("a", single, (0.5,)), Picture("b", double, (0.5, 0.4))
     assert [len(line) for line in _lines([one] * 5)] == [4, 1]
     assert [len(line) for line in _lines([one, one, two, one, two])] == [3, 2]
-    drawn = sheet("instantid", single, [one] * 4 + [two], 0.9, 0.0)
+    drawn = sheet("InstantID", [Given(single, "who", "")], [one] * 4 + [two], 0.9, 0.0)
     shown = Image.open(io.BytesIO(drawn))
     assert shown.format == "PNG" and shown.size[0] == 14 * 3 + 224 * 5 + 14 * 4
+
+
+def test_a_bar_is_as_long_as_the_likeness() -> None:
+    """Green from the left to the picture's part between somebody else and another true picture."""
+    single = np.zeros((128, 128, 3), np.uint8)
+
+    def green(value: float) -> int:
+        drawn = sheet("x", [Given(single, "", "")], [Picture("a", single, (value,))], 0.8, -0.2)
+        under = np.asarray(Image.open(io.BytesIO(drawn)))[80 + 224 : 80 + 224 + 58]
+        return int((under == (38, 132, 92)).all(axis=-1).any(axis=0).sum())
+
+    assert green(-0.2) == green(-0.9) == 0
+    assert green(0.3) * 2 == pytest.approx(green(0.8), abs=2) and green(0.8) == green(1.0) > 100

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from support.report_shots import shots
 
 from proof.report import bars, claims, plots, readme, rows, selftest, sheets
 from proof.report.cases import FIRST, Case, cases, grouped, together
@@ -18,19 +18,6 @@ from proof.report.write import Report, write
 from proof.training.pictures import STREAMS
 from proof.world.captions import read, said
 from proof.world.people import Person
-
-
-def shots(count: int = 12, **values: Any) -> Shots:
-    given: dict[str, Any] = {
-        "people": np.arange(count),
-        "found": np.ones(count, bool),
-        "right": np.ones((count, 6), bool),
-        "seconds": np.ones(count),
-        "pictures": np.zeros((8, 128, 128, 3), np.uint8),
-    }
-    for name in ("likeness", "reference", "copy_paste", "expression", "attributes", "points", "second"):
-        given[name] = np.full(count, values.pop(name, 0.5))
-    return Shots(**{**given, **values})
 
 
 def test_nobody_of_a_report_was_seen_in_training() -> None:
@@ -193,11 +180,16 @@ def test_a_page_is_written_whole_and_the_same_again(tmp_path: Path) -> None:
     lacking = {"pva": ["sd2_inpaint", "pva"]}
     answers = [selftest.Answer("noise", "does it?", "0.1", None)]
     networks = {"judge": {"megabytes": 2.7, "figures": {"auc": 0.99}}}
-    report = Report("full", 12, 10, chosen, there, lacking, answers, claims.verdicts(there), [], networks)
+    told = ("full", 12, 10, chosen, there, lacking, answers, claims.verdicts(there), [], networks)
+    report = Report(*told, demo={"instantid": shots(4, pictures=np.zeros((4, 128, 128, 3), np.uint8))})
     pages = []
     for name in ("one", "two"):
+        (tmp_path / name / "shown").mkdir(parents=True)
+        (tmp_path / name / "shown" / "pva_0.jpg").write_bytes(b"of last time")
         write(report, tmp_path / name)
-        pages.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+        pages.append({file.name: file.read_bytes() for file in (tmp_path / name).glob("*.*")})
+        assert (tmp_path / name / "shown" / "instantid_3.jpg").is_file()
+        assert not (tmp_path / name / "shown" / "pva_0.jpg").exists()
     assert pages[0] == pages[1]
     page = pages[0]["README.md"].decode()
     assert "| InstantID, adapter | 12 | 12 of 12 | 0.70 (0.70 to 0.70) |" in page
@@ -231,12 +223,14 @@ def test_the_readme_gets_its_table_between_the_marks_and_nowhere_else(tmp_path: 
     file = tmp_path / "README.md"
     file.write_text(f"before\n{readme.FIRST}\nLAST TIME\n{readme.LAST}\nafter\n", encoding="utf-8")
     there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
-    text = readme.table(there, claims.verdicts(there), 12)
+    text = readme.block(there, claims.verdicts(there), 12)
     for _ in range(2):
         readme.put(text, file)
     written = file.read_text(encoding="utf-8")
     assert written.startswith("before\n") and written.endswith("after\n") and "LAST TIME" not in written
-    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 0.50 | 50% |" in written
+    assert "| InstantID, adapter | 0.70 (0.70 to 0.70) | 50% |" in written
     # InstantID and copy-paste could be asked: .7 of .9 holds, .5 is no less than .5.
-    assert "1 of the 2 claims measured so far hold" in written
-    assert "anything about photographs" in " ".join(written.split()) and written.count(readme.FIRST) == 1
+    assert "**Holds:** InstantID reaches 0.6 of the ceiling, clear of the floor's interval." in written
+    assert "**Does not hold:** InstantID draws the person and not the reference" in written
+    assert f"{len(claims.CLAIMS) - 2} of the {len(claims.CLAIMS)} claims" in written
+    assert "nothing about photographs" in " ".join(written.split()) and written.count(readme.FIRST) == 1
