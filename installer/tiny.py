@@ -29,7 +29,7 @@ ARC2FACE = "tiny_arc2face.safetensors"
 LARGEST_SIDE = 256
 #: Inputs that hold a size in pixels.
 SIZES = ("width", "height", "size")
-STEPS = 4
+STEPS = 3
 
 
 def ensure_tiny(python: str | Path, comfyui: Path) -> Path:

@@ -108,7 +108,7 @@ def couples(cache: Path, count: int, stream: str = "train") -> Couples:
 
 def held_back(cache: Path, count: int) -> Album:
     """What is measured on; count: of the pictures learnt from, which says how large a run it is."""
-    return album(cache, "unseen", min(400, max(32, count // 4)))
+    return album(cache, "unseen", min(400, max(16, count // 4)))
 
 
 def album(cache: Path, stream: str, count: int, each: int = 2, group: int = 1) -> Album:

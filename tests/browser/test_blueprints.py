@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from support.browser import Browser
 from support.page_graph import SHOWN, close_panel, fit, load, run_graph, state
+from support.workflow_runs import one_step
 
 from installer.paths import REPOSITORY
 from installer.server import Server
-from installer.tiny import for_tiny
 from tools import node_sockets
 from tools.blueprints import definitions, layout_of, part_of
 from tools.chromium import Page
@@ -51,7 +51,7 @@ WIRE = """(([values, sources]) => {
 
 def tiny_part(name: str) -> Part:
     part = part_of(name)
-    return Part(name, for_tiny(part.whole), part.inputs, part.widgets, part.outputs)
+    return Part(name, one_step(part.whole), part.inputs, part.widgets, part.outputs)
 
 
 def outer(part: Part) -> Prompt:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from support.browser import FOLDER, Browser
 from support.page_graph import SHOWN, close_panel, contrast, fit, grey, load, overlaps, run_graph, state
+from support.workflow_runs import one_step
 
 from installer.paths import REPOSITORY
-from installer.tiny import for_tiny
 from tools.chromium import Page
 from tools.ui_graph import NOTES
 from tools.ui_workflow import api_files, read, ui_of
@@ -52,7 +52,7 @@ async def visit(page: Page, name: str) -> Visit:
     await page.run(OPEN % (FOLDER, name, name))
     opened, view = await state(page), await fit(page)
     shot = grey(await page.screenshot(SHOTS / f"{name}.png"))
-    await load(page, ui_of(name, for_tiny(read(api_files()[name]))))
+    await load(page, ui_of(name, one_step(read(api_files()[name]))))
     run_view = await fit(page)
     tiny = await state(page)
     ended = await run_graph(page)
@@ -89,7 +89,7 @@ class TestTemplate:
         assert not seen.opened["hidden"], "Give the note more height in tools/workflow_layouts.json."
 
     def test_only_missing_files_are_red(self, seen: Visit, name: str) -> None:
-        full, tiny = read(api_files()[name]), for_tiny(read(api_files()[name]))
+        full, tiny = read(api_files()[name]), one_step(read(api_files()[name]))
         loaders = {node["_meta"]["title"] for i, node in full.items() if node != tiny[i]}
         assert set(seen.opened["red"]) <= loaders
         assert not seen.tiny["red"] and without_notes(seen.tiny["prompt"]) == tiny

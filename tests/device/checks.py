@@ -21,6 +21,8 @@ from .tuning import Tuning
 #: How much further from the CPU's float32 than the plain network's picture a method's may be: two roundings.
 #: NVIDIA's cards round float32 to 11 bits in convolutions.
 TOLERANCE = {torch.float32: 2 * 2**-11, torch.float16: 2 * 2**-11, torch.bfloat16: 2 * 2**-8}
+#: What every method changes of a picture at full strength, at least.
+CHANGED = 0.03
 LOSS_TOLERANCE = 0.02
 #: What an allocator may keep for itself.
 SPARE_BYTES = 1_000_000
@@ -72,6 +74,8 @@ def check_method(
     assert where == {(dtype, host.device.type)}, f"the network ran on {where}"
     wide = watch.found - hosts_own
     assert not wide, f"float64 on the device: {sorted(wide)[:3]}"
+    assert found.dtype == plain.dtype, f"the picture is {found.dtype}, without the method {plain.dtype}"
+    assert relative_error(found.float(), plain.float()) > CHANGED, "the method does nothing"
     lost = relative_error(plain.float(), wanted[f"{name}.plain"])
     error = relative_error(found.float(), wanted[f"{name}.full"])
     say(f"differs from the CPU by {error:.1e}, the plain network by {lost:.1e}")

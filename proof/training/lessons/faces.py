@@ -79,7 +79,7 @@ class FacesLesson:
         return float(loss.detach())
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
-        people = 150 if self.scale.pictures > 1000 else 16
+        people = min(150, self.scale.pictures // 8)
         figures = measured(self.network, self.frame, self.rooms, people)
         return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}, figures
 

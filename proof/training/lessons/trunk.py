@@ -126,14 +126,15 @@ class TrunkLesson:
 
     @torch.no_grad()
     def held_out(self, weights: Tensors) -> float:
-        """The loss on 32 unseen pictures, at times spread evenly."""
+        """The loss on 32 unseen pictures at most, at times spread evenly."""
         unseen = held_back(self.rooms.cache, self.scale.pictures)
-        places = torch.arange(32)
+        count = min(32, len(unseen))
+        places = torch.arange(count)
         pictures = unseen.batch(places)
         latents = self.decoder.encode(pictures)
         source = generator("held out")
         noise = torch.randn(latents.shape, generator=source)
-        times = ((places + 0.5) / 32 * diffusion.STEPS).long()
+        times = ((places + 0.5) / count * diffusion.STEPS).long()
         captions = [words(unseen.figures(int(place)), int(place)) for place in places]
         beside = self.beside_unseen(pictures, source)
         noisy = diffusion.noised(latents, noise, times)

@@ -93,12 +93,13 @@ kept: list[torch.Tensor] = []
     [
         ("NaN", lambda m: replace(m, draw=lambda strength: m.draw(strength) * float("nan"))),
         ("further from the CPU", lambda m: replace(m, draw=lambda strength: m.draw(strength) * 1.01)),
+        ("the method does nothing", lambda m: replace(m, draw=lambda strength: m.plain())),
         ("not bit-equal", lambda m: replace(m, draw=lambda strength: m.draw(strength or 1e-6))),
         ("float64 on the device", lambda m: inside(m, lambda x: x.double().float())),
         ("the network gave", lambda m: inside(m, lambda x: x.bfloat16())),
         ("MB stay on the device", lambda m: inside(m, lambda x: kept.append(torch.zeros(500_000)) or x)),
     ],
-    ids=["NaN", "far", "strength 0", "float64", "precision", "memory"],
+    ids=["NaN", "far", "idle", "strength 0", "float64", "precision", "memory"],
 )
 def test_what_is_wrong_is_found(host: Any, method: Method, sentence: str, plant: Any) -> None:
     with pytest.raises(AssertionError, match=sentence):

@@ -44,7 +44,9 @@ def own_rooms(rooms: Rooms, drawn: Callable[[str], Tensors], tmp_path: Path) -> 
 
     def made(folder: str, name: str) -> Rooms:
         (tmp_path / folder).mkdir()
-        for needed in stage(name).needs:
+        needs = stage(name).needs
+        trunks = {stage(needed).trunk for needed in needs} - {""}
+        for needed in {*needs, *trunks}:
             drawn(needed)
             file = running.file_of(stage(needed), rooms)
             (tmp_path / folder / file.name).write_bytes(file.read_bytes())

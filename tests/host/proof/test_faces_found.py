@@ -11,7 +11,7 @@ import torch
 from proof.world.draw import draw
 from proof.world.scene import figure
 
-PEOPLE, SIZE = 200, 256
+PEOPLE, SIZE = 100, 256
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from ..golden import relative_error
 from .feature import ALONE, EFFECT, NODE, OFF, ORDER, TWIN, Answer, Feature, Idle, Refused, Told, Works
 from .latent_nodes import LATENT_NODES
-from .methods import FULL, NOTHING, Apply, Method
+from .methods import FULL, METHODS, NOTHING, Apply, Method
 from .model_nodes import MODEL_NODES
 from .prompt_nodes import PROMPT_NODES
 from .run import PICTURES, Run, draw
@@ -51,7 +51,14 @@ def asserted(method: Method, feature: Feature) -> tuple[str, ...]:
         lacks.add(TWIN)
     if feature.pictures == (1,):
         lacks.add(ALONE)
+    lacks |= {name for name, other in method.shown_by.items() if _shows(other, feature, name)}
     return tuple(name for name in method.asserted if name not in lacks)
+
+
+def _shows(name: str, feature: Feature, which: str) -> bool:
+    """Whether the pair of the method of that name is drawn, and shows a property."""
+    (method,) = (method for method in METHODS if method.name == name)
+    return isinstance(answer(method, feature), Works | Idle) and which in asserted(method, feature)
 
 
 class Matrix:

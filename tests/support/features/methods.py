@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from .. import emojidiff, instantid_files
 from ..fill import fill
-from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, PROMPTS, PROPERTIES, TWIN
+from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, ORDER, PROMPTS, PROPERTIES, TWIN
 from .run import HEIGHT, WIDTH, Run
 from .world import ARC2FACE, SD2, SDXL, World, masks, picture
 
@@ -28,7 +28,8 @@ class Method:
 
     wires: what it changes. without: the same graph without the method; person: who is drawn then, where
     the method is in the prompt itself. twin: another way to draw the same. asserted: what can be, or what
-    no other method's pairs show already.
+    no other method's pairs show already. shown_by: the method whose pair shows a property for this one, too,
+    where that pair works: the same layers go the same way.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Method:
     person: int = 0
     twin: Apply | None = None
     asserted: tuple[str, ...] = PROPERTIES
+    shown_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def _layers(world: World, network: str) -> dict[str, torch.Tensor]:
@@ -165,7 +167,9 @@ _CONTROL, _GUIDED = frozenset({MODEL, PROMPTS}), frozenset({MODEL, GUIDER})
 
 #: The one place in which a method names itself.
 METHODS: tuple[Method, ...] = (
-    Method("InstantID", SDXL, _instantid_model),
+    Method(
+        "InstantID", SDXL, _instantid_model, shown_by=dict.fromkeys((ORDER, ALONE), "InstantID + ControlNet")
+    ),
     Method("InstantID + ControlNet", SDXL, _instantid_control, _CONTROL),
     Method(
         "InstantID's ControlNet",
@@ -178,7 +182,7 @@ METHODS: tuple[Method, ...] = (
     Method("Arc2Face", ARC2FACE, _arc2face, frozenset(), person=1, asserted=(EFFECT, NODE, ALONE)),
     Method("Apply Expression", ARC2FACE, _expression),
     Method("Apply Reference", ARC2FACE, _reference),
-    Method("Apply E-Adapter", ARC2FACE, _e_adapter),
+    Method("Apply E-Adapter", ARC2FACE, _e_adapter, shown_by={ORDER: "Apply Expression"}),
     Method("Apply PVA", SD2, _pva),
     Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
     Method(
