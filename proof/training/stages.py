@@ -77,7 +77,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=20, pictures=128, batch=4),
         minutes=15,
         about="pictures to latents and back, in TAESD's layout",
-        delicate=("taesd_",),
+        delicate=("taesd_encoder.",),
     ),
     Stage(
         *("recogniser", "recogniser", ()),
