@@ -98,7 +98,7 @@ class EAdapterLesson:
     def __init__(self, kind: str, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.kind, self.scale, self.seed, self.rooms = kind, scale, seed, rooms
         self.lesson = trainer(seed, made, kind)
-        self.recogniser = made.get("recogniser")
+        self.recogniser = made.get("recogniser", {})
         self.pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
         self.count = min(_TEMPLATES, scale.pictures)
         coder = self.lesson.vae.model
