@@ -8,7 +8,7 @@ import torch
 
 
 def sparing(operations: Any) -> Any:
-    """The host's layers, but one of zeros gives zeros at once: three of four blocks of `layouts.deepened` are such.
+    """The host's layers, but one of zeros gives zeros at once: three of four deepened blocks are such.
 
     Looked at in each call, since a LoRA may have made something of it; while something learns, all is as
     usual.
