@@ -11,6 +11,7 @@ import torch
 
 from ..host import use_host
 from . import arc2face, autoencoder, layouts, text, vision
+from .sparing import sparing
 
 Tensors = dict[str, torch.Tensor]
 
@@ -33,7 +34,7 @@ def register() -> None:
 
     models = comfy.supported_models
     target = comfy.supported_models_base.ClipTarget
-    layers = layouts.sparing(layouts.grouped(comfy.ops.manual_cast))
+    layers = sparing(layouts.grouped(comfy.ops.manual_cast))
 
     def small(options: Any, *letters: str) -> dict[str, Any]:
         return {**(options or {}), **{f"clip_{letter}_model_config": text.CONFIG for letter in letters}}

@@ -105,25 +105,6 @@ def grouped(operations: Any) -> Any:
     return Grouped
 
 
-def sparing(operations: Any) -> Any:
-    """The host's layers, but one of zeros gives zeros at once: three of four blocks of `deepened` are such.
-
-    Looked at in each call, since a LoRA may have made something of it; while something learns, all is as
-    usual.
-    """
-
-    class Sparing(operations):  # type: ignore[misc, unused-ignore]
-        class Linear(operations.Linear):  # type: ignore[misc, unused-ignore]
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                waiting = torch.is_grad_enabled() or self.weight_function or self.bias_function
-                if waiting or self.weight.any() or (self.bias is not None and self.bias.any()):
-                    found: torch.Tensor = super().forward(x)
-                    return found
-                return x.new_zeros(*x.shape[:-1], self.out_features)
-
-    return Sparing
-
-
 def deepened(kind: str, tensors: Tensors) -> Tensors:
     """A network of LIVE depths with blocks of zeros up to its real ones: exactly the same network."""
     if kind not in LIVE:
