@@ -18,7 +18,7 @@ from .pictures import Album
 
 #: Times at which it is asked: earlier ones show a face already; later ones do not say where its features
 #: lie, and to ask for them there gives faces with several of each.
-_FIRST, _LAST = 150, 550
+_FIRST, _LAST = 150, 650
 
 
 class Recognised:

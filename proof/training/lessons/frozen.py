@@ -154,7 +154,7 @@ class Learner:
 
 
 #: Of the loss of who it is beside that of the noise.
-_WHO = 0.1
+_WHO = 0.2
 
 
 class OnTrunk:
