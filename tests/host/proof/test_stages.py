@@ -71,7 +71,7 @@ def test_a_warm_start_goes_on_from_the_file(drawn: Drawn, rooms: Rooms, own_room
     after = packing.read(running.file_of(one, own))
     fresh = one.begin(first, own, {}).trained()
     name = "body.0.weight"
-    assert (after[name] - before[name]).norm() < 0.5 * (after[name] - fresh[name]).norm()
+    assert (after[name] - before[name]).norm() < 0.7 * (after[name] - fresh[name]).norm()
     facts = json.loads((own.models / "judge.json").read_text(encoding="utf-8"))
     assert (facts["steps"], facts["steps_before"]) == (1, first.steps)
 
