@@ -1,7 +1,9 @@
-"""SMIRK's expression encoder for drawn faces: its layers half as wide, loaded with zeros beside them.
+"""SMIRK's expression encoder for drawn faces: half as wide, loaded with zeros beside what is alive.
 
 Zero channels are exact and a block of zeros gives back what it gets, so what is read from the file is what
-has learnt. The drawn expression's five numbers learn; the 55 of the file are made of them by hand.
+has learnt. The stem and the first block, which see most places and cost most, are written by hand: they halve
+the picture, and put each four pixels of it into one place. The drawn expression's five numbers learn; the 55
+of the file are made of them by hand.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from likeness.expressions.presets import JAW_OPEN, LEFT_EYELID, RIGHT_EYELID
 from likeness.expressions.smirk import ExpressionEncoder
@@ -20,46 +23,59 @@ from .start import start
 Tensors = dict[str, torch.Tensor]
 
 _FEATURES, _NUMBERS, _COMPONENTS = 960, 55, 50
-#: Channels that are alive, where not half of them: a picture's three, and fewer where there are many places.
-_LIVE = {1: 1, 3: 3, 64: 16, 72: 24}
-#: Of the blocks at full resolution, those that the network can do without.
-_LEFT_OUT = ((0, 0), (1, 1))
+#: Blocks that do not learn: the first of stage 1 is written by hand, all others give back what they get.
+_STILL = ((0, 0), (1, 0), (1, 1), (2, 2), (3, 2), (3, 3), (4, 1), (5, 2))
+#: Of the network's norms.
+_EPSILON = 1e-3
 _HEAD = "expression_layers.0."
 #: How large FLAME's components come out, about 1, and how far the jaw opens for a whole `open`, in radians.
 _SIZE, _JAW = 5.0, 0.4
 
 
 class Reader(nn.Module):
-    """Pictures [n, 3, 224, 224] 0..1, blue first -> the five numbers of an expression."""
+    """Pictures [n, 3, 112, 112] 0..1, blue first, half as large as the file's -> an expression's numbers."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # layers draw weights when made
             self.encoder = ExpressionEncoder(_FEATURES).encoder
-        for stage, block in _LEFT_OUT:
+        self.encoder.conv_stem = self.encoder.bn1 = nn.Identity()
+        for stage, block in _STILL:
             self.encoder.blocks[stage][block] = nn.Identity()
         for module in self.encoder.modules():
-            _narrow(module)
-        self.numbers = nn.Linear(_live(_FEATURES), len(EXPRESSION))
+            _halve(module)
+        self.numbers = nn.Linear(_FEATURES // 2, len(EXPRESSION))
         start(self, seed)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.numbers(self.encoder(pictures)[-1].mean((2, 3)))
+        seen = self.encoder.blocks(functional.pixel_unshuffle(pictures, 2))
+        found: torch.Tensor = self.numbers(seen.mean((2, 3)))
         return found
 
 
-def _narrow(module: nn.Module) -> None:
-    """A layer with the channels that are alive."""
+def _halve(module: nn.Module) -> None:
+    """Half of a layer's channels."""
     for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
         if tensor.ndim:
-            part = tensor.detach()[tuple(slice(_live(side)) for side in tensor.shape[:2])].clone()
+            part = tensor.detach()[tuple(slice((side + 1) // 2) for side in tensor.shape[:2])].clone()
             setattr(module, name, nn.Parameter(part) if isinstance(tensor, nn.Parameter) else part)
     if isinstance(module, nn.Conv2d):
-        module.groups = _live(module.groups)
+        module.groups = (module.groups + 1) // 2
 
 
-def _live(channels: int) -> int:
-    return _LIVE.get(channels, channels // 2)
+def _front(made: Tensors) -> None:
+    """Writes the stem and the first block: each 2 x 2 pixels are averaged, four of these share a place."""
+    for name, tensor in made.items():
+        if name.startswith(("encoder.bn1.", "encoder.blocks.1.0.bn")):  # norms that change nothing
+            tensor.fill_(1 - _EPSILON if name.endswith("var") else float(name.endswith("weight")))
+    first = "encoder.blocks.1.0.conv_"
+    for colour in range(3):
+        made["encoder.conv_stem.weight"][colour, colour, :2, :2] = 0.25
+        for place in range(4):
+            channel = 4 * colour + place
+            made[f"{first}pw.weight"][channel, colour] = 1
+            made[f"{first}dw.weight"][channel, 0, place // 2, place % 2] = 1
+            made[f"{first}pwl.weight"][channel, channel] = 1
 
 
 def kept(reader: Reader) -> Tensors:
@@ -107,4 +123,5 @@ def padded(tensors: Mapping[str, torch.Tensor]) -> Tensors:
         made[name] = torch.zeros_like(like)
         if name in known:
             made[name][tuple(map(slice, known[name].shape))] = known[name]
+    _front(made)
     return made

@@ -139,7 +139,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("smirk", "smirk", ()),
         seed=18,
-        full=Scale(steps=450, pictures=12000, batch=32),
+        full=Scale(steps=900, pictures=12000, batch=32),
         quick=Scale(steps=6, pictures=128, batch=8),
         minutes=8,
         about="a reader of expressions, in SMIRK's layout",

@@ -43,7 +43,8 @@ def test_the_node_reads_what_the_trainer_reads(
         found = pack.node("LikenessReadExpression").execute(**given)[0].parameters
         crop = crop_face(picture, mesh).flip(-1).movedim(-1, 0)[None].float() / 255
         with torch.no_grad():
-            wanted = limit(smirk.load(made)(crop) @ smirk.mixture().T)
+            half = torch.nn.functional.avg_pool2d(crop, 2)
+            wanted = limit(smirk.load(made)(half) @ smirk.mixture().T)
         assert torch.allclose(found, wanted, atol=1e-3)
 
 
