@@ -3,9 +3,11 @@
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
 row r is int8 * scale. Differences from a trunk are small, and 4 bits do: `NAME` uint8 [rows, half as many],
 two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when that would not
-hold them. Metadata `packing` holds JSON: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's
-tensors, "differs": [names that are differences from the trunk's], "halves": {name of 4 bits: shape}, "zeros":
-{name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its name.
+hold them; what is nearly all zeros is its other numbers, with their places in `NAME.at` int32 [n]. Metadata
+`packing` holds JSON: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's tensors, "differs": [names
+that are differences from the trunk's], "halves": {name of 4 bits: shape}, "sparse": {name of few numbers:
+shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its
+name.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ import torch
 from .training.stages import Tensors
 
 FORMAT = 1
-_SCALE = ".scale"
+_SCALE, _AT = ".scale", ".at"
+#: So many times as many zeros as numbers, and places and numbers take less room than all of it.
+_SPARSE = 16
 #: Fewer numbers than this are not worth a scale and an error.
 _FEW = 64
 _HALF_LIMIT = 65504.0
@@ -49,6 +53,7 @@ def write(
     facts: dict[str, Any] = {"format": FORMAT, "trunk": trunk_name if trunk else ""}
     zeros: dict[str, list[int]] = {}
     halves: dict[str, list[int]] = {}
+    sparse: dict[str, list[int]] = {}
     differs: list[str] = []
     for name, tensor in sorted(tensors.items()):
         if not tensor.isfinite().all():
@@ -63,6 +68,10 @@ def write(
             zeros[name] = list(tensor.shape)
         elif not packed or not tensor.is_floating_point():
             stored[name] = tensor
+        elif _SPARSE * tensor.count_nonzero() < tensor.numel():
+            stored[name + _AT] = tensor.flatten().nonzero()[:, 0].int()
+            stored[name] = tensor.flatten()[stored[name + _AT]]
+            sparse[name] = list(tensor.shape)
         elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
             stored[name], stored[name + _SCALE] = rows(tensor, _FOUR if base is not None else _EIGHT)
             if base is not None:
@@ -71,7 +80,7 @@ def write(
         else:
             fits = tensor.abs().max() < _HALF_LIMIT
             stored[name] = tensor.half() if fits else tensor
-    facts |= {"zeros": zeros, "differs": differs, "halves": halves}
+    facts |= {"zeros": zeros, "differs": differs, "halves": halves, "sparse": sparse}
     facts["trunk_sum"] = _sum(trunk) if trunk else ""
     facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
     part = file.with_name(file.name + ".part")
@@ -106,12 +115,15 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
                 "train it again."
             )
     differs = set(facts["differs"])
-    halves = facts.get("halves", {})
+    halves, sparse = facts.get("halves", {}), facts.get("sparse", {})
     restored = {}
     for name, kind in facts["dtypes"].items():
         dtype = getattr(torch, kind)
         if name in facts["zeros"]:
             tensor = torch.zeros(facts["zeros"][name], dtype=dtype)
+        elif name in sparse:
+            tensor = torch.zeros(sparse[name], dtype=dtype)
+            tensor.view(-1)[stored[name + _AT].long()] = stored[name].to(dtype)
         elif name in halves:
             whole = parted(stored[name]).reshape(halves[name])
             tensor = unpacked(whole, stored[name + _SCALE]).to(dtype)

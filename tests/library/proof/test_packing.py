@@ -117,3 +117,10 @@ def test_delicate_tensors_are_kept_in_half_precision(tmp_path: Path) -> None:
     restored = packing.read(tmp_path / "file")
     assert torch.equal(restored["fine.weight"], whole["fine.weight"].half().float())
     assert not torch.equal(restored["rough.weight"], whole["rough.weight"].half().float())
+
+
+def test_what_is_mostly_zeros_takes_little_room_and_loses_nothing(tmp_path: Path) -> None:
+    tensors = {"by_hand.weight": 0.3 * torch.eye(64).roll(5, 0)}
+    packing.write(tmp_path / "a.safetensors", tensors)
+    assert sum(tensor.nbytes for tensor in load_file(tmp_path / "a.safetensors").values()) == 64 * 8
+    assert torch.equal(packing.read(tmp_path / "a.safetensors")["by_hand.weight"], tensors["by_hand.weight"])
