@@ -5,9 +5,9 @@ row r is int8 * scale. Differences from a trunk are small, and 4 bits do: `NAME`
 two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when that would not
 hold them; what is nearly all zeros is its other numbers, with their places in `NAME.at` int32 [n]. Metadata
 `packing` holds JSON: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's tensors, "differs":
-[names that are differences from the trunk's], "halves": {name of 4 bits: shape}, "sparse": {name of few numbers:
-shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room but its
-name.
+[names that are differences from the trunk's], "halves": {name of 4 bits: shape}, "sparse": {name of few
+numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room
+but its name.
 """
 
 from __future__ import annotations
