@@ -1,21 +1,23 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. Differences from a trunk are small, and 4 bits do: `NAME` uint8 [rows, half as many],
-two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when that would not
-hold them; what is nearly all zeros is its other numbers, with their places in `NAME.at` int32 [n]. Metadata
-`packing` holds JSON: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's tensors, "differs":
-[names that are differences from the trunk's], "halves": {name of 4 bits: shape}, "sparse": {name of few
-numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no room
-but its name.
+row r is int8 * scale. 4 bits do for differences from a trunk, which are small, and where it is asked for:
+`NAME` uint8, two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when
+that would not hold them; what is nearly all zeros is its other numbers, with their places in `NAME.at` int32
+[n]. Metadata `packing` holds JSON, compressed and in base64: {"format": 1, "trunk": name or "", "trunk_sum":
+of the trunk's tensors, "differs": [names that are differences from the trunk's], "halves": {name of 4 bits:
+shape}, "sparse": {name of few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}.
+What is all zeros takes no room but its name.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,11 +43,12 @@ def write(
     trunk: Mapping[str, torch.Tensor] | None = None,
     trunk_name: str = "",
     delicate: tuple[str, ...] = (),
+    coarse: bool = False,
 ) -> None:
     """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
-    delicate: beginnings of names that 8 bits would spoil; they get float16. packed False keeps every number
-    as it is, in the same format. Raises ValueError for NaN or infinity.
+    delicate: beginnings of names that 8 bits would spoil; they get float16. coarse: 4 bits do for all of it.
+    packed False keeps every number as it is, in the same format. Raises ValueError for NaN or infinity.
     """
     from safetensors.torch import save_file
 
@@ -73,8 +76,9 @@ def write(
             stored[name] = tensor.flatten()[stored[name + _AT]]
             sparse[name] = list(tensor.shape)
         elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
-            stored[name], stored[name + _SCALE] = rows(tensor, _FOUR if base is not None else _EIGHT)
-            if base is not None:
+            four = coarse or base is not None
+            stored[name], stored[name + _SCALE] = rows(tensor, _FOUR if four else _EIGHT)
+            if four:
                 halves[name] = list(tensor.shape)
                 stored[name] = paired(stored[name])
         else:
@@ -85,7 +89,7 @@ def write(
     facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
     part = file.with_name(file.name + ".part")
     apart = {name: tensor.detach().contiguous().clone() for name, tensor in stored.items()}
-    save_file(apart, part, {"packing": json.dumps(facts, sort_keys=True)})
+    save_file(apart, part, {"packing": _squeezed(facts)})
     os.replace(part, file)
 
 
@@ -101,7 +105,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
         if described is None:
             raise ValueError(f"{file} was not packed by proof.packing.")
         stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    facts = json.loads(described)
+    facts = _loosened(described)
     if facts["format"] != FORMAT:
         raise ValueError(f"{file} is packed in format {facts['format']}; this code reads {FORMAT}.")
     base: Mapping[str, torch.Tensor] = {}
@@ -133,6 +137,19 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
             tensor = stored[name].to(dtype)
         restored[name] = tensor + base[name].to(dtype) if name in differs else tensor
     return restored
+
+
+def _squeezed(facts: Mapping[str, Any]) -> str:
+    """Names of a thousand tensors, several times over, take as much room as a small network."""
+    return base64.b64encode(zlib.compress(json.dumps(facts, sort_keys=True).encode(), 9)).decode()
+
+
+def _loosened(described: str) -> dict[str, Any]:
+    if described.startswith("{"):
+        old: dict[str, Any] = json.loads(described)
+        return old
+    facts: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(described)))
+    return facts
 
 
 def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = ()) -> Tensors:

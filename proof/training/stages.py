@@ -50,7 +50,7 @@ class Stage:
     """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results
     by name. minutes: about how long on one core of the machine it was made on. delicate: beginnings of names
     of tensors that 8 bits would spoil; trunk: the stage from whose tensors this one's are stored as
-    differences."""
+    differences; coarse: 4 bits do."""
 
     name: str
     module: str
@@ -62,6 +62,7 @@ class Stage:
     about: str
     delicate: tuple[str, ...] = ()
     trunk: str = ""
+    coarse: bool = False
 
     def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
         module = importlib.import_module(f"proof.training.lessons.{self.module}")
@@ -110,6 +111,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=8),
         minutes=6,
         about="who latents show, for adapters of identity to learn from",
+        coarse=True,
     ),
     Stage(
         *("sd15", "trunk", ("autoencoder",)),
@@ -202,6 +204,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=16),
         minutes=6,
         about="PVA's face encoder, in ArcFace's layout",
+        coarse=True,
     ),
     Stage(
         *("pva", "pva", ("autoencoder", "sd2_inpaint", "arcface")),
@@ -226,6 +229,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=8,
         about="Arc2Face's ControlNet: its face where five points are",
+        trunk="arc2face",
     ),
     Stage(
         *("arc2face_reference", "arc2face_reference", ("autoencoder", "recogniser", "arc2face")),
