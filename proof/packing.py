@@ -145,9 +145,6 @@ def _squeezed(facts: Mapping[str, Any]) -> str:
 
 
 def _loosened(described: str) -> dict[str, Any]:
-    if described.startswith("{"):
-        old: dict[str, Any] = json.loads(described)
-        return old
     facts: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(described)))
     return facts
 
