@@ -114,7 +114,7 @@ class EAdapterLesson:
 
     def _who(self, pictures: Album, name: str) -> torch.Tensor:
         """[n, 512]; [n, 0] where nobody is told who it is."""
-        if self.recogniser is None:
+        if not self.recogniser:
             return torch.zeros(len(pictures), 0)
         return vectors_of(pictures, self.recogniser, self.rooms.cache, name)
 

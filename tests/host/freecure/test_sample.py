@@ -15,7 +15,7 @@ from support.fill import fill
 from support.golden import Golden, relative_error
 
 GOLDEN = Golden("instantid")
-STEPS, SIZE = 4, 128
+STEPS, SIZE = 2, 128
 PARSER = "freecure_colours.pth"
 
 pytestmark = pytest.mark.usefixtures("as_the_executor_does")
