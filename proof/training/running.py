@@ -192,8 +192,7 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
 
     rooms.models.mkdir(parents=True, exist_ok=True)
     trunk = results([one.trunk], rooms)[one.trunk] if one.trunk else None
-    ways = {"delicate": one.delicate, "coarse": one.coarse}
-    write(file_of(one, rooms), tensors, trunk=trunk, trunk_name=one.trunk, **ways)
+    write(file_of(one, rooms), tensors, True, trunk, one.trunk, one.delicate, one.coarse)
     if one.seed == stage(one.name).seed:
         whole = unpacked_file(one, rooms)
         whole.parent.mkdir(parents=True, exist_ok=True)
