@@ -146,15 +146,15 @@ class _Room:
 
 
 def _demo(room: _Room) -> dict[str, Shots]:
-    """The demo's person drawn by each of its rows, for thumbnails and whoever wants to see more of one
-    person."""
+    """The demo's person drawn by each of its rows that needs not learn first, for thumbnails and whoever
+    wants to see more of one person."""
     from ..demo.draw import METHODS, groups
     from . import shown
     from .rows import row
     from .running import shots_of
 
     named = [row(name) for names in (*METHODS.values(), shown.MORE) for name in names]
-    ready = [one for one in named if not one.lacks(room.rooms)]
+    ready = [one for one in named if not (one.learns or one.lacks(room.rooms))]
     given = room.begin, room.rooms, STEPS
     return {one.name: shots_of(one, *given, groups(one)[: shown.EACH], "demo") for one in ready}
 
