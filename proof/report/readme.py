@@ -36,14 +36,13 @@ def block(shots: Mapping[str, Shots], verdicts: Mapping[str, Verdict], people: i
 
 
 def _claims(verdicts: Mapping[str, Verdict]) -> list[str]:
-    """Those that hold by name, those that do not with their evidence, the others by number."""
+    """By name: the page has the evidence. Those not measured by number."""
     told: dict[str, list[str]] = {HOLDS: [], FAILS: [], OPEN: []}
     for claim in CLAIMS:
         verdict = verdicts[claim.name]
-        evidence = f" ({verdict.evidence})" if verdict.state == FAILS else ""
-        told[verdict.state].append(f"{claim.says}{evidence}")
+        told[verdict.state].append(claim.says)
     parts = []
-    for state, word in ((HOLDS, "Holds"), (FAILS, "Does not hold")):
+    for state, word in ((HOLDS, "Holds"), (FAILS, "Does not hold yet")):
         if told[state]:
             parts.append(f"**{word}:** {'; '.join(told[state])}.")
     if told[OPEN]:
