@@ -13,6 +13,7 @@ What is all zeros takes no room but its name.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 import os
@@ -96,7 +97,7 @@ def write(
 def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None = None) -> Tensors:
     """All tensors in their own type. trunk: gives the trunk's tensors for its name, if the file has one.
 
-    Raises ValueError for a file that was not written here, or when the trunk is missing.
+    Raises ValueError for a file that was not written here, or when the trunk is missing or another one.
     """
     from safetensors import safe_open
 
@@ -105,7 +106,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
         if described is None:
             raise ValueError(f"{file} was not packed by proof.packing.")
         stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    facts = _loosened(described)
+    facts = _loosened(described, file)
     if facts["format"] != FORMAT:
         raise ValueError(f"{file} is packed in format {facts['format']}; this code reads {FORMAT}.")
     base: Mapping[str, torch.Tensor] = {}
@@ -119,6 +120,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
                 "train it again."
             )
     differs = set(facts["differs"])
+    # Files from before there were any of these do not name them.
     halves, sparse = facts.get("halves", {}), facts.get("sparse", {})
     restored = {}
     for name, kind in facts["dtypes"].items():
@@ -144,8 +146,13 @@ def _squeezed(facts: Mapping[str, Any]) -> str:
     return base64.b64encode(zlib.compress(json.dumps(facts, sort_keys=True).encode(), 9)).decode()
 
 
-def _loosened(described: str) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(described)))
+def _loosened(described: str, file: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(described, validate=True)))
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(
+            f"{file} was packed in an older way than this code reads: train it again."
+        ) from error
     return facts
 
 

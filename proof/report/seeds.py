@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..host_files import digest
-from ..training.stages import STAGES, Rooms, stage
+from ..training.running import needed
+from ..training.stages import STAGES, Rooms
 from .rows import row
 from .running import Shots
 
@@ -51,7 +52,7 @@ def trained(folder: Path, rooms: Rooms) -> dict[str, Path]:
         file = folder / f"{one.name}.safetensors"
         if not file.with_suffix(".json").is_file():
             continue
-        for need in stage(one.name).needs:
+        for need in sorted(needed([one.name])):
             beside, now = folder / f"{need}.safetensors", rooms.models / f"{need}.safetensors"
             own = beside.with_suffix(".json").is_file()
             if not own and (not now.is_file() or digest(beside) != digest(now)):

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from ..networks import diffusion, reader
+from .batch import Batch
 from .pictures import Album
 
 #: Times at which it is asked: earlier ones show a face already; later ones do not say where its features
@@ -27,23 +28,13 @@ class Recognised:
     def __init__(self, tensors: Mapping[str, torch.Tensor], pictures: Album) -> None:
         self.reader, self.points = reader.load(tensors), torch.from_numpy(np.array(pictures.points))
 
-    def loss(
-        self,
-        noisy: torch.Tensor,
-        found: torch.Tensor,
-        times: torch.Tensor,
-        places: torch.Tensor,
-        vectors: torch.Tensor,
-    ) -> torch.Tensor:
-        """1 - cosine, averaged over the rows that are asked; 0 when none is.
-
-        noisy, found [n, 4, 16, 16]: latents and the noise found in them; times [n]; places [n]: in the
-        album; vectors [n, 512]: who it should be, zeros for nobody.
-        """
-        asked = (times >= _FIRST) & (times < _LAST) & vectors.any(1)
+    def loss(self, batch: Batch, found: torch.Tensor) -> torch.Tensor:
+        """1 - cosine, averaged over the rows that are asked; 0 when none is. found [n, 4, 16, 16]: the noise
+        found in the batch, which knows who should be there."""
+        asked = (batch.times >= _FIRST) & (batch.times < _LAST) & batch.vectors.any(1)
         if not asked.any():
             return found.new_zeros(())
-        part = diffusion.kept()[times[asked]].reshape(-1, 1, 1, 1)
-        clean = (noisy[asked] - (1 - part).sqrt() * found[asked]) / part.sqrt()
-        seen = self.reader(clean, self.points[places[asked]])
-        return (1 - functional.cosine_similarity(seen, vectors[asked])).mean()
+        part = diffusion.kept()[batch.times[asked]].reshape(-1, 1, 1, 1)
+        clean = (batch.noisy[asked] - (1 - part).sqrt() * found[asked]) / part.sqrt()
+        seen = self.reader(clean, self.points[batch.places[asked]])
+        return (1 - functional.cosine_similarity(seen, batch.vectors[asked])).mean()

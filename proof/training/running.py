@@ -81,11 +81,21 @@ def unpacked_file(one: Stage, rooms: Rooms) -> Path:
     return rooms.cache / UNPACKED / f"{one.name}.safetensors"
 
 
+def needed(names: Iterable[str]) -> set[str]:
+    """The stages whose files are read to train these: what they need, and the trunks of what holds
+    differences."""
+    found: set[str] = set()
+    ahead = {need for name in names for need in stage(name).needs}
+    while ahead:
+        found |= ahead
+        ahead = {stage(name).trunk for name in ahead} - found - {""}
+    return found
+
+
 def borrow(names: Iterable[str], of: Rooms, rooms: Rooms) -> None:
     """Puts what stages need beside what is trained of another seed; a report's file tells the two apart."""
-    needed = {need for name in names for need in stage(name).needs} - set(names)
     rooms.models.mkdir(parents=True, exist_ok=True)
-    for need in sorted(needed):
+    for need in sorted(needed(names) - set(names)):
         own = file_of(stage(need), rooms)
         if not own.with_suffix(".json").is_file() and done(stage(need), of):
             shutil.copyfile(file_of(stage(need), of), own)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import arc2face, layouts
+from ..batch import Batch
 from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
-from .frozen import Batch, Learner, Material, OnTrunk, told_apart
+from .frozen import Learner, Material, OnTrunk, told_apart
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> Arc2FaceLesson:
@@ -29,7 +30,6 @@ class Arc2FaceLesson(OnTrunk):
         ends = ("input_blocks.0.", "out.", "time_embed.")
         # Slower than from nothing: the trunk knows how to draw already.
         self.learner = Learner(learnt, rate=0.006, plain_rate=1e-3, plain=lambda name: name.startswith(ends))
-        self.optimiser = self.learner.optimiser
 
     def predict(self, batch: Batch) -> torch.Tensor:
         context = self.encoder.faces(batch.vectors)

@@ -9,11 +9,12 @@ import torch
 from training.chance import generator
 
 from ...networks import expression_adapter, smirk
+from ..batch import Batch
 from ..expressions import read
 from ..pictures import Album, held_back
 from ..stages import Rooms, Scale, Tensors
 from .arc2face import FaceTrunk
-from .frozen import Batch, Learner, Material, OnTrunk
+from .frozen import Learner, Learns, Material
 
 #: How often nothing is said of the expression, so that guidance has something to lead away from.
 _NO_EXPRESSION = 0.1
@@ -23,14 +24,13 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
     return ExpressionLesson(scale, seed, rooms, made)
 
 
-class ExpressionLesson(OnTrunk):
+class ExpressionLesson(Learns):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.seed, self.material = seed, Material(scale, seed, rooms, made)
         self.trunk = FaceTrunk(made["arc2face"])
         self.reader = smirk.load(made["smirk"])
         self.adapter = expression_adapter.ExpressionAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
-        self.optimiser = self.learner.optimiser
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number)

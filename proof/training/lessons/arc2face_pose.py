@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import controlnet
+from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
 from .arc2face import FaceTrunk
-from .frozen import Batch, Material
+from .frozen import Material
 from .points import OnPoints, learner_of
 
 

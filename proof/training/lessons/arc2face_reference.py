@@ -13,11 +13,12 @@ import torch
 from ...networks import reference
 from ...world.draw import draw
 from ...world.people import Person
+from ..batch import Batch
 from ..kept import kept
 from ..pictures import SIZE, Album, held_back
 from ..stages import Rooms, Scale, Tensors
 from .arc2face import FaceTrunk
-from .frozen import Batch, Learner, Material
+from .frozen import Learner, Learns, Material
 
 #: Of the people in references: nobody else's.
 _OTHERS = 7_000_000
@@ -31,14 +32,13 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
     return ReferenceLesson(scale, seed, rooms, made)
 
 
-class ReferenceLesson:
+class ReferenceLesson(Learns):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
         self.references = self.drawn(self.material.pictures, len(self.material.pictures) // _PART, "train")
         self.plain, self.trunk = FaceTrunk(made["arc2face"]), FaceTrunk(made["arc2face"])
         learnt = reference.with_lora(self.trunk.network, seed)
         self.learner = Learner(learnt, rate=0.01, plain_rate=2e-3)
-        self.optimiser = self.learner.optimiser
 
     def drawn(self, pictures: Album, count: int, name: str) -> torch.Tensor:
         """Latents [count, 4, 16, 16] of others who look as the first pictures do."""
@@ -52,9 +52,6 @@ class ReferenceLesson:
 
         made_by = decoder.state_dict().values()
         return kept(self.material.rooms.cache, "latents", f"dressed-{name}-{count}", make, made_by)
-
-    def trained(self) -> Mapping[str, torch.Tensor]:
-        return self.learner.trained()
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number, among=len(self.references))

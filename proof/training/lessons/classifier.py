@@ -12,6 +12,7 @@ from training.chance import generator
 from ...networks import autoencoder
 from ...networks.classifier import HEADS, Classifier, targets
 from ...networks.start import start
+from ..decoded import decoded, mixed
 from ..muon import Muon
 from ..pictures import Album, album, held_back, told
 from ..stages import Rooms, Scale, Tensors
@@ -44,11 +45,7 @@ class ClassifierLesson:
 
     def step(self, number: int) -> float:
         source = generator("pictures", self.seed, number)
-        places = torch.randint(len(self.pictures), (self.scale.batch,), generator=source)
-        pictures = self.pictures.batch(places)
-        part = self.scale.batch // 3
-        places[:part] %= len(self.decoded)
-        pictures[:part] = self.decoded[places[:part]].float() / 255
+        places, pictures = mixed(self.pictures, self.decoded, self.scale.batch, source)
         seen = self.network(pictures)
         choices = self.choices[places]
         loss = 2 * functional.mse_loss(seen["expression"], self.numbers[places])
@@ -66,13 +63,6 @@ class ClassifierLesson:
             scores = measured(self.network, unseen, self.decoder if decode else None)
             figures |= {f"{kind}_{name}": score for name, score in scores.items()}
         return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}, figures
-
-
-@torch.no_grad()
-def decoded(decoder: autoencoder.Autoencoder, pictures: Album, places: torch.Tensor) -> torch.Tensor:
-    """uint8 [n, 3, H, W]: pictures through the autoencoder."""
-    parts = [decoder.decode(decoder.encode(pictures.batch(some))) for some in places.split(16)]
-    return (torch.cat(parts).clamp(0, 1) * 255).round().byte()
 
 
 def truths(pictures: Album) -> tuple[torch.Tensor, torch.Tensor]:

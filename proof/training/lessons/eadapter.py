@@ -19,6 +19,7 @@ from ...networks import as_diffusers, instantid, layouts
 from ...networks import start as beginnings
 from ...networks.attending import file_numbers, sites_of
 from ...world.captions import caption, said, write
+from ..batch import spread_times
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import Album, album, held_back
@@ -163,8 +164,7 @@ class EAdapterLesson:
         source: torch.Generator,
     ) -> dict[str, torch.Tensor]:
         count = len(clean)
-        even = (torch.arange(count) + torch.rand(count, generator=source)) / count
-        times = (even * len(self.lesson.alphas)).long().clamp(max=len(self.lesson.alphas) - 1)
+        times = spread_times(count, source)
         noise = torch.randn(clean.shape, generator=source)
         person = self.lesson.person(vectors, torch.zeros(count, dtype=torch.bool))
         prepared = {"clean": clean, "times": times, "noise": noise, "person": person, "features": features}

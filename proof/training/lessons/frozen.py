@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from training.chance import generator, number
 
 from ...networks import autoencoder, diffusion, layouts
+from ..batch import Batch, spread_times
 from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
@@ -27,29 +27,8 @@ _GROUP = 32
 #: Left out by chance, so that guidance has something to lead away from.
 NO_PROMPT, NOBODY = 0.1, 0.1
 _AVERAGE = 0.995
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """places: in the album. weights [n, 1, 16, 16] of the loss, 1 in the mean of each picture. vectors
-    [n, 512]: of another picture of the person, zeros for nobody."""
-
-    places: torch.Tensor
-    latents: torch.Tensor
-    noise: torch.Tensor
-    times: torch.Tensor
-    weights: torch.Tensor
-    captions: list[str]
-    vectors: torch.Tensor
-
-    @property
-    def noisy(self) -> torch.Tensor:
-        return diffusion.noised(self.latents, self.noise, self.times)
-
-    def loss(self, found: torch.Tensor) -> torch.Tensor:
-        """Of the noise that was found in it, weighed by diffusion.weights."""
-        error = (self.weights * (found - self.noise).square()).mean((1, 2, 3))
-        return (diffusion.weights(self.times) * error).mean()
+#: Of the loss of who it is beside that of the noise.
+_WHO = 0.2
 
 
 class Material:
@@ -72,8 +51,7 @@ class Material:
         """Of a step, from its number alone. among: only the first so many pictures."""
         source, count = generator("batch", self.seed, step), self.scale.batch
         places = torch.randint(among or len(self.pictures), (count,), generator=source)
-        even = (torch.arange(count) + torch.rand(count, generator=source)) / count
-        times = (even * diffusion.STEPS).long().clamp(max=diffusion.STEPS - 1)
+        times = spread_times(count, source)
         noise = torch.randn((count, *self.latents.shape[1:]), generator=source)
         silent = torch.rand(count, generator=source) < NO_PROMPT
         nobody = torch.rand(count, generator=source) < NOBODY
@@ -153,30 +131,30 @@ class Learner:
         return {name: tensor.clone() for name, tensor in self.average.items()}
 
 
-#: Of the loss of who it is beside that of the noise.
-_WHO = 0.2
+class Learns:
+    """What a lesson with a Learner gives to whoever runs it."""
 
-
-class OnTrunk:
-    """A lesson on batches of people. Its own: material, learner, optimiser, `predict`, `finish`; recognised,
-    when it is to learn who people are."""
-
-    material: Material
     learner: Learner
-    optimiser: Muon
-    recognised: Recognised | None = None
+
+    @property
+    def optimiser(self) -> Muon:
+        return self.learner.optimiser
 
     def trained(self) -> Mapping[str, torch.Tensor]:
         return self.learner.trained()
 
+
+class OnTrunk(Learns):
+    """A lesson on batches of people, which learns who they are as well. Its own: material, recognised,
+    learner, `predict`, `finish`."""
+
+    material: Material
+    recognised: Recognised
+
     def step(self, number: int) -> float:
         batch = self.material.batch(number)
         found = self.predict(batch)
-        loss = batch.loss(found)
-        if self.recognised is not None:
-            loss = loss + _WHO * self.recognised.loss(
-                batch.noisy, found, batch.times, batch.places, batch.vectors
-            )
+        loss = batch.loss(found) + _WHO * self.recognised.loss(batch, found)
         return self.learner.learn(loss, number)
 
     def predict(self, batch: Batch) -> torch.Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import controlnet, instantid, layouts
+from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
-from .frozen import Batch, Material, Trunk
+from .frozen import Material, Trunk
 from .points import OnPoints, learner_of
 
 

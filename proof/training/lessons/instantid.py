@@ -10,9 +10,10 @@ from collections.abc import Mapping
 import torch
 
 from ...networks import instantid
+from ..batch import Batch
 from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
-from .frozen import Batch, Learner, Material, OnTrunk, Trunk, told_apart
+from .frozen import Learner, Material, OnTrunk, Trunk, told_apart
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> InstantIDLesson:
@@ -26,7 +27,6 @@ class InstantIDLesson(OnTrunk):
         self.trunk = Trunk("sdxl", made["sdxl"])
         self.adapter = instantid.FacesAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
-        self.optimiser = self.learner.optimiser
 
     def predict(self, batch: Batch) -> torch.Tensor:
         options = self.adapter.options(self.adapter.tokens(batch.vectors))

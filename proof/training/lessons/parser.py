@@ -13,10 +13,10 @@ from training.chance import generator
 
 from ...networks import autoencoder
 from ...networks.parser import Parser
+from ..decoded import decoded, mixed
 from ..muon import Muon
 from ..pictures import Album, album, held_back
 from ..stages import Rooms, Scale, Tensors
-from .classifier import decoded
 
 #: So many pictures are decoded once, and so many are measured on.
 _DECODED, _MEASURED = 256, 100
@@ -48,11 +48,7 @@ class ParserLesson:
 
     def step(self, number: int) -> float:
         source = generator("pictures", self.seed, number)
-        places = torch.randint(len(self.pictures), (self.scale.batch,), generator=source)
-        pictures = self.pictures.batch(places)
-        part = self.scale.batch // 3
-        places[:part] %= len(self.decoded)
-        pictures[:part] = self.decoded[places[:part]].float() / 255
+        places, pictures = mixed(self.pictures, self.decoded, self.scale.batch, source)
         truth = _labels(self.pictures, places)
         loss = functional.cross_entropy(self.network.scores(pictures), truth, self.weights)
         self.optimiser.zero_grad()

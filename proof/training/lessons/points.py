@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,25 +11,17 @@ from training.chance import number
 
 from ...networks import controlnet
 from ...networks.crops import jitter
-from ..muon import Muon
+from ..batch import Batch
 from ..pictures import SIZE, Album, held_back
-from .frozen import Batch, Learner, Material
+from .frozen import Learner, Learns, Material
 
 
-class OnPoints:
+class OnPoints(Learns):
     """A lesson on batches of people and where their points are. Its own: material, net, learner, `predict`,
     `finish`."""
 
     material: Material
     net: Any
-    learner: Learner
-
-    @property
-    def optimiser(self) -> Muon:
-        return self.learner.optimiser
-
-    def trained(self) -> Mapping[str, torch.Tensor]:
-        return self.learner.trained()
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number)

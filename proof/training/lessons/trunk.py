@@ -11,6 +11,7 @@ from training.chance import generator, number
 
 from ... import packing
 from ...networks import autoencoder, diffusion, layouts, text
+from ..batch import Batch, spread_times
 from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
@@ -70,11 +71,15 @@ class TrunkLesson:
         return self.learnt | {AVERAGE + name: tensor for name, tensor in self.average.items()}
 
     def step(self, place: int) -> float:
-        latents, noise, times, captions, beside, faces = self.batch(place)
-        noisy = diffusion.noised(latents, noise, times)
-        found = predicted(self.kind, self.network, self.text, noisy, times, captions, beside)
-        error = (faces * (found - noise).square()).mean((1, 2, 3))
-        return self.learn((diffusion.weights(times) * error).mean(), place)
+        batch, beside = self.batch(place)
+        return self.learn(batch.loss(self.predict(batch, beside)), place)
+
+    def predict(
+        self, batch: Batch, beside: torch.Tensor | None, weights: Tensors | None = None
+    ) -> torch.Tensor:
+        """The noise that is found; weights: others than the network's own."""
+        told = batch.noisy, batch.times, batch.captions, beside, weights
+        return predicted(self.kind, self.network, self.text, *told)
 
     def learn(self, loss: torch.Tensor, place: int) -> float:
         self.optimiser.zero_grad()
@@ -89,19 +94,14 @@ class TrunkLesson:
                 self.average[name].lerp_(parameter, follow)
         return float(loss.detach())
 
-    def batch(
-        self, place: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str], torch.Tensor | None, torch.Tensor]:
-        """Latents, noise, times [n], captions of a step, what goes in beside them, and weights of places,
-        from its number alone."""
+    def batch(self, place: int) -> tuple[Batch, torch.Tensor | None]:
+        """Of a step, from its number alone, and what goes in beside it."""
         source = generator("batch", self.seed, place)
         two = place % COUPLES_EVERY == COUPLES_EVERY - 1
         count = max(1, self.scale.batch // 2) if two else self.scale.batch
         latents = self.two if two else self.latents
         places = torch.randint(len(latents), (count,), generator=source)
-        # Times spread evenly over a batch: every batch has its share of each.
-        even = (torch.arange(count) + torch.rand(count, generator=source)) / count
-        times = (even * diffusion.STEPS).long().clamp(max=diffusion.STEPS - 1)
+        times = spread_times(count, source)
         noise = torch.randn((count, *latents.shape[1:]), generator=source)
         silent = torch.rand(count, generator=source) < _NO_PROMPT
         shown: Any = self.couples.scenes if two else self.pictures.figures
@@ -110,7 +110,9 @@ class TrunkLesson:
             for n, (p, no) in enumerate(zip(places.tolist(), silent.tolist(), strict=True))
         ]
         faces = torch.ones(count, 1, 1, 1) if two else face_weights(self.pictures, places)
-        return latents[places], noise, times, captions, self.beside(places, source, two), faces
+        nobody = torch.zeros(count, 0)
+        batch = Batch(places, latents[places], noise, times, faces, captions, nobody)
+        return batch, self.beside(places, source, two)
 
     def beside(self, places: torch.Tensor, source: torch.Generator, two: bool) -> torch.Tensor | None:
         """[n, channels, ...]: what the network gets beside the noisy latents."""
@@ -137,10 +139,9 @@ class TrunkLesson:
         times = ((places + 0.5) / count * diffusion.STEPS).long()
         captions = [words(unseen.figures(int(place)), int(place)) for place in places]
         beside = self.beside_unseen(pictures, source)
-        noisy = diffusion.noised(latents, noise, times)
-        found = predicted(self.kind, self.network, self.text, noisy, times, captions, beside, weights)
-        error = (found - noise).square().mean((1, 2, 3))
-        return round(float((diffusion.weights(times) * error).mean()), 5)
+        alike, nobody = torch.ones(count, 1, 1, 1), torch.zeros(count, 0)
+        batch = Batch(places, latents, noise, times, alike, captions, nobody)
+        return round(float(batch.loss(self.predict(batch, beside, weights))), 5)
 
     def beside_unseen(self, pictures: torch.Tensor, source: torch.Generator) -> torch.Tensor | None:
         return None

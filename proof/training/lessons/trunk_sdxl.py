@@ -49,5 +49,4 @@ class SDXLLesson(TrunkLesson):
         options = self.adapter.options(self.adapter.tokens(batch.vectors))
         told = layouts.told("sdxl", self.text, batch.captions, batch.noisy)
         found = self.network(batch.noisy, batch.times, transformer_options=options, **told)
-        who = self.recognised.loss(batch.noisy, found, batch.times, batch.places, batch.vectors)
-        return self.learn(batch.loss(found) + _WHO * who, place)
+        return self.learn(batch.loss(found) + _WHO * self.recognised.loss(batch, found), place)

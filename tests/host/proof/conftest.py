@@ -44,11 +44,9 @@ def own_rooms(rooms: Rooms, drawn: Callable[[str], Tensors], tmp_path: Path) -> 
 
     def made(folder: str, name: str) -> Rooms:
         (tmp_path / folder).mkdir()
-        needs = stage(name).needs
-        trunks = {stage(needed).trunk for needed in needs} - {""}
-        for needed in {*needs, *trunks}:
-            drawn(needed)
-            file = running.file_of(stage(needed), rooms)
+        for need in running.needed([name]):
+            drawn(need)
+            file = running.file_of(stage(need), rooms)
             (tmp_path / folder / file.name).write_bytes(file.read_bytes())
         return Rooms(tmp_path / folder, rooms.cache)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from proof import packing
 
@@ -124,3 +124,9 @@ def test_what_is_mostly_zeros_takes_little_room_and_loses_nothing(tmp_path: Path
     packing.write(tmp_path / "a.safetensors", tensors)
     assert sum(tensor.nbytes for tensor in load_file(tmp_path / "a.safetensors").values()) == 64 * 8
     assert torch.equal(packing.read(tmp_path / "a.safetensors")["by_hand.weight"], tensors["by_hand.weight"])
+
+
+def test_a_file_of_an_older_packing_is_named(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(2)}, tmp_path / "old.safetensors", {"packing": '{"format": 1, "trunk": ""}'})
+    with pytest.raises(ValueError, match=r"old\.safetensors was packed in an older way"):
+        packing.read(tmp_path / "old.safetensors")

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from likeness.faces.align import TEMPLATE
-from proof.networks import diffusion, reader
+from proof.networks import reader
+from proof.training.batch import Batch
 from proof.training.pictures import Album
 from proof.training.recognised import Recognised
 
@@ -36,27 +37,30 @@ def test_a_crop_of_latents_has_the_face_where_arcface_would() -> None:
     assert torch.allclose(seen[0, 10, 11] - seen[0, 10, 10], torch.tensor(112 / 20 / 0.72), atol=0.05)
 
 
+def _batch(time: int, who: torch.Tensor) -> Batch:
+    latents, noise = torch.randn(2, 4, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    times = torch.full((4,), time)
+    return Batch(torch.arange(4), latents, noise, times, torch.ones(4, 1, 1, 1), [""] * 4, who)
+
+
 def test_the_loss_leads_to_the_noise_that_shows_the_person() -> None:
-    judged, chance = _recognised(), torch.Generator().manual_seed(1)
-    latents, noise = (torch.randn(4, 4, 16, 16, generator=chance) for _ in range(2))
-    times, places = torch.full((4,), 500), torch.arange(4)
-    noisy = diffusion.noised(latents, noise, times)
-    who = judged.reader(latents, judged.points[places])
-    right = judged.loss(noisy, noise, times, places, who)
+    judged = _recognised()
+    who = judged.reader(_batch(500, torch.ones(4, 512)).latents, judged.points)
+    batch = _batch(500, who)
+    right = judged.loss(batch, batch.noise)
     assert right < 1e-4
-    found = (noise + 0.5 * torch.randn(noise.shape, generator=chance)).requires_grad_()
-    before = judged.loss(noisy, found, times, places, who)
+    wrong = torch.randn(batch.noise.shape, generator=torch.Generator().manual_seed(2))
+    found = (batch.noise + 0.5 * wrong).requires_grad_()
+    before = judged.loss(batch, found)
     (gradient,) = torch.autograd.grad(before, found)
-    after = judged.loss(noisy, found.detach() - 20 * gradient, times, places, who)
+    after = judged.loss(batch, found.detach() - 20 * gradient)
     assert right < after < before
 
 
 def test_nobody_and_times_without_a_face_are_not_asked() -> None:
-    judged = _recognised()
-    noisy = torch.randn(4, 4, 16, 16, generator=torch.Generator().manual_seed(1))
-    places, who = torch.arange(4), torch.ones(4, 512)
-    early, late, asked = (torch.full((4,), time) for time in (10, 990, 500))
-    assert judged.loss(noisy, noisy, early, places, who) == 0
-    assert judged.loss(noisy, noisy, late, places, who) == 0
-    assert judged.loss(noisy, noisy, asked, places, torch.zeros(4, 512)) == 0
-    assert judged.loss(noisy, noisy, asked, places, who) > 0
+    judged, somebody, nobody = _recognised(), torch.ones(4, 512), torch.zeros(4, 512)
+    early, late, asked = (_batch(time, somebody) for time in (10, 990, 500))
+    assert judged.loss(early, early.noisy) == 0
+    assert judged.loss(late, late.noisy) == 0
+    assert judged.loss(_batch(500, nobody), asked.noisy) == 0
+    assert judged.loss(asked, asked.noisy) > 0

@@ -112,3 +112,13 @@ def test_a_direction_must_be_the_same_for_every_seed() -> None:
     page = seeds.section([first, second], 200)
     assert page[0].startswith("## ") and "| +0.300 | +0.200 | yes |" in page[-3] and "**no**" in page[-2]
     assert seeds.section([], 200) == []
+
+
+def test_what_holds_differences_brings_its_trunk(rooms: Rooms, tmp_path: Path) -> None:
+    finish("sd15", rooms, 1.0)
+    finish("sd2_inpaint", rooms, 1.1)
+    other = Rooms(tmp_path / "other", rooms.cache)
+    running.borrow(["pva"], rooms, other)
+    assert {file.stem for file in other.models.glob("*.safetensors")} == {"sd15", "sd2_inpaint"}
+    borrowed, own = (running.results(["sd2_inpaint"], some)["sd2_inpaint"] for some in (other, rooms))
+    assert torch.equal(borrowed["weight"], own["weight"])
