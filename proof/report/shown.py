@@ -17,7 +17,7 @@ from .running import Shots
 #: Of the demo's wishes, so many are drawn by each row.
 EACH = 4
 #: Rows of which the demo shows nothing.
-MORE = ("instantid_identitynet", "detailer_before")
+MORE = ("instantid", "detailer_before")
 
 
 def files(demo: Mapping[str, Shots]) -> dict[str, bytes]:
