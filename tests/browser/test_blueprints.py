@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.browser import Browser
 from support.page_graph import SHOWN, close_panel, fit, load, run_graph, state
-from support.workflow_runs import one_step
+from support.workflow_runs import fewest_steps
 
 from installer.paths import REPOSITORY
 from installer.server import Server
@@ -51,7 +51,7 @@ WIRE = """(([values, sources]) => {
 
 def tiny_part(name: str) -> Part:
     part = part_of(name)
-    return Part(name, one_step(part.whole), part.inputs, part.widgets, part.outputs)
+    return Part(name, fewest_steps(part.whole), part.inputs, part.widgets, part.outputs)
 
 
 def outer(part: Part) -> Prompt:
