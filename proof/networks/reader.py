@@ -1,4 +1,5 @@
-"""Who latents show: reads faces from them as they are, for a tenth of what decoding and recognising costs."""
+"""Who latents show, and what the face does: read from them as they are, for a tenth of what decoding and
+recognising costs."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from likeness.faces.align import TEMPLATE, similarity
 
+from .classifier import EXPRESSION
 from .recognisers import WIDTH, Residual
 
 #: Places across the crop, and how large the face is against ArcFace's: with chin and ears.
@@ -20,6 +22,8 @@ _PATCH = 8
 class Reader(nn.Module):
     """Latents [n, 4, H, W] and five points [n, 5, 2] in pixels -> [n, 512], length 1, as the recogniser's."""
 
+    numbers = WIDTH
+
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
@@ -28,10 +32,23 @@ class Reader(nn.Module):
             *(nn.Conv2d(64, 96, 3, stride=2, padding=1), nn.ReLU(), Residual(96)),
             *(nn.Conv2d(96, 32, 1), nn.ReLU(), nn.Flatten()),
         )
-        self.embed = nn.Linear(32 * (_ACROSS // 4) ** 2, WIDTH)
+        self.embed = nn.Linear(32 * (_ACROSS // 4) ** 2, self.numbers)
+
+    def read(self, latents: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.embed(self.body(cropped(latents, points)))
+        return found
 
     def forward(self, latents: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(self.embed(self.body(cropped(latents, points))), dim=1)
+        return functional.normalize(self.read(latents, points), dim=1)
+
+
+class ExpressionReader(Reader):
+    """The same -> [n, 5], the numbers of an expression."""
+
+    numbers = len(EXPRESSION)
+
+    def forward(self, latents: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        return self.read(latents, points)
 
 
 def cropped(latents: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -46,7 +63,7 @@ def cropped(latents: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     return functional.grid_sample(latents, grid, padding_mode="border", align_corners=False)
 
 
-def load(tensors: Mapping[str, torch.Tensor]) -> Reader:
-    made = Reader()
+def load(tensors: Mapping[str, torch.Tensor], expressions: bool = False) -> Reader:
+    made = ExpressionReader() if expressions else Reader()
     made.load_state_dict(dict(tensors))
     return made.eval().requires_grad_(False)

@@ -31,10 +31,19 @@ class Recognised:
     def loss(self, batch: Batch, found: torch.Tensor) -> torch.Tensor:
         """1 - cosine, averaged over the rows that are asked; 0 when none is. found [n, 4, 16, 16]: the noise
         found in the batch, which knows who should be there."""
-        asked = (batch.times >= _FIRST) & (batch.times < _LAST) & batch.vectors.any(1)
+        asked = shows(batch) & batch.vectors.any(1)
         if not asked.any():
             return found.new_zeros(())
-        part = diffusion.kept()[batch.times[asked]].reshape(-1, 1, 1, 1)
-        clean = (batch.noisy[asked] - (1 - part).sqrt() * found[asked]) / part.sqrt()
-        seen = self.reader(clean, self.points[batch.places[asked]])
+        seen = self.reader(half_drawn(batch, found)[asked], self.points[batch.places[asked]])
         return (1 - functional.cosine_similarity(seen, batch.vectors[asked])).mean()
+
+
+def shows(batch: Batch) -> torch.Tensor:
+    """bool [n]: the rows in which a face can be seen."""
+    return (batch.times >= _FIRST) & (batch.times < _LAST)
+
+
+def half_drawn(batch: Batch, found: torch.Tensor) -> torch.Tensor:
+    """The clean latents that a network would end in, by the noise that it found."""
+    part = diffusion.kept()[batch.times].reshape(-1, 1, 1, 1)
+    return (batch.noisy - (1 - part).sqrt() * found) / part.sqrt()

@@ -114,6 +114,15 @@ STAGES: tuple[Stage, ...] = (
         coarse=True,
     ),
     Stage(
+        *("expression_reader", "expression_reader", ("autoencoder",)),
+        seed=19,
+        full=Scale(steps=900, pictures=12000, batch=96),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=6,
+        about="what a face does in latents, for adapters of expression to learn from",
+        coarse=True,
+    ),
+    Stage(
         *("sd15", "trunk", ("autoencoder",)),
         seed=15,
         full=Scale(steps=900, pictures=12000, batch=32),
@@ -165,7 +174,11 @@ STAGES: tuple[Stage, ...] = (
         trunk="sd15",
     ),
     Stage(
-        *("arc2face_expression", "arc2face_expression", ("autoencoder", "recogniser", "smirk", "arc2face")),
+        *(
+            "arc2face_expression",
+            "arc2face_expression",
+            ("autoencoder", "recogniser", "smirk", "expression_reader", "arc2face"),
+        ),
         seed=41,
         full=Scale(steps=240, pictures=12000, batch=24),
         quick=Scale(steps=4, pictures=128, batch=4),
@@ -182,7 +195,7 @@ STAGES: tuple[Stage, ...] = (
         trunk="sdxl",
     ),
     Stage(
-        *("eadapter", "eadapter", ("autoencoder", "sd15")),
+        *("eadapter", "eadapter", ("autoencoder", "expression_reader", "sd15")),
         seed=34,
         full=Scale(steps=400, pictures=12000, batch=32),
         quick=Scale(steps=4, pictures=128, batch=4),
@@ -190,7 +203,11 @@ STAGES: tuple[Stage, ...] = (
         about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
     ),
     Stage(
-        *("emojidiff_sdxl", "eadapter_sdxl", ("autoencoder", "recogniser", "sdxl", "instantid")),
+        *(
+            "emojidiff_sdxl",
+            "eadapter_sdxl",
+            ("autoencoder", "recogniser", "expression_reader", "sdxl", "instantid"),
+        ),
         seed=40,
         full=Scale(steps=400, pictures=12000, batch=32),
         quick=Scale(steps=4, pictures=128, batch=4),
@@ -207,7 +224,7 @@ STAGES: tuple[Stage, ...] = (
         coarse=True,
     ),
     Stage(
-        *("pva", "pva", ("autoencoder", "sd2_inpaint", "arcface")),
+        *("pva", "pva", ("autoencoder", "recogniser", "reader", "sd2_inpaint", "arcface")),
         seed=36,
         full=Scale(steps=400, pictures=12000, batch=24),
         quick=Scale(steps=4, pictures=128, batch=4),

@@ -10,6 +10,7 @@ from training.chance import generator
 
 from ...networks import expression_adapter, smirk
 from ..batch import Batch
+from ..expressed import Expressed
 from ..expressions import read
 from ..pictures import Album, held_back
 from ..stages import Rooms, Scale, Tensors
@@ -18,6 +19,8 @@ from .frozen import Learner, Learns, Material
 
 #: How often nothing is said of the expression, so that guidance has something to lead away from.
 _NO_EXPRESSION = 0.1
+#: Of the loss of the expression beside that of the noise.
+EXPRESSED = 0.2
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> ExpressionLesson:
@@ -29,14 +32,17 @@ class ExpressionLesson(Learns):
         self.seed, self.material = seed, Material(scale, seed, rooms, made)
         self.trunk = FaceTrunk(made["arc2face"])
         self.reader = smirk.load(made["smirk"])
+        self.expressed = Expressed(made["expression_reader"], self.material.pictures)
         self.adapter = expression_adapter.ExpressionAdapter(self.trunk.network, seed)
         self.learner = Learner(self.adapter.learnt(), rate=0.01, plain_rate=2e-3)
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number)
-        said = torch.rand(len(batch.places), generator=generator("expression", self.seed, number))
-        parameters = self.seen(self.material.pictures, batch) * (said >= _NO_EXPRESSION)[:, None]
-        return self.learner.learn(batch.loss(self.found(batch, parameters)), number)
+        chance = torch.rand(len(batch.places), generator=generator("expression", self.seed, number))
+        told = chance >= _NO_EXPRESSION
+        found = self.found(batch, self.seen(self.material.pictures, batch) * told[:, None])
+        loss = batch.loss(found) + EXPRESSED * self.expressed.loss(batch, found, told)
+        return self.learner.learn(loss, number)
 
     def seen(self, pictures: Album, batch: Batch) -> torch.Tensor:
         return read(pictures, batch.places, self.reader)

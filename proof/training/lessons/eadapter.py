@@ -2,7 +2,8 @@
 
 On the SD1.5-shaped one alone, on the SDXL-shaped one beside InstantID's adapter, which says who it is. Each
 picture's expression is shown by somebody else, so that a template carries nothing of that; the caption
-hardly ever says it.
+hardly ever says it. The trainer's networks and beginnings, and what the drawn world adds to its loss: faces
+weigh more, and the half-finished picture is asked what its face does.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from ...networks import as_diffusers, instantid, layouts
 from ...networks import start as beginnings
 from ...networks.attending import file_numbers, sites_of
 from ...world.captions import caption, said, write
-from ..batch import spread_times
+from ..batch import Batch, spread_times
+from ..expressed import Expressed
+from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import Album, album, held_back
 from ..stages import Rooms, Scale, Tensors
 from ..templates import features_of
 from ..vectors import vectors_of
+from .arc2face_expression import EXPRESSED
 from .frozen import EACH
 
 #: Pictures whose expressions are shown: so many templates are made, at 25 ms each.
@@ -106,6 +110,7 @@ class EAdapterLesson:
         self.latents = latents_of(self.pictures, coder, rooms.cache, "train")
         self.features = features_of(self.pictures, self.count, rooms.cache, "train")
         self.vectors = self._who(self.pictures, "train")
+        self.expressed = Expressed(made["expression_reader"], self.pictures)
         self.learnt: dict[str, torch.nn.Parameter] = renamed(self.lesson.trained(), numbers(kind))
         with torch.no_grad():  # it begins as changing nothing
             for name, parameter in self.learnt.items():
@@ -123,15 +128,17 @@ class EAdapterLesson:
         return self.learnt
 
     def step(self, place: int) -> float:
-        loss = self.lesson(self.prepared(place), 0)
+        batch, features, told = self.batch(place)
+        found = self.found(batch, features)
+        loss = batch.loss(found) + EXPRESSED * self.expressed.loss(batch, found, told)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         return float(loss.detach())
 
     @torch.no_grad()
-    def prepared(self, place: int) -> dict[str, torch.Tensor]:
-        """What the trainer's prepare_batch gives, with latents and features that were made before."""
+    def batch(self, place: int) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """Of a step, what it is shown, and bool [n]: whether that is an expression."""
         from training.emojidiff.lesson import left_out
 
         source, count = generator("batch", self.seed, place), self.scale.batch
@@ -147,7 +154,10 @@ class EAdapterLesson:
         features[no_expression] = self.black()
         others = places // EACH * EACH + (places + 1 + places % (EACH - 1)) % EACH
         vectors = self.vectors[others] * ~nobody[:, None]
-        return self._batch(self.latents[places], words, features, vectors, source)
+        noise = torch.randn((count, *self.latents.shape[1:]), generator=source)
+        times, faces = spread_times(count, source), face_weights(self.pictures, places)
+        batch = Batch(places, self.latents[places], noise, times, faces, words, vectors)
+        return batch, features, ~no_expression
 
     @torch.no_grad()
     def black(self) -> torch.Tensor:
@@ -155,21 +165,16 @@ class EAdapterLesson:
         found: torch.Tensor = self.lesson.features(torch.zeros(1, 3, 224, 224))
         return found
 
-    def _batch(
-        self,
-        clean: torch.Tensor,
-        words: list[str],
-        features: torch.Tensor,
-        vectors: torch.Tensor,
-        source: torch.Generator,
-    ) -> dict[str, torch.Tensor]:
-        count = len(clean)
-        times = spread_times(count, source)
-        noise = torch.randn(clean.shape, generator=source)
-        person = self.lesson.person(vectors, torch.zeros(count, dtype=torch.bool))
-        prepared = {"clean": clean, "times": times, "noise": noise, "person": person, "features": features}
-        text: dict[str, torch.Tensor] = self.lesson.texts(words, 8 * clean.shape[-1], clean.device)
-        return prepared | text
+    def found(self, batch: Batch, features: torch.Tensor) -> torch.Tensor:
+        """The noise that the trainer's network finds, shown these features."""
+        with torch.no_grad():
+            person = self.lesson.person(batch.vectors, torch.zeros(len(batch.places), dtype=torch.bool))
+            text = self.lesson.texts(batch.captions, 8 * batch.noise.shape[-1], batch.noise.device)
+        given = {"person": person, **text}
+        answer: torch.Tensor = self.lesson.noise(
+            batch.noisy, batch.times, given, self.lesson.resampler(features)
+        )
+        return answer
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         made = {name: parameter.detach().clone() for name, parameter in self.learnt.items()}
@@ -184,9 +189,11 @@ class EAdapterLesson:
         own = features_of(unseen, count, self.rooms.cache, "unseen").float()
         words = [silent(unseen.figures(place), 1) for place in range(count)]
         vectors = self._who(unseen, "unseen")[torch.arange(count) ^ 1]
+        source, places = generator("held out"), torch.arange(count)
+        noise, faces = torch.randn(latents.shape, generator=source), face_weights(unseen, places)
+        batch = Batch(places, latents, noise, spread_times(count, source), faces, words, vectors)
         given = {"own": own, "other": own.roll(1, dims=0), "none": self.black().expand(count, -1, -1)}
-        figures = {}
-        for name, features in given.items():
-            batch = self._batch(latents, words, features, vectors, generator("held out"))
-            figures[f"loss_{name}"] = round(float(self.lesson(batch, 0)), 5)
-        return figures
+        return {
+            f"loss_{name}": round(float(batch.loss(self.found(batch, features))), 5)
+            for name, features in given.items()
+        }

@@ -28,7 +28,7 @@ _GROUP = 32
 NO_PROMPT, NOBODY = 0.1, 0.1
 _AVERAGE = 0.995
 #: Of the loss of who it is beside that of the noise.
-_WHO = 0.2
+WHO = 0.2
 
 
 class Material:
@@ -154,7 +154,7 @@ class OnTrunk(Learns):
     def step(self, number: int) -> float:
         batch = self.material.batch(number)
         found = self.predict(batch)
-        loss = batch.loss(found) + _WHO * self.recognised.loss(batch, found)
+        loss = batch.loss(found) + WHO * self.recognised.loss(batch, found)
         return self.learner.learn(loss, number)
 
     def predict(self, batch: Batch) -> torch.Tensor:

@@ -1,4 +1,8 @@
-"""PVA learns by our own trainer, on the frozen SD2-inpainting-shaped trunk: a hole filled with the person."""
+"""PVA learns by our own trainer, on the frozen SD2-inpainting-shaped trunk: a hole filled with the person.
+
+The trainer's networks, material and beginnings, and what the drawn world adds to its loss: faces weigh more,
+and the half-finished picture is asked who it shows.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,15 @@ from likeness.faces.iresnet import build_iresnet
 from training.chance import generator, number
 
 from ...networks import as_diffusers, text
+from .. import batch as batches
 from ..aligned import crops_of, shown
+from ..face_weights import face_weights
 from ..muon import Muon
 from ..pictures import Album, album, held_back, words
+from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
-from .frozen import EACH, EACH_UNSEEN
+from ..vectors import vectors_of
+from .frozen import EACH, EACH_UNSEEN, WHO
 
 #: As in training.pva: at most so many references here, and how often the text is plain.
 _REFERENCES, _PLAIN = 2, 0.5
@@ -64,6 +72,8 @@ class PVALesson:
         self.pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
         self.count = min(_SEEN, len(self.pictures))
         self.crops = crops_of(self.pictures, self.count, rooms.cache, "train")
+        self.vectors = vectors_of(self.pictures, made["recogniser"], rooms.cache, "train")
+        self.recognised = Recognised(made["reader"], self.pictures)
         self.learnt = dict(self.lesson.trained())
         self.optimiser = Muon(
             list(self.learnt.items()),
@@ -87,7 +97,8 @@ class PVALesson:
             prepared = self.lesson.prepare_batch(batch, source)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number("dropout", self.seed, place))  # of the identity transformer
-            loss = self.lesson(prepared, 0)
+            asked, found = self.answered(self.pictures, places, prepared, self.vectors[others[0]])
+        loss = asked.loss(found) + WHO * self.recognised.loss(asked, found)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -109,6 +120,20 @@ class PVALesson:
         holes = torch.stack([hole(one) for one in labels])[:, None]
         return Batch(pictures.batch(places) * 2 - 1, holes, faces, texts)
 
+    def answered(
+        self,
+        pictures: Album,
+        places: torch.Tensor,
+        prepared: Mapping[str, torch.Tensor],
+        vectors: torch.Tensor,
+    ) -> tuple[batches.Batch, torch.Tensor]:
+        """What was asked, in the drawn world's terms, and the noise that the trainer's network finds.
+        vectors [n, 512]: who it should be, as the recogniser says it."""
+        times, noise, faces = prepared["times"][0], prepared["noise"][0], face_weights(pictures, places)
+        asked = batches.Batch(places, prepared["clean"], noise, times, faces, [], vectors)
+        context = self.lesson.context(prepared["ids"], prepared["people"])
+        return asked, self.lesson.noise(asked.noisy, prepared["around"], times, context)
+
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         from training.pva.export import content
 
@@ -129,7 +154,8 @@ class PVALesson:
         for name, given in (("own", faces), ("other", faces.roll(EACH_UNSEEN, dims=0))):
             source = generator("held out")
             prepared = self.lesson.prepare_batch(self.batch(unseen, places, given, source), source)
-            figures[f"loss_{name}"] = round(float(self.lesson(prepared, 0)), 5)
+            asked, found = self.answered(unseen, places, prepared, torch.zeros(count, 512))
+            figures[f"loss_{name}"] = round(float(asked.loss(found)), 5)
         return figures
 
 
