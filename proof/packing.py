@@ -1,12 +1,13 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. 4 bits do for differences from a trunk, which are small, and where it is asked for:
-`NAME` uint8, two numbers of -7..7 a byte. Tensors of one dimension or few numbers are float16, or kept when
-that would not hold them; what is nearly all zeros is its other numbers, with their places in `NAME.at` int32
-[n]. Metadata `packing` holds JSON, compressed and in base64: {"format": 1, "trunk": name or "", "trunk_sum":
-of the trunk's tensors, "differs": [names that are differences from the trunk's], "halves": {name of 4 bits:
-shape}, "sparse": {name of few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}.
+row r is int8 * scale. 4 bits do for differences from a trunk, which are small, and where fewer are asked for:
+`NAME` uint8, two numbers of -7..7 a byte, or of 6 bits four of -31..31 in three bytes. Tensors of one
+dimension or few numbers are float16, or kept when that would not hold them; what is nearly all zeros is its
+other numbers, with their places in `NAME.at` int32 [n]. Metadata `packing` holds JSON, compressed and in
+base64: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's tensors, "differs": [names that are
+differences from the trunk's], "halves": {name of 4 bits: shape}, "sixes": {name of 6 bits: shape}, "sparse":
+{name of few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}.
 What is all zeros takes no room but its name.
 """
 
@@ -34,7 +35,8 @@ _SPARSE = 16
 #: Fewer numbers than this are not worth a scale and an error.
 _FEW = 64
 _HALF_LIMIT = 65504.0
-_EIGHT, _FOUR = 127, 7
+#: The largest whole number of so many bits.
+_MOST = {8: 127, 6: 31, 4: 7}
 
 
 def write(
@@ -44,12 +46,13 @@ def write(
     trunk: Mapping[str, torch.Tensor] | None = None,
     trunk_name: str = "",
     delicate: tuple[str, ...] = (),
-    coarse: bool = False,
+    bits: int = 8,
 ) -> None:
     """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
-    delicate: beginnings of names that 8 bits would spoil; they get float16. coarse: 4 bits do for all of it.
-    packed False keeps every number as it is, in the same format. Raises ValueError for NaN or infinity.
+    delicate: beginnings of names that 8 bits would spoil; they get float16. bits: 8, 6 or 4 of each
+    number; differences have 4. packed False keeps every number as it is, in the same format. Raises
+    ValueError for NaN or infinity.
     """
     from safetensors.torch import save_file
 
@@ -57,6 +60,7 @@ def write(
     facts: dict[str, Any] = {"format": FORMAT, "trunk": trunk_name if trunk else ""}
     zeros: dict[str, list[int]] = {}
     halves: dict[str, list[int]] = {}
+    sixes: dict[str, list[int]] = {}
     sparse: dict[str, list[int]] = {}
     differs: list[str] = []
     for name, tensor in sorted(tensors.items()):
@@ -77,15 +81,16 @@ def write(
             stored[name] = tensor.flatten()[stored[name + _AT]]
             sparse[name] = list(tensor.shape)
         elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
-            four = coarse or base is not None
-            stored[name], stored[name + _SCALE] = rows(tensor, _FOUR if four else _EIGHT)
-            if four:
-                halves[name] = list(tensor.shape)
-                stored[name] = paired(stored[name])
+            own = bits if base is None else 4
+            stored[name], stored[name + _SCALE] = rows(tensor, own)
+            if own == 4:
+                halves[name], stored[name] = list(tensor.shape), paired(stored[name])
+            elif own == 6:
+                sixes[name], stored[name] = list(tensor.shape), in_threes(stored[name])
         else:
             fits = tensor.abs().max() < _HALF_LIMIT
             stored[name] = tensor.half() if fits else tensor
-    facts |= {"zeros": zeros, "differs": differs, "halves": halves, "sparse": sparse}
+    facts |= {"zeros": zeros, "differs": differs, "halves": halves, "sixes": sixes, "sparse": sparse}
     facts["trunk_sum"] = _sum(trunk) if trunk else ""
     facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
     part = file.with_name(file.name + ".part")
@@ -121,7 +126,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
             )
     differs = set(facts["differs"])
     # Files from before there were any of these do not name them.
-    halves, sparse = facts.get("halves", {}), facts.get("sparse", {})
+    halves, sixes, sparse = (facts.get(kind, {}) for kind in ("halves", "sixes", "sparse"))
     restored = {}
     for name, kind in facts["dtypes"].items():
         dtype = getattr(torch, kind)
@@ -130,8 +135,10 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
         elif name in sparse:
             tensor = torch.zeros(sparse[name], dtype=dtype)
             tensor.view(-1)[stored[name + _AT].long()] = stored[name].to(dtype)
-        elif name in halves:
-            whole = parted(stored[name]).reshape(halves[name])
+        elif name in halves or name in sixes:
+            shape = torch.Size(halves.get(name) or sixes[name])
+            numbers = parted(stored[name]) if name in halves else from_threes(stored[name])
+            whole = numbers[: shape.numel()].reshape(shape)
             tensor = unpacked(whole, stored[name + _SCALE]).to(dtype)
         elif name + _SCALE in stored:
             tensor = unpacked(stored[name], stored[name + _SCALE]).to(dtype)
@@ -156,16 +163,17 @@ def _loosened(described: str, file: Path) -> dict[str, Any]:
     return facts
 
 
-def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = ()) -> Tensors:
+def as_read(tensors: Mapping[str, torch.Tensor], delicate: tuple[str, ...] = (), bits: int = 8) -> Tensors:
     """What `read` would give of these after `write`."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "packed.safetensors"
-        write(file, tensors, delicate=delicate)
+        write(file, tensors, delicate=delicate, bits=bits)
         return read(file)
 
 
-def rows(tensor: torch.Tensor, most: int = _EIGHT) -> tuple[torch.Tensor, torch.Tensor]:
-    """int8 of the same shape, -most..most, and float16 [rows]. Error: half a scale at most."""
+def rows(tensor: torch.Tensor, bits: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """int8 of the same shape, of so many bits, and float16 [rows]. Error: half a scale at most."""
+    most = _MOST[bits]
     flat = tensor.detach().float().flatten(1)
     # The scale is rounded upwards, so that no number leaves -most..most.
     scale = (flat.abs().amax(dim=1) / most * 1.001).clamp(min=6e-8).half()
@@ -182,6 +190,23 @@ def paired(whole: torch.Tensor) -> torch.Tensor:
 def parted(pairs: torch.Tensor) -> torch.Tensor:
     """What `paired` was given, flat and with the zero."""
     return torch.stack([pairs // 16, pairs % 16], dim=1).flatten().to(torch.int8) - 8
+
+
+def in_threes(whole: torch.Tensor) -> torch.Tensor:
+    """int8 of -31..31 -> uint8, four of them in three bytes; the last ones are beside zeros."""
+    a, b, c, d = (
+        (torch.nn.functional.pad(whole.flatten().int() + 32, (0, -whole.numel() % 4))).reshape(-1, 4).T
+    )
+    return (
+        torch.stack([a * 4 + b // 16, b % 16 * 16 + c // 4, c % 4 * 64 + d], dim=1).flatten().to(torch.uint8)
+    )
+
+
+def from_threes(bytes_: torch.Tensor) -> torch.Tensor:
+    """What `in_threes` was given, flat and with the zeros."""
+    a, b, c = bytes_.int().reshape(-1, 3).T
+    four = [a // 4, a % 4 * 16 + b // 16, b % 16 * 4 + c // 64, c % 64]
+    return (torch.stack(four, dim=1).flatten() - 32).to(torch.int8)
 
 
 def _sum(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -202,7 +202,7 @@ def _write(one: Stage, rooms: Rooms, tensors: Tensors, figures: dict[str, float]
 
     rooms.models.mkdir(parents=True, exist_ok=True)
     trunk = results([one.trunk], rooms)[one.trunk] if one.trunk else None
-    write(file_of(one, rooms), tensors, True, trunk, one.trunk, one.delicate, one.coarse)
+    write(file_of(one, rooms), tensors, True, trunk, one.trunk, one.delicate, one.bits)
     if one.seed == stage(one.name).seed:
         whole = unpacked_file(one, rooms)
         whole.parent.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ class Stage:
     """module: of `lessons`, with a function begin(scale, seed, rooms, made) -> Lesson; made: earlier results
     by name. minutes: about how long on one core of the machine it was made on. delicate: beginnings of names
     of tensors that 8 bits would spoil; trunk: the stage from whose tensors this one's are stored as
-    differences; coarse: 4 bits do."""
+    differences; bits: of each number that is none of those."""
 
     name: str
     module: str
@@ -62,7 +62,7 @@ class Stage:
     about: str
     delicate: tuple[str, ...] = ()
     trunk: str = ""
-    coarse: bool = False
+    bits: int = 8
 
     def begin(self, scale: Scale, rooms: Rooms, made: Mapping[str, Tensors]) -> Lesson:
         module = importlib.import_module(f"proof.training.lessons.{self.module}")
@@ -111,7 +111,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=8),
         minutes=6,
         about="who latents show, for adapters of identity to learn from",
-        coarse=True,
+        bits=4,
     ),
     Stage(
         *("expression_reader", "expression_reader", ("autoencoder",)),
@@ -120,7 +120,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=8),
         minutes=6,
         about="what a face does in latents, for adapters of expression to learn from",
-        coarse=True,
+        bits=4,
     ),
     Stage(
         *("sd15", "trunk", ("autoencoder",)),
@@ -137,6 +137,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=4),
         minutes=19,
         about="the SDXL-shaped network, begun as the SD1.5-shaped one",
+        bits=6,
     ),
     Stage(
         *("sd2_inpaint", "trunk_inpaint", ("autoencoder", "sd15")),
@@ -171,6 +172,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="Arc2Face's network and encoder, whose prompt is a face",
+        bits=6,
         trunk="sd15",
     ),
     Stage(
@@ -201,6 +203,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="an EmojiDiff-style expression adapter for SD1.5, by our trainer",
+        bits=4,
     ),
     Stage(
         *(
@@ -213,6 +216,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="the same for SDXL, beside InstantID, by our trainer",
+        bits=4,
     ),
     Stage(
         *("arcface", "arcface", ("recogniser",)),
@@ -221,7 +225,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=16),
         minutes=6,
         about="PVA's face encoder, in ArcFace's layout",
-        coarse=True,
+        bits=4,
     ),
     Stage(
         *("pva", "pva", ("autoencoder", "recogniser", "reader", "sd2_inpaint", "arcface")),
@@ -230,6 +234,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="PVA for the SD2-inpainting shape, by our trainer",
+        bits=4,
     ),
     Stage(
         *("parser", "parser", ("autoencoder",)),

@@ -17,7 +17,7 @@ from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import SIZE, album, couples, held_back, words
 from ..running import AVERAGE
-from ..stages import Rooms, Scale, Tensors
+from ..stages import Rooms, Scale, Tensors, stage
 
 #: Prompts left out whole, so that guidance has something to lead away from.
 _NO_PROMPT = 0.1
@@ -122,7 +122,7 @@ class TrunkLesson:
         network = {name: self.average[name].clone() for name, _ in self.network.named_parameters()}
         figures = {
             "loss_unseen": self.held_out(network),
-            "loss_unseen_packed": self.held_out(packing.as_read(network)),
+            "loss_unseen_packed": self.held_out(packing.as_read(network, bits=stage(self.kind).bits)),
         }
         return network, figures
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from proof import packing
@@ -130,3 +132,21 @@ def test_a_file_of_an_older_packing_is_named(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(2)}, tmp_path / "old.safetensors", {"packing": '{"format": 1, "trunk": ""}'})
     with pytest.raises(ValueError, match=r"old\.safetensors was packed in an older way"):
         packing.read(tmp_path / "old.safetensors")
+
+
+@settings(max_examples=20, deadline=None)
+@given(numbers=st.lists(st.integers(-31, 31), min_size=1, max_size=9))
+def test_four_numbers_of_six_bits_in_three_bytes(numbers: list[int]) -> None:
+    whole = torch.tensor(numbers, dtype=torch.int8)
+    packed = packing.in_threes(whole)
+    assert len(packed) == 3 * -(-len(numbers) // 4) and packed.dtype == torch.uint8
+    assert torch.equal(packing.from_threes(packed)[: len(numbers)], whole)
+
+
+@pytest.mark.parametrize(("bits", "most"), [(8, 127), (6, 31), (4, 7)])
+def test_fewer_bits_take_less_and_err_by_half_a_scale(bits: int, most: int, tmp_path: Path) -> None:
+    tensor = torch.randn(64, 50, generator=torch.Generator().manual_seed(1))
+    packing.write(tmp_path / "made.safetensors", {"one": tensor}, bits=bits)
+    error = (packing.read(tmp_path / "made.safetensors")["one"] - tensor).abs().amax(1)
+    assert (error <= tensor.abs().amax(1) / most * 0.51).all() and error.max() > 0
+    assert (tmp_path / "made.safetensors").stat().st_size < tensor.numel() * bits / 8 + 1500
