@@ -137,7 +137,6 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=4),
         minutes=19,
         about="the SDXL-shaped network, begun as the SD1.5-shaped one",
-        bits=6,
     ),
     Stage(
         *("sd2_inpaint", "trunk_inpaint", ("autoencoder", "sd15")),
@@ -172,7 +171,7 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="Arc2Face's network and encoder, whose prompt is a face",
-        bits=6,
+        bits=4,
         trunk="sd15",
     ),
     Stage(

@@ -41,17 +41,23 @@ def apply_each(
 
     Of several people everyone has the node once, with masks that are white for their own pictures alone.
     """
-    places: dict[Figure, list[int]] = {}
-    for place, case in enumerate(cases):
-        places.setdefault(case.reference, []).append(place)
     changed = (model, *prompts)
-    for own in places.values():
-        if len(places) > 1:
+    everybody = people(cases)
+    for own in everybody:
+        if len(everybody) > 1:
             more["mask"] = torch.zeros(len(cases), SIZE, SIZE)
             more["mask"][own] = 1
         identity = studio.identity(cases[own[0]].reference_drawing.picture)
         changed = apply(studio, changed[0], identity, changed[1:], **more)
     return changed
+
+
+def people(cases: Sequence[Case]) -> list[list[int]]:
+    """Of each person, the places of their pictures."""
+    places: dict[Figure, list[int]] = {}
+    for place, case in enumerate(cases):
+        places.setdefault(case.reference, []).append(place)
+    return list(places.values())
 
 
 def control_net(studio: Studio) -> Any:
@@ -61,24 +67,40 @@ def control_net(studio: Studio) -> Any:
     )
 
 
-def instantid(posed: bool = False, weight: float = 1.0) -> Callable[[Studio], Draw]:
-    """posed: with IdentityNet and the points of the truth."""
-
+def instantid(weight: float = 1.0) -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-            more: dict[str, Any] = {"weight": weight}
-            if posed:
-                points = studio.keypoints(cases[0].truth_drawing.picture)
-                more |= {"control_net": control_net(studio), "keypoints": points, "controlnet_strength": 1.0}
             prompts = studio.prompts(clip, *(case.prompt for case in cases))
-            changed = apply_each(studio, model, cases, prompts, **more)
+            changed = apply_each(studio, model, cases, prompts, weight=weight)
             return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
         return drawn
 
     return begin
+
+
+def posed(studio: Studio) -> Draw:
+    """With IdentityNet and the points of the truth. One person's pictures are drawn together: a second one
+    would need a ControlNet of their own over all of them."""
+    model, clip, vae = studio.checkpoint("sdxl")
+
+    def of_one(cases: Sequence[Case]) -> NDArray[np.uint8]:
+        points = torch.cat([studio.keypoints(case.truth_drawing.picture) for case in cases])
+        more = {"control_net": control_net(studio), "keypoints": points, "controlnet_strength": 1.0}
+        prompts = studio.prompts(clip, *(case.prompt for case in cases))
+        changed = apply_each(studio, model, cases, prompts, **more)
+        return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
+
+    def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
+        made = {}
+        for places in people(cases):
+            pictures = of_one([cases[place] for place in places])
+            made |= dict(zip(places, pictures, strict=True))
+        return np.stack([made[place] for place in range(len(cases))])
+
+    return drawn
 
 
 ROWS = (
@@ -94,9 +116,10 @@ ROWS = (
         "instantid_identitynet",
         "InstantID, adapter + IdentityNet",
         "with the five points of the truth",
-        instantid(posed=True),
+        posed,
         files=(*FILES, "identitynet"),
         poses=True,
+        at_once=FEW,
     ),
     Row(
         "instantid_again",
