@@ -48,7 +48,7 @@ For pictures of a photo's person fetch the weights (about 11 GB) and run the dem
   python install.py --models instantid"""
 #: The drawn world's networks, and which of them the demo cannot do without.
 DRAWN = REPOSITORY / "models" / "drawn"
-DRAWN_NEEDS = ("autoencoder", "recogniser", "judge", "classifier", "sdxl", "instantid")
+DRAWN_NEEDS = ("autoencoder", "recogniser", "judge", "classifier", "parser", "sdxl", "instantid")
 _TIMEOUT = 4 * 3600.0  # real weights on a CPU take long
 
 

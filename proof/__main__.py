@@ -1,4 +1,4 @@
-"""`python -m proof world COMMAND`: show, train, look, table, report, demo."""
+"""`python -m proof world COMMAND`: show, train, look, table, report, usual, demo."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .demo import command as demo
 from .report import command as report
+from .report import usual
 from .training import command, look, table
 from .world import show
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     look.add_to(commands)
     table.add_to(commands)
     report.add_to(commands)
+    usual.add_to(commands)
     demo.add_to(commands)
     return whole
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..report import rows
 from ..report.cases import Case
+from ..report.judging import JUDGES
 from ..report.measures import cosine
 from ..report.rows import Row
 from ..report.running import Eyes, Shots, draw_row
@@ -55,7 +56,7 @@ class Picture:
 
 def ready(rooms: Rooms) -> list[str]:
     """Methods of which something can be drawn, as their networks are there."""
-    known = ("judge", "classifier", "recogniser")
+    known = (*JUDGES, "recogniser")
     if any(not (rooms.models / f"{name}.safetensors").is_file() for name in known):
         return []
     return [method for method in METHODS if _rows(method, rooms)]

@@ -94,6 +94,13 @@ def _between(fine: int, coarse: int) -> torch.Tensor:
     return (1 - (taken[:, None] - torch.arange(coarse)).abs()).clamp(min=0)
 
 
+def load(learnt: Mapping[str, torch.Tensor]) -> Parser:
+    """As it was trained, to be looked through."""
+    made = Parser(0)
+    made.whole.load_state_dict({**made.whole.state_dict(), **learnt})
+    return made.eval().requires_grad_(False)
+
+
 def whole(learnt: Mapping[str, torch.Tensor]) -> Tensors:
     """The published file: its widths, filled up with zeros."""
     with torch.device("meta"):

@@ -53,12 +53,13 @@ def run(options: argparse.Namespace) -> None:
     from .. import host_files
     from . import bars, claims, readme, rows, seeds, selftest, variants
     from .cases import cases
+    from .judging import JUDGES
     from .write import Report, write
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     rooms = Rooms(options.models.resolve(), options.cache.resolve())
     kind = "quick" if options.quick else "full"
-    for judge in ("judge", "classifier"):
+    for judge in JUDGES:
         if not host_files.stage_file(judge, rooms).is_file():
             raise ValueError(
                 f"Nothing can be judged: {judge} is not trained in {rooms.models}. Run `python -m proof "

@@ -1,4 +1,5 @@
-"""Looking at pictures: the real detector finds faces, the judge says who, the classifier what is there."""
+"""Looking at pictures: the real detector finds faces, the judge says who, the classifier what is there, and
+the parser whether it is a face at all."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..networks import classifier, recognisers
+from ..networks import classifier, parser, recognisers
 from ..networks.classifier import HEADS
 from ..networks.crops import JUDGED, batch, crop
 from ..training.pictures import SIZE
 from ..training.running import results
 from ..training.stages import Rooms, Tensors
 from ..world.captions import Said
+from .whole import usual
 
 Picture = NDArray[np.uint8]
 
@@ -27,12 +29,19 @@ _SURE = 0.5
 ATTRIBUTES = ("hair_style", "hair_colour", "glasses", "hat", "beard", "background")
 
 
+#: The stages whose networks judge.
+JUDGES = ("judge", "classifier", "parser")
+#: How the parser sees a face of a large picture: as large and high as in portraits.
+_PARSED = (SIZE, 0.69)
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """What is seen in one person's part of a picture.
 
     vector float64 [D]: who; zeros without a face. points float64 [5, 2] in pixels of the part at
     SIZE; NaN without a face. choices: of each head of the classifier, by number. expression float64 [5].
+    portrait uint8 [SIZE, SIZE, 3]: the face as the parser is to see it; None without one.
     """
 
     found: bool
@@ -40,23 +49,25 @@ class Look:
     points: NDArray[np.float64]
     choices: dict[str, int]
     expression: NDArray[np.float64]
+    portrait: Picture | None
 
     def attributes_right(self, asked: Said) -> dict[str, bool]:
         return {name: HEADS[name][self.choices[name]] == getattr(asked, name) for name in ATTRIBUTES}
 
 
 class Judges:
-    """The networks that judge. Nothing of them took part in drawing."""
+    """The networks that judge. Nothing of them took part in drawing, but the parser in FreeCure's rows."""
 
-    def __init__(self, judge: Tensors, seen: Tensors) -> None:
+    def __init__(self, judge: Tensors, seen: Tensors, parsed: Tensors) -> None:
         self.judge = recognisers.load(judge, judge=True)
         self.classifier = classifier.load(seen)
+        self.parser = parser.load(parsed)
         self._detector: Any = None
 
     @classmethod
     def of(cls, rooms: Rooms) -> Judges:
-        made = results(("judge", "classifier"), rooms)
-        return cls(made["judge"], made["classifier"])
+        made = results(JUDGES, rooms)
+        return cls(*(made[name] for name in JUDGES))
 
     def faces(self, picture: Picture, expected: int = 1) -> list[NDArray[np.float64]]:
         """Points [5, 2] in the picture's pixels of every face, best first.
@@ -109,11 +120,19 @@ class Judges:
         expression = seen["expression"].double().numpy()
         if points is None:
             width = int(self.judge.numbers.in_features)
-            return Look(False, np.zeros(width), np.full((5, 2), np.nan), choices, expression)
+            return Look(False, np.zeros(width), np.full((5, 2), np.nan), choices, expression, None)
         side = picture.shape[0]
         vector = self.judge(batch([crop(picture, points.astype(np.float32), JUDGED)]))[0].double().numpy()
         there = (points - (place * side, 0) + 0.5) * SIZE / side - 0.5
-        return Look(True, vector, there, choices, expression)
+        return Look(True, vector, there, choices, expression, _portrait(picture, place, points))
+
+    @torch.no_grad()
+    def whole(self, look: Look) -> bool:
+        """Whether it is a face with its parts where they belong. Takes longer than all of the look."""
+        if look.portrait is None:
+            return False
+        shown = torch.from_numpy(look.portrait.copy()).permute(2, 0, 1)[None].float() / 255
+        return usual().whole(self.parser.scores(shown).softmax(1)[0].numpy())
 
 
 def _usual(picture: Picture) -> Picture:
@@ -121,3 +140,10 @@ def _usual(picture: Picture) -> Picture:
     side = picture.shape[0]
     small = picture if side == SIZE else cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small)
+
+
+def _portrait(picture: Picture, place: int, points: NDArray[np.float64]) -> Picture:
+    """One person's part; of a large picture the face alone, for it may be small there."""
+    if picture.shape[0] > SIZE:
+        return crop(picture, points.astype(np.float32), _PARSED)
+    return picture[:, place * SIZE : (place + 1) * SIZE]

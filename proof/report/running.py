@@ -24,7 +24,7 @@ from ..training.pictures import world
 from ..training.stages import Rooms
 from . import measures
 from .cases import Case, cases, grouped, together
-from .judging import ATTRIBUTES, Judges, Look
+from .judging import ATTRIBUTES, JUDGES, Judges, Look
 from .rows import Row
 from .studio import Studio
 
@@ -38,7 +38,7 @@ _LEAST = 8
 #: What a row's pictures do not depend on, of this package.
 _AFTERWARDS = (
     *("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme"),
-    *("seeds", "shown", "variants"),
+    *("seeds", "shown", "variants", "spoilt", "usual"),
 )
 
 
@@ -47,13 +47,14 @@ class Shots:
     """What was measured of a row: an entry for each person in each picture.
 
     people: numbers of cases. likeness: to the person's other picture, 0 without a face. reference: to the
-    picture that was given. copy_paste, points: NaN without a face. attributes: the part of those asked for
-    that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds: of a CPU, for each
-    picture. pictures [KEPT, H, W, 3]: the first ones.
+    picture that was given. whole: see Judges. copy_paste, points: NaN without a face. attributes: the part
+    of those asked for that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds:
+    of a CPU, for each picture. pictures [KEPT, H, W, 3]: the first ones.
     """
 
     people: NDArray[np.int64]
     found: NDArray[np.bool_]
+    whole: NDArray[np.bool_]
     likeness: Numbers
     reference: Numbers
     copy_paste: Numbers
@@ -69,6 +70,8 @@ class Shots:
         """By name; `faces`: found or not; `own`: more like themselves than like the second person."""
         if name == "faces":
             return self.found.astype(float)
+        if name == "whole":
+            return self.whole.astype(float)
         if name == "own":
             return (self.likeness > self.second).astype(float)
         values: Numbers = getattr(self, name)
@@ -87,6 +90,7 @@ MEASURES = (
     "points",
     "second",
     "faces",
+    "whole",
     "own",
 )
 
@@ -155,6 +159,8 @@ def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Cas
         for picture, group in zip(drawn, some, strict=True):
             looks = eyes.judges.look(picture, row.people)
             made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
+            for shot, look in zip(made, looks, strict=False):
+                shot["whole"] = eyes.judges.whole(look)
             _second(row, made, looks, group, eyes)
             shots += made
         if len(seconds) // 24 > first // 24:
@@ -208,7 +214,7 @@ def shots_of(
 def key(row: Row, rooms: Rooms) -> str:
     """Changes with the code that draws and looks, the world, and the networks that take part."""
     parts = [world(), *(host_files.digest(path) for path in _sources())]
-    for stage in sorted({*row.needs(), "judge", "classifier"}):
+    for stage in sorted({*row.needs(), *JUDGES}):
         parts.append(host_files.digest(host_files.stage_file(stage, rooms)))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
@@ -217,6 +223,7 @@ def _sources() -> list[Path]:
     here = Path(__file__).parent
     own = [path for path in sorted(here.rglob("*.py")) if path.stem not in _AFTERWARDS]
     pack = [path for room in ("likeness", "nodes") for path in sorted((REPOSITORY / room).rglob("*.py"))]
+    own.append(Path(__file__).with_name("whole.json"))
     return [*own, *pack, *sorted((REPOSITORY / "proof" / "networks").glob("*.py"))]
 
 

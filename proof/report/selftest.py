@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..training.pictures import SIZE
-from ..world.draw import draw
-from . import measures
+from ..world.draw import Drawing, draw
+from . import measures, spoilt
 from .cases import Case
+from .rows.truths import relit
 from .running import Eyes, Shots
 
 Picture = NDArray[np.uint8]
+#: People at most who are asked whether their faces are whole: the parser takes its time.
+_FACES = 12
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Answer:
 
 def asked(eyes: Eyes, people: Sequence[Case], shots: Mapping[str, Shots]) -> list[Answer]:
     """All of them: on true pictures of these people, and on what rows have drawn."""
-    return [*_pictures(eyes, people), *_chance(shots)]
+    return [*_pictures(eyes, people), *_faces(eyes, people[:_FACES]), *_chance(shots)]
 
 
 def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
@@ -57,6 +60,7 @@ def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
     same, back = mean(truth, "likeness"), mean(mirrored, "likeness")
     little, much = mean(blurred(1.0), "likeness"), mean(blurred(3.0), "likeness")
     floor = mean(other, "likeness")
+    placed = mean(relit, "points")
     copied, true = mean(pasted, "copy_paste"), mean(truth, "copy_paste")
     return [
         Answer("identical", "the same picture is wholly alike: 1", _said(same), same.mean > 0.9999),
@@ -74,9 +78,39 @@ def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
         ),
         Answer("other", "another person is not alike: 0.25 at most", _said(floor), abs(floor.mean) < 0.25),
         Answer(
+            "points",
+            "in another light the points are where they were: 0.06 of the eyes' distance at most",
+            _said(placed),
+            placed.mean <= 0.06,
+        ),
+        Answer(
             "pasted", "the reference handed back: copy-paste 1", _said(copied), abs(copied.mean - 1) < 1e-3
         ),
         Answer("truth", "the truth handed back: copy-paste -1", _said(true), abs(true.mean + 1) < 1e-3),
+    ]
+
+
+def _faces(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
+    """Whether a measure of whole faces sees what an eye sees."""
+
+    def part(spoil: Callable[[Drawing], Picture]) -> float:
+        looks = [eyes.judges.look(spoil(case.truth_drawing))[0] for case in people]
+        return float(np.mean([eyes.judges.whole(look) for look in looks]))
+
+    true, one_eye, none = part(lambda drawing: drawing.picture), part(spoilt.one_eyed), part(spoilt.smeared)
+    exchanged = part(spoilt.turned_halves)
+    return [
+        Answer("whole", "true pictures are whole faces: 9 of 10 at least", f"{true:.0%}", true >= 0.9),
+        Answer(
+            "one_eye",
+            "with one eye painted over they are not: 1 of 3 at most",
+            f"{one_eye:.0%}",
+            one_eye <= 1 / 3,
+        ),
+        Answer("smeared", "nor with a smeared middle: 1 of 10 at most", f"{none:.0%}", none <= 0.1),
+        Answer(
+            "halves", "nor with each half mirrored: 1 of 10 at most", f"{exchanged:.0%}", exchanged <= 0.1
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ def shots(count: int = 12, **values: Any) -> Shots:
     given: dict[str, Any] = {
         "people": np.arange(count),
         "found": np.ones(count, bool),
+        "whole": np.ones(count, bool),
         "right": np.ones((count, 6), bool),
         "seconds": np.ones(count),
         "pictures": np.zeros((8, 128, 128, 3), np.uint8),

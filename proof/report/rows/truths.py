@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,15 +25,31 @@ def as_asked(case: Case) -> NDArray[np.uint8]:
     return draw(replace(case.truth, pose=other.pose, attributes=light), SIZE).picture
 
 
+def relit(case: Case) -> NDArray[np.uint8]:
+    """The true picture in the light of another: everything is where it is asked for."""
+    light = figure(_POSES + case.number).attributes.light
+    attributes = replace(case.truth.attributes, light=light)
+    return draw(replace(case.truth, attributes=attributes), SIZE).picture
+
+
 def _ceiling(studio: Studio) -> Draw:
     return lambda cases: as_asked(cases[0])
 
 
+def _in_place(studio: Studio) -> Draw:
+    """What a perfect answer to points is: nothing but the light and the autoencoder moves them."""
+    return _decoded(studio, relit)
+
+
 def _autoencoder(studio: Studio) -> Draw:
+    return _decoded(studio, as_asked)
+
+
+def _decoded(studio: Studio, wanted: Callable[[Case], NDArray[np.uint8]]) -> Draw:
     vae = studio.node("VAELoader", vae_name=studio.file("vae"))[0]
 
     def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-        latent = studio.node("VAEEncode", pixels=image(as_asked(cases[0])), vae=vae)[0]
+        latent = studio.node("VAEEncode", pixels=image(wanted(cases[0])), vae=vae)[0]
         return studio.decode(vae, latent)
 
     return drawn
@@ -60,6 +76,14 @@ ROWS = (
         "the same pictures, encoded and decoded by the host",
         _autoencoder,
         files=("vae",),
+    ),
+    Row(
+        "in_place",
+        "ceiling of points, through the autoencoder",
+        "the true picture in another light, encoded and decoded: all is where it is asked for",
+        _in_place,
+        files=("vae",),
+        poses=True,
     ),
     Row("floor", "floor: another person", "somebody else who looks and stands as asked for", _floor),
     Row("pasted", "the reference itself", "what is given, handed back: copy-paste must be 1", _pasted),

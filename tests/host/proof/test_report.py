@@ -17,6 +17,7 @@ from proof.__main__ import main
 from proof.networks import autoencoder, layouts, recognisers
 from proof.networks.classifier import Classifier
 from proof.networks.crops import RECOGNISED, batch, crop
+from proof.networks.parser import Parser
 from proof.networks.start import start
 from proof.report import rows, running
 from proof.report.cases import Case
@@ -38,10 +39,12 @@ def rooms(host: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Rooms:
         "judge": recognisers.Judge(),
         "classifier": Classifier(),
         "recogniser": recognisers.Recogniser(),
+        "parser": Parser(0),
     }
     for seed, (name, network) in enumerate(networks.items()):
         start(network, seed)
-        packing.write(models / f"{name}.safetensors", dict(network.state_dict()), packed=False)
+        kept = network.learnt() if name == "parser" else network.state_dict()
+        packing.write(models / f"{name}.safetensors", dict(kept), packed=False)
     pictures = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     coder = autoencoder.begin(pictures, seed=1).state_dict()
     packing.write(models / "autoencoder.safetensors", dict(coder), packed=False)

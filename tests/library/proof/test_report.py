@@ -132,6 +132,15 @@ def test_likeness_must_rise_with_the_weight() -> None:
     assert verdict("weights", {**rising, weights.name(0.4): shots(likeness=0.05)}) == claims.FAILS
 
 
+def test_points_are_told_beside_what_a_perfect_answer_gets() -> None:
+    there = {"instantid": shots(points=0.3), "in_place": shots(points=0.08)}
+    for error, state in ((0.09, claims.HOLDS), (0.11, claims.FAILS)):
+        posed = {**there, "instantid_identitynet": shots(points=error)}
+        assert verdict("identitynet", posed) == state
+    assert "through the autoencoder, 0.080" in claims.verdicts(posed)["identitynet"].evidence
+    assert verdict("identitynet", {"instantid": there["instantid"]}) == claims.OPEN
+
+
 def test_bars_fall_with_a_sentence() -> None:
     there = {"a": shots(likeness=0.5), "b": shots(likeness=0.2)}
     high = bars.Bar("gain", "a", "likeness", minus="b", at_least=0.4)
@@ -176,6 +185,7 @@ def test_two_runs_from_other_noise_are_compared_person_by_person() -> None:
 
 def test_a_page_is_written_whole_and_the_same_again(tmp_path: Path) -> None:
     there = {"ceiling": shots(likeness=0.9), "floor": shots(likeness=0.0), "instantid": shots(likeness=0.7)}
+    there["instantid"].whole[:3] = False
     chosen = [rows.row(name) for name in ("ceiling", "floor", "instantid", "pva")]
     lacking = {"pva": ["sd2_inpaint", "pva"]}
     answers = [selftest.Answer("noise", "does it?", "0.1", None)]
@@ -192,7 +202,12 @@ def test_a_page_is_written_whole_and_the_same_again(tmp_path: Path) -> None:
         assert not (tmp_path / name / "shown" / "pva_0.jpg").exists()
     assert pages[0] == pages[1]
     page = pages[0]["README.md"].decode()
-    assert "| InstantID, adapter | 12 | 12 of 12 | 0.70 (0.70 to 0.70) |" in page
+    # Nine of twelve faces whole; where nobody was told where to stand, points say nothing.
+    line = next(line for line in page.splitlines() if line.startswith("| InstantID, adapter |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1:5] == ["12", "12 of 12", "0.75 (0.50 to 1.00)", "0.70 (0.70 to 0.70)"]
+    assert cells[-2:] == ["", "1.0"]
+    assert json.loads(pages[0]["report.json"])["rows"]["instantid"]["whole"]["mean"] == 0.75
     assert "not trained: sd2_inpaint, pva" in page
     assert "Nothing here is a photograph" in page
     numbers = json.loads(pages[0]["report.json"])

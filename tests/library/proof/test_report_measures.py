@@ -78,6 +78,17 @@ def test_points_in_parts_of_the_eyes_distance() -> None:
     assert measures.points_error(asked + np.array([3.0, 4.0]), asked) == pytest.approx(5 / 20)
 
 
+def test_where_a_detector_always_errs_alike_nothing_is_left() -> None:
+    """Both are its own: mouth corners that it sees too far out are so in the true picture, too."""
+    true = np.array([[0.0, 0], [20, 0], [10, 10], [4, 20], [16, 20]])
+    wrong = np.array([[0.0, 0], [0, 0], [0, 0], [-3, 0], [3, 0]])
+    assert measures.points_error(true + wrong, true + wrong) == 0
+    assert measures.points_error(true + wrong, true) == pytest.approx(6 / 5 / 20)
+    # What is truly elsewhere stays: one of five points, by 5 pixels.
+    moved = true + wrong + np.eye(5)[:, [2]] * [3.0, 4.0]
+    assert measures.points_error(moved, true + wrong) == pytest.approx(5 / 5 / 20)
+
+
 def test_monotone() -> None:
     assert measures.monotone([0.0, 0.1, 0.1, 0.3])
     assert not measures.monotone([0.0, 0.2, 0.1])
