@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,6 @@ def _lora(node_id: str, module: str) -> Callable[[World, Run], Run]:
     return apply
 
 
-_LORA = _lora("LoraLoaderModelOnly", "nodes")
-
-
 def _hypernetwork(world: World, run: Run) -> Run:
     def write(path: Path) -> None:
         sizes = {site.context for site in world.sites(run.network)} | {
@@ -111,16 +109,39 @@ def _hypernetwork(world: World, run: Run) -> Run:
     return _node("nodes_hypernetwork", "HypernetworkLoader", hypernetwork_name=name, strength=0.5)(world, run)
 
 
-def _merge(node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
-    """With the same MODEL that has a LoRA: another set of weights of the same shape."""
+@contextmanager
+def _named_once(module: torch.nn.Module) -> Iterator[None]:
+    """The host's merges ask a network for all its weights once for each of them; here it answers once."""
+    weights = module.state_dict()
+    module.state_dict = lambda *args, **kwargs: weights  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        del module.state_dict
 
+
+def _merged(world: World, node_id: str, one: Any, two: Any, **inputs: Any) -> Any:
+    given = {"model1": one, "model2": two, **inputs}
+    with _named_once(one.model), _named_once(two.model):
+        return world.node("nodes_model_merging", node_id, **given)[0]
+
+
+def _merge(node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
     def apply(world: World, run: Run) -> Run:
-        start = world.start(run.network)
-        other = world.once(f"other {run.network}", lambda: _LORA(world, start).model)
-        model = world.node("nodes_model_merging", node_id, model1=run.model, model2=other, **inputs)[0]
-        return run.but(model=model)
+        return run.but(model=_merged(world, node_id, run.model, world.another_model(run.network), **inputs))
 
     return apply
+
+
+def _add_difference(world: World, run: Run) -> Run:
+    """What another checkpoint has learnt, as much of it as one wants."""
+
+    def make() -> Any:
+        another, base = world.another_model(run.network), world.model(run.network)
+        return _merged(world, "ModelMergeSubtract", another, base, multiplier=0.3)
+
+    difference = world.once(f"difference {run.network}", make)
+    return run.but(model=_merged(world, "ModelMergeAdd", run.model, difference))
 
 
 def _windows(world: World, run: Run) -> Run:
@@ -254,10 +275,12 @@ NETWORK = (
         pictures=(1,),
     ),
     Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
-    _weights("LoraLoaderModelOnly", _LORA),
+    _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
     _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
     _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
+    _weights("ModelMergeAdd", _add_difference),
+    _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.7)),
     _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
     _feature(
         _WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ONCE, k=1.3, out=0.8

@@ -38,7 +38,9 @@ _SHARED = {
 }
 #: As in the real ones: SDXL has no attention on its finest level, SD1.5 on its coarsest only the middle's.
 _SDXL = {"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "context_dim": 128}
-_SDXL |= {"adm_in_channels": 1536 + 64, "num_classes": "sequential"}
+#: A pooled prompt as wide as the real one: so many numbers of a picture the host's unCLIP gives SDXL.
+POOLED = 1280
+_SDXL |= {"adm_in_channels": 1536 + POOLED, "num_classes": "sequential"}
 _ARC2FACE = {"transformer_depth": [1, 0], "transformer_depth_output": [1, 1, 0, 0], "context_dim": 512}
 _ARC2FACE |= {"num_heads": 4, "num_head_channels": -1, "use_linear_in_transformer": False}
 #: PVA's sixteen layers, in fewer blocks.
@@ -67,6 +69,17 @@ def masks(pictures: tuple[int, ...]) -> torch.Tensor:
     return made[list(pictures)]
 
 
+def _patcher(module: torch.nn.Module) -> Any:
+    """A module as the host hands it on."""
+    import comfy.model_management
+    import comfy.model_patcher
+
+    device = comfy.model_management.get_torch_device()
+    return comfy.model_patcher.ModelPatcher(
+        module.eval(), load_device=device, offload_device=torch.device("cpu")
+    )
+
+
 class World:
     """The host, our pack, and what both need to run; every network is made once."""
 
@@ -93,7 +106,9 @@ class World:
             for key, about in listed.get("required", {}).items()
             if len(about) > 1 and "default" in about[1]
         } | inputs
-        call = getattr(kind if hasattr(kind, "GET_SCHEMA") else kind(), kind.FUNCTION)
+        # As in the host, which keeps a node's object: loaders hold the file that they read last.
+        made = kind if hasattr(kind, "GET_SCHEMA") else self.once(f"node {name}", kind)
+        call = getattr(made, kind.FUNCTION)
         result = call(**given)
         return tuple(getattr(result, "result", result))
 
@@ -119,6 +134,10 @@ class World:
     def model(self, network: str) -> Any:
         return self.once(f"model {network}", lambda: self._made(network))
 
+    def another_model(self, network: str) -> Any:
+        """Other weights, as another checkpoint has."""
+        return self.once(f"another model {network}", lambda: self._made(network, "another."))
+
     def context(self, network: str) -> int:
         return int(_CONFIGS[network][1]["context_dim"])
 
@@ -127,9 +146,7 @@ class World:
         return sites(self.model(network).model.diffusion_model)
 
     @staticmethod
-    def _made(network: str) -> Any:
-        import comfy.model_management
-        import comfy.model_patcher
+    def _made(network: str, prefix: str = "") -> Any:
         import comfy.supported_models
 
         parent, config = _CONFIGS[network]
@@ -138,12 +155,9 @@ class World:
         made.unet_config["dtype"], made.manual_cast_dtype = torch.float32, None
         whole = made.get_model({}, "")
         diffusion = whole.diffusion_model
-        diffusion.load_state_dict(fill_state(diffusion.state_dict(), f"{network}."))
+        diffusion.load_state_dict(fill_state(diffusion.state_dict(), f"{network}.{prefix}"))
         diffusion.to(torch.float32)
-        device = comfy.model_management.get_torch_device()
-        return comfy.model_patcher.ModelPatcher(
-            whole.eval(), load_device=device, offload_device=torch.device("cpu")
-        )
+        return _patcher(whole)
 
     def control_net(self, network: str, prefix: str) -> Any:
         """A CONTROL_NET for a network; another prefix gives other weights."""
@@ -164,12 +178,34 @@ class World:
         device = comfy.model_management.get_torch_device()
         return comfy.controlnet.ControlNet(net.eval(), load_device=device, manual_cast_dtype=None)
 
+    def gligen(self, network: str) -> Any:
+        """GLIGEN's layers for a network, one for each of its transformers."""
+        return self.once(f"gligen {network}", lambda: self._made_gligen(network))
+
+    def _made_gligen(self, network: str) -> Any:
+        from comfy.gligen import GatedSelfAttentionDense, Gligen, PositionNet
+        from comfy.ldm.modules.attention import SpatialTransformer
+
+        clip = self.clip(network)
+        words = clip.encode_from_tokens(clip.tokenize("glasses"), return_pooled="unprojected")[1].shape[-1]
+        layers = self.model(network).model.diffusion_model.modules()
+        widths = [layer.in_channels for layer in layers if isinstance(layer, SpatialTransformer)]
+        gates = [GatedSelfAttentionDense(width, words, 4, width // 4) for width in widths]
+        made = Gligen(gates, PositionNet(words, words), words)
+        made.load_state_dict(fill_state(made.state_dict(), f"{network}.gligen."))
+        return _patcher(made)
+
     # Text and pictures
 
     @cached_property
     def _checkpoints(self) -> dict[str, Any]:
         load = self.host.CheckpointLoaderSimple().load_checkpoint
-        return {network: load(file) for network, file in _CHECKPOINTS.items()}
+        loaded = {network: load(file) for network, file in _CHECKPOINTS.items()}
+        encoder = loaded[SDXL][1].cond_stage_model.clip_g.transformer
+        narrow = encoder.text_projection
+        encoder.text_projection = type(narrow)(narrow.in_features, POOLED, bias=False)
+        encoder.text_projection.weight.data = fill("pooled", (POOLED, narrow.in_features))
+        return loaded
 
     @cached_property
     def _arc2face_clip(self) -> Any:
@@ -196,6 +232,15 @@ class World:
         """Encodes `picture()` and nothing else, once."""
         latent = self.vae.encode(picture())
         return SimpleNamespace(encode=lambda image: latent)
+
+    @cached_property
+    def seen(self) -> Any:
+        """What CLIP Vision gives of a picture."""
+        from comfy.clip_vision import Output
+
+        output = Output()
+        output.image_embeds = fill("picture", (1, POOLED))
+        return output
 
     def clip(self, network: str) -> Any:
         return self._arc2face_clip if network == ARC2FACE else self._checkpoints[network][1]
