@@ -9,8 +9,9 @@ import torch
 
 from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused
 from .model_nodes import ALL, freecure
+from .networks import ARC2FACE, SD2, SDXL
 from .run import HEIGHT, WIDTH, Run, latent_of
-from .world import ARC2FACE, SD2, SDXL, World, masks, picture
+from .world import World, masks, picture
 
 REGION = freecure(Refused("is for a region of the picture, but FreeCure needs prompts for all of it"))
 SEVERAL = freecure(Refused("FreeCure pairs one with one"))
