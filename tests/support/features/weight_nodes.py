@@ -52,7 +52,7 @@ def _hypernetwork(world: World, run: Run) -> Run:
 def _named_once(module: torch.nn.Module) -> Iterator[None]:
     """The host's merges ask a network for all its weights once for each of them; here it answers once."""
     weights = module.state_dict()
-    module.state_dict = lambda *args, **kwargs: weights  # type: ignore[method-assign, assignment]
+    module.state_dict = lambda *args, **kwargs: weights
     try:
         yield
     finally:
