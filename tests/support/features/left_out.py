@@ -93,7 +93,7 @@ def sampling_nodes(object_info: Mapping[str, Any]) -> set[str]:
 
 
 def _samples(about: Mapping[str, Any]) -> bool:
-    given = set(about["output"])
+    given = {wire for wire in about["output"] if isinstance(wire, str)}
     taken = {
         wire[0] for kind in about["input"].values() for wire in kind.values() if isinstance(wire[0], str)
     }
