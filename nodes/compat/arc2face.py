@@ -50,7 +50,24 @@ class CompatArc2FaceExtractor(io.ComfyNode):
         return io.NodeOutput(method.compat.extract(images, average_method, n_outliers))
 
 
-class CompatArc2FaceUNet(io.ComfyNode):
+class LoadOldFile(io.ComfyNode):
+    """Loads the file of `folder` that its one input names."""
+
+    folder: str
+
+    @classmethod
+    def fingerprint_inputs(cls, **named: str | None) -> str:
+        return method.compat.fingerprint(cls.folder, *named.values())
+
+    @classmethod
+    def execute(cls, **named: str) -> io.NodeOutput:
+        ((input_id, name),) = named.items()
+        return io.NodeOutput(method.compat.load(cls.folder, input_id, name))
+
+
+class CompatArc2FaceUNet(LoadOldFile):
+    folder = UNETS
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return compat_schema(
@@ -67,16 +84,10 @@ class CompatArc2FaceUNet(io.ComfyNode):
             outputs=[output(io.Model, "ARC2FACE_UNET", "The model.")],
         )
 
-    @classmethod
-    def fingerprint_inputs(cls, model_path: str | None) -> str:
-        return method.compat.fingerprint(UNETS, model_path)
 
-    @classmethod
-    def execute(cls, model_path: str) -> io.NodeOutput:
-        return io.NodeOutput(method.compat.load_unet(model_path))
+class CompatArc2FaceEncoder(LoadOldFile):
+    folder = ENCODERS
 
-
-class CompatArc2FaceEncoder(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return compat_schema(
@@ -92,14 +103,6 @@ class CompatArc2FaceEncoder(io.ComfyNode):
             ],
             outputs=[output(io.Clip, "ARC2FACE_ENCODER", "The clip.")],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, encoder_path: str | None) -> str:
-        return method.compat.fingerprint(ENCODERS, encoder_path)
-
-    @classmethod
-    def execute(cls, encoder_path: str) -> io.NodeOutput:
-        return io.NodeOutput(method.compat.load_encoder(encoder_path))
 
 
 class CompatArc2FaceGrid(io.ComfyNode):

@@ -75,23 +75,10 @@ class CompatApplyInstantID(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        instantid: Any,
-        insightface: Any,
-        control_net: Any,
-        image: Any,
-        model: Any,
-        positive: Any,
-        negative: Any,
-        weight: float = 0.8,
-        start_at: float = 0.0,
-        end_at: float = 1.0,
-        image_kps: Any = None,
-        mask: Any = None,
+        cls, weight: float = 0.8, start_at: float = 0.0, end_at: float = 1.0, **wires: Any
     ) -> io.NodeOutput:
         settings = method.compat.Settings(weight, weight, start_at, end_at, SIMPLE_NOISE)
-        given = (model, instantid, insightface, control_net, image, positive, negative)
-        return io.NodeOutput(*method.compat.apply(*given, settings, image_kps, mask))
+        return io.NodeOutput(*method.compat.apply(settings, **wires))
 
 
 class CompatApplyInstantIDAdvanced(io.ComfyNode):
@@ -122,25 +109,16 @@ class CompatApplyInstantIDAdvanced(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        instantid: Any,
-        insightface: Any,
-        control_net: Any,
-        image: Any,
-        model: Any,
-        positive: Any,
-        negative: Any,
         ip_weight: float = 0.8,
         cn_strength: float = 0.8,
         start_at: float = 0.0,
         end_at: float = 1.0,
         noise: float = 0.0,
         combine_embeds: str = AVERAGE,
-        image_kps: Any = None,
-        mask: Any = None,
+        **wires: Any,
     ) -> io.NodeOutput:
         settings = method.compat.Settings(ip_weight, cn_strength, start_at, end_at, noise, combine_embeds)
-        given = (model, instantid, insightface, control_net, image, positive, negative)
-        return io.NodeOutput(*method.compat.apply(*given, settings, image_kps, mask))
+        return io.NodeOutput(*method.compat.apply(settings, **wires))
 
 
 class CompatFaceKeypoints(io.ComfyNode):

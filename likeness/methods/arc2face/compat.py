@@ -126,16 +126,13 @@ def faces_fingerprint() -> str:
     return face_files(FACE_PACK)
 
 
-def load_unet(model_path: str) -> Any:
-    """The MODEL of a file in that pack's folder or ours. Raises MissingModel, ValueError for another file."""
-    path = _find(UNETS, "model_path", model_path)
-    return arc2face_files.load_unet(path, model_path)
+def load(folder: str, input_id: str, name: str) -> Any:
+    """The MODEL of UNETS, the CLIP of ENCODERS, out of a file in that pack's folder or ours.
 
-
-def load_encoder(encoder_path: str) -> Any:
-    """The CLIP of a folder, as that pack has it, or of a file. Raises as load_unet does."""
-    path = _find(ENCODERS, "encoder_path", encoder_path)
-    return arc2face_files.load_encoder(path, encoder_path)
+    name: of a file, or of a folder with an encoder. Raises MissingModel, ValueError for another file.
+    """
+    opened = arc2face_files.load_unet if folder == UNETS else arc2face_files.load_encoder
+    return opened(_find(folder, input_id, name), name)
 
 
 def fingerprint(folder: str, name: str | None) -> str:

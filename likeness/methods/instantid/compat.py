@@ -137,14 +137,14 @@ def masked(positive: Conditioning, use: Use) -> Conditioning:
 
 
 def apply(
+    settings: Settings,
     model: Any,
-    adapter: Adapter,
-    models: FaceModels,
+    instantid: Adapter,
+    insightface: FaceModels,
     control_net: Any,
     image: torch.Tensor,
     positive: Conditioning,
     negative: Conditioning,
-    settings: Settings,
     image_kps: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
 ) -> tuple[Any, Conditioning, Conditioning]:
@@ -155,14 +155,14 @@ def apply(
     ValueError naming the input for anything that does not fit.
     """
     use = Use(settings.ip_weight, settings.start, settings.end, mask, stretch=True)
-    faces = largest_faces(models, image, "image")
-    identity = combined(models, faces, adapter.takes, settings.combine)
-    tokens = tokens_of(adapter, identity, settings.noise)
-    keypoints = _first(faces) if image_kps is None else _drawn(models, image_kps)
+    faces = largest_faces(insightface, image, "image")
+    identity = combined(insightface, faces, instantid.takes, settings.combine)
+    tokens = tokens_of(instantid, identity, settings.noise)
+    keypoints = _first(faces) if image_kps is None else _drawn(insightface, image_kps)
     prompts = add_control(
         FaceTokens(tokens), control_net, keypoints, masked(positive, use), negative, settings.cn_strength, use
     )
-    return attend(model, adapter, tokens, use), *prompts
+    return attend(model, instantid, tokens, use), *prompts
 
 
 def _first(faces: Faces) -> torch.Tensor:

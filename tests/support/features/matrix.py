@@ -12,14 +12,17 @@ from .feature import ALONE, EFFECT, NODE, OFF, ORDER, TWIN, Answer, Feature, Idl
 from .latent_nodes import LATENT_NODES
 from .methods import FULL, METHODS, NOTHING, Apply, Method
 from .model_nodes import MODEL_NODES
+from .networks import NETWORKS
 from .prompt_nodes import PROMPT_NODES
 from .run import PICTURES, Run, draw
 from .sampling_nodes import GUIDERS, SAMPLERS
 from .text_nodes import TEXT_NODES
-from .world import NETWORKS, World
+from .weight_nodes import WEIGHT_NODES
+from .world import World
 
 FEATURES: tuple[Feature, ...] = (
     *MODEL_NODES,
+    *WEIGHT_NODES,
     *PROMPT_NODES,
     *TEXT_NODES,
     *LATENT_NODES,

@@ -11,8 +11,9 @@ import torch
 from .. import emojidiff, instantid_files
 from ..fill import fill
 from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, ORDER, PROMPTS, PROPERTIES, TWIN
+from .networks import ARC2FACE, SD2, SDXL
 from .run import HEIGHT, WIDTH, Run
-from .world import ARC2FACE, SD2, SDXL, World, masks, picture
+from .world import World, masks, picture
 
 Apply = Callable[[World, Run, float], Run]
 FULL, NOTHING = 1.0, 0.0

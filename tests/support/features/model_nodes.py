@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..fill import fill
 from .feature import ALONE, LATENT, MODEL, ORDER, Answer, Feature, Refused, Told, Works
+from .networks import NETWORKS, SDXL
 from .run import Run
-from .world import NETWORKS, SDXL, World
+from .world import World
 
 ALL = NETWORKS
 NO_DIT = "for transformers: a U-Net has none of its layers"
@@ -25,14 +24,14 @@ def freecure(answer: Answer) -> dict[str, Answer]:
     return dict.fromkeys(FREECURE, answer)
 
 
-def _node(module: str, node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
+def on_model(module: str, node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
     def apply(world: World, run: Run) -> Run:
         return run.but(model=world.node(module, node_id, model=run.model, **inputs)[0])
 
     return apply
 
 
-def _feature(
+def of_model(
     group: str,
     module: str,
     node_id: str,
@@ -44,7 +43,7 @@ def _feature(
     pictures: tuple[int, ...] | None = None,
     **inputs: Any,
 ) -> Feature:
-    apply = _node(module, node_id, **inputs)
+    apply = on_model(module, node_id, **inputs)
 
     def with_steps(world: World, run: Run) -> Run:
         return apply(world, run).but(steps=max(run.steps, steps))
@@ -55,85 +54,39 @@ def _feature(
     )
 
 
-def _no(networks: tuple[str, ...], why: str) -> dict[str, str]:
+def no(networks: tuple[str, ...], why: str) -> dict[str, str]:
     return dict.fromkeys(networks, why)
 
 
 def _operation(world: World, run: Run) -> Run:
     operation = world.node("nodes_latent", "LatentOperationTonemapReinhard", multiplier=0.5)[0]
-    return _node("nodes_latent", "LatentApplyOperationCFG", operation=operation)(world, run)
+    return on_model("nodes_latent", "LatentApplyOperationCFG", operation=operation)(world, run)
 
 
 def _differential(world: World, run: Run) -> Run:
     mask = torch.linspace(0, 1, 128).expand(1, 64, 128).contiguous()
     latent = world.node("nodes", "SetLatentNoiseMask", samples=run.latent, mask=mask)[0]
-    return _node("nodes_differential_diffusion", "DifferentialDiffusion")(world, run).but(
+    return on_model("nodes_differential_diffusion", "DifferentialDiffusion")(world, run).but(
         latent=latent, steps=3
     )
 
 
 def _perp_neg(world: World, run: Run) -> Run:
     empty = world.start(run.network, person=2).positive
-    return _node("nodes_perpneg", "PerpNeg", empty_conditioning=empty)(world, run)
-
-
-def _lora(node_id: str, module: str) -> Callable[[World, Run], Run]:
-    def apply(world: World, run: Run) -> Run:
-        name = world.lora(run.network)
-        return _node(module, node_id, lora_name=name, strength_model=0.7)(world, run)
-
-    return apply
-
-
-_LORA = _lora("LoraLoaderModelOnly", "nodes")
-
-
-def _hypernetwork(world: World, run: Run) -> Run:
-    def write(path: Path) -> None:
-        sizes = {site.context for site in world.sites(run.network)} | {
-            site.hidden for site in world.sites(run.network)
-        }
-        torch.save(
-            {
-                size: [
-                    {
-                        "linear.0.weight": fill(f"{size}{half}", (size, size)),
-                        "linear.0.bias": torch.zeros(size),
-                    }
-                    for half in "kv"
-                ]
-                for size in sizes
-            },
-            path,
-        )
-
-    name = world.file("hypernetworks", run.network, ".pt", write)
-    return _node("nodes_hypernetwork", "HypernetworkLoader", hypernetwork_name=name, strength=0.5)(world, run)
-
-
-def _merge(node_id: str, **inputs: Any) -> Callable[[World, Run], Run]:
-    """With the same MODEL that has a LoRA: another set of weights of the same shape."""
-
-    def apply(world: World, run: Run) -> Run:
-        start = world.start(run.network)
-        other = world.once(f"other {run.network}", lambda: _LORA(world, start).model)
-        model = world.node("nodes_model_merging", node_id, model1=run.model, model2=other, **inputs)[0]
-        return run.but(model=model)
-
-    return apply
+    return on_model("nodes_perpneg", "PerpNeg", empty_conditioning=empty)(world, run)
 
 
 def _windows(world: World, run: Run) -> Run:
     """Two pictures of four at a time."""
     given = {"context_length": 2, "context_overlap": 1, "context_schedule": "standard_static"}
     given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
-    return _node("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
+    return on_model("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
 
 
 def _windows_over_width(world: World, run: Run) -> Run:
     given = {"context_length": 8, "context_overlap": 4, "context_schedule": "standard_static", "dim": 3}
     given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
-    return _node("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
+    return on_model("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
 
 
 #: What the network does with its rows is asserted beside the nodes that reach into it.
@@ -141,11 +94,11 @@ _OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
 
 
 def _guidance(module: str, node_id: str, called: str = "", group: str = "guidance", **more: Any) -> Feature:
-    return _feature(group, module, node_id, called, **{"lacks": _OUTSIDE, **more})
+    return of_model(group, module, node_id, called, **{"lacks": _OUTSIDE, **more})
 
 
 def _for_transformers(module: str, node_id: str, **more: Any) -> Feature:
-    return _feature("for transformers", module, node_id, idle=_no(ALL, NO_DIT), lacks=_OUTSIDE, **more)
+    return of_model("for transformers", module, node_id, idle=no(ALL, NO_DIT), lacks=_OUTSIDE, **more)
 
 
 _IN_THE_MIDDLE = {"Apply Reference": Told("another node took their place in the MODEL")}
@@ -169,9 +122,9 @@ GUIDANCE = (
     Feature("PerpNeg", "guidance", _perp_neg, lacks=_WHOLE),
     _guidance("nodes_apg", "APG", "", _MEMORY, eta=0.5, norm_threshold=2.0),
     _guidance("nodes_apg", "APG", "momentum", _MEMORY, momentum=-0.5, norm_threshold=2.0, steps=3),
-    _feature("more calls of the network", "nodes_pag", "PerturbedAttentionGuidance"),
-    _feature("more calls of the network", "nodes_sag", "SelfAttentionGuidance", answers=_IN_THE_MIDDLE),
-    _feature("attention of both rows", "nodes_nag", "NAGuidance"),
+    of_model("more calls of the network", "nodes_pag", "PerturbedAttentionGuidance"),
+    of_model("more calls of the network", "nodes_sag", "SelfAttentionGuidance", answers=_IN_THE_MIDDLE),
+    of_model("attention of both rows", "nodes_nag", "NAGuidance"),
     _for_transformers("nodes_slg", "SkipLayerGuidanceDiT", **_ALWAYS),
     _for_transformers("nodes_slg", "SkipLayerGuidanceDiTSimple"),
     _for_transformers("nodes_sd3", "SkipLayerGuidanceSD3", **_ALWAYS),
@@ -179,26 +132,26 @@ GUIDANCE = (
 )
 
 #: FreeCure wants one set of weights and one sampling object for both MODELs.
-_ONCE = freecure(Refused(ONE_LORA, after=True))
+ONCE = freecure(Refused(ONE_LORA, after=True))
 
 
 def _levels(module: str, node_id: str, called: str = "", **more: Any) -> Feature:
-    return _feature("noise levels", module, node_id, called, lacks=_OUTSIDE, **more)
+    return of_model("noise levels", module, node_id, called, lacks=_OUTSIDE, **more)
 
 
 _ADVANCED, _DISCRETE = "nodes_model_advanced", "ModelSamplingDiscrete"
 SAMPLING = (
-    _levels(_ADVANCED, _DISCRETE, "lcm", answers=_ONCE, sampling="lcm", steps=3),
-    _levels(_ADVANCED, _DISCRETE, "v_prediction", answers=_ONCE, sampling="v_prediction"),
+    _levels(_ADVANCED, _DISCRETE, "lcm", answers=ONCE, sampling="lcm", steps=3),
+    _levels(_ADVANCED, _DISCRETE, "v_prediction", answers=ONCE, sampling="v_prediction"),
     # It changes how latents are scaled, too, and a reference is seen as the MODEL at hand scales it.
     _levels(
         _ADVANCED,
         "ModelSamplingContinuousEDM",
-        answers=_ONCE | {"Apply Reference": Works({ORDER: "it sees what the MODEL says then"})},
+        answers=ONCE | {"Apply Reference": Works({ORDER: "it sees what the MODEL says then"})},
         sampling="edm_playground_v2.5",
     ),
-    _levels(_ADVANCED, "ModelSamplingContinuousV", answers=_ONCE, sampling="v_prediction"),
-    _levels(_ADVANCED, "ModelSamplingSD3", answers=_ONCE),
+    _levels(_ADVANCED, "ModelSamplingContinuousV", answers=ONCE, sampling="v_prediction"),
+    _levels(_ADVANCED, "ModelSamplingSD3", answers=ONCE),
     _levels("nodes_eps", "Epsilon Scaling", scaling_factor=1.05),
     # The host's node takes one picture only.
     _levels("nodes_eps", "TemporalScoreRescaling", pictures=(1,), tsr_k=0.8),
@@ -207,24 +160,15 @@ SAMPLING = (
 _SHRINK = {"downscale_method": "bicubic", "upscale_method": "bicubic", "end_percent": 1.0}
 _CACHE = {**_ALWAYS, "reuse_threshold": 1.0, "steps": 6, "lacks": _WHOLE}
 _FINEST = "the host merges tokens of the finest level only, where SDXL has no attention"
-_UNET, _TOKENS, _LESS, _WEIGHTS = (
-    "features of the U-Net",
-    "tokens of self attention",
-    "calls left out",
-    "weights",
-)
+_UNET, _TOKENS, _LESS = "features of the U-Net", "tokens of self attention", "calls left out"
 _IN_STEP = freecure(Refused("samples in context windows, which FreeCure cannot keep in step"))
 
 
-def _weights(name: str, apply: Callable[[World, Run], Run]) -> Feature:
-    return Feature(name, _WEIGHTS, apply, answers=_ONCE)
-
-
 NETWORK = (
-    _feature(_UNET, "nodes_freelunch", "FreeU"),
-    _feature(_UNET, "nodes_freelunch", "FreeU_V2"),
-    _feature(_UNET, "nodes_model_downscale", "PatchModelAddDownscale", block_number=3, **_SHRINK),
-    _feature(
+    of_model(_UNET, "nodes_freelunch", "FreeU"),
+    of_model(_UNET, "nodes_freelunch", "FreeU_V2"),
+    of_model(_UNET, "nodes_model_downscale", "PatchModelAddDownscale", block_number=3, **_SHRINK),
+    of_model(
         _UNET,
         "nodes_model_downscale",
         "PatchModelAddDownscale",
@@ -233,15 +177,15 @@ NETWORK = (
         downscale_after_skip=False,
         **_SHRINK,
     ),
-    _feature(_TOKENS, "nodes_hypertile", "HyperTile", tile_size=32, swap_size=1, max_depth=1),
-    _feature(_TOKENS, "nodes_tomesd", "TomePatchModel", idle=_no((SDXL,), _FINEST), ratio=0.5),
-    _feature(_LESS, "nodes_easycache", "EasyCache", **_CACHE),
-    _feature(_LESS, "nodes_easycache", "LazyCache", **_CACHE),
+    of_model(_TOKENS, "nodes_hypertile", "HyperTile", tile_size=32, swap_size=1, max_depth=1),
+    of_model(_TOKENS, "nodes_tomesd", "TomePatchModel", idle=no((SDXL,), _FINEST), ratio=0.5),
+    of_model(_LESS, "nodes_easycache", "EasyCache", **_CACHE),
+    of_model(_LESS, "nodes_easycache", "LazyCache", **_CACHE),
     Feature(
         "ContextWindowsManual",
         "context windows",
         _windows,
-        idle=_no(ALL, "the pictures of a batch do not see each other"),
+        idle=no(ALL, "the pictures of a batch do not see each other"),
         answers=_IN_STEP,
         pictures=(0, 1, 2, 3),
     ),
@@ -254,23 +198,6 @@ NETWORK = (
         pictures=(1,),
     ),
     Feature("DifferentialDiffusion", "a mask on the latents", _differential, frozenset({MODEL, LATENT})),
-    _weights("LoraLoaderModelOnly", _LORA),
-    _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
-    _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
-    _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
-    _feature(_WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ONCE, q=1.3, v=0.8),
-    _feature(
-        _WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ONCE, k=1.3, out=0.8
-    ),
-    _feature(
-        _WEIGHTS,
-        "nodes_attention_multiply",
-        "UNetTemporalAttentionMultiply",
-        idle=_no(ALL, "for video: a U-Net of pictures has none of its layers"),
-        answers=_ONCE,
-        self_temporal=0.5,
-    ),
-    Feature("HypernetworkLoader", "prompts of attention", _hypernetwork),
-    _feature("devices", "nodes_multigpu", "MultiGPU_WorkUnits", idle=_no(ALL, "there is one device")),
+    of_model("devices", "nodes_multigpu", "MultiGPU_WorkUnits", idle=no(ALL, "there is one device")),
 )
 MODEL_NODES: tuple[Feature, ...] = (*GUIDANCE, *SAMPLING, *NETWORK)

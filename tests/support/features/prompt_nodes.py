@@ -9,8 +9,9 @@ import torch
 
 from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused
 from .model_nodes import ALL, freecure
+from .networks import ARC2FACE, SD2, SDXL
 from .run import HEIGHT, WIDTH, Run, latent_of
-from .world import ARC2FACE, SD2, SDXL, World, masks, picture
+from .world import World, masks, picture
 
 REGION = freecure(Refused("is for a region of the picture, but FreeCure needs prompts for all of it"))
 SEVERAL = freecure(Refused("FreeCure pairs one with one"))
@@ -140,6 +141,14 @@ _AVERAGE = on_positive(
 )
 _ONE_NET = on_positive("ControlNetApply", control_net=_net, image=_HINT, strength=0.8)
 _PIXELS = on_both("InstructPixToPixConditioning", "nodes_ip2p", vae=lambda w, r: w.vae, pixels=_HINT)
+_BOX = on_positive(
+    "GLIGENTextBoxApply",
+    wire="conditioning_to",
+    clip=lambda w, r: r.clip,
+    gligen_textbox_model=lambda w, r: w.gligen(r.network),
+    **{"text": "glasses", "width": 64, "height": 32, "x": 32, "y": 16},
+)
+_SEEN = on_positive("unCLIPConditioning", clip_vision_output=lambda w, r: w.seen, strength=0.8)
 _REFERENCE = on_positive("ReferenceLatent", "nodes_edit_model", latent=latent_of((0,)))
 
 
@@ -162,6 +171,7 @@ PROMPT_NODES: tuple[Feature, ...] = (
         "ConditioningSetMask (bounds)", "regions", on_positive("ConditioningSetMask", **_BOUNDS), REGION
     ),
     _prompts("ConditioningSetProperties", "regions", _PROPERTIES, REGION),
+    _prompts("GLIGENTextBoxApply", "regions", _BOX, REGION),
     _prompts("ConditioningCombine", "several prompts", _COMBINE, SEVERAL, lacks=_ADDED),
     _prompts("ConditioningSetAreaStrength", "several prompts", _strengths, SEVERAL, lacks=_ADDED),
     _prompts("ConditioningSetPropertiesAndCombine", "several prompts", _AND_COMBINE, SEVERAL, lacks=_ADDED),
@@ -176,5 +186,6 @@ PROMPT_NODES: tuple[Feature, ...] = (
     _prompts("CLIPTextEncodeControlnet", "another ControlNet", _words_for_control),
     _prompts("InpaintModelConditioning", "a mask on the latents", _inpaint, wires=frozenset(_BOTH)),
     _unread("InstructPixToPixConditioning", _PIXELS, (SDXL, ARC2FACE)),
+    _unread("unCLIPConditioning", _SEEN, (ARC2FACE, SD2)),
     _unread("ReferenceLatent", _REFERENCE),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .feature import ALONE, GUIDER, NODE, SAMPLER, Feature, NotOffered, Refused
-from .model_nodes import freecure
+from .model_nodes import WHOLE_BATCH, freecure
 from .prompt_nodes import other_whole as other
 from .run import SEED, Run, parts, sample
 from .world import World
@@ -40,6 +40,14 @@ def _dual(style: str) -> Callable[[World, Run], dict[str, Any]]:
     return make
 
 
+def _perpendicular(world: World, run: Run) -> dict[str, Any]:
+    return {**_both(run), "empty_conditioning": other(world, run), "cfg": 1.5}
+
+
+def _dual_model(world: World, run: Run) -> dict[str, Any]:
+    return {**_both(run), "model_negative": run.model, "cfg": 1.5}
+
+
 GUIDERS: tuple[Feature, ...] = (
     _guider(
         "BasicGuider",
@@ -50,6 +58,8 @@ GUIDERS: tuple[Feature, ...] = (
     _guider("CFGGuider", "nodes_custom_sampler", "CFGGuider", lambda world, run: {**_both(run), "cfg": 1.5}),
     _guider("DualCFGGuider", "nodes_custom_sampler", "DualCFGGuider", _dual("regular")),
     _guider("DualCFGGuider (nested)", "nodes_custom_sampler", "DualCFGGuider", _dual("nested")),
+    _guider("DualModelGuider", "nodes_custom_sampler", "DualModelGuider", _dual_model),
+    _guider("PerpNegGuider", "nodes_perpneg", "PerpNegGuider", _perpendicular, lacks={ALONE: WHOLE_BATCH}),
 )
 
 
@@ -143,6 +153,7 @@ def _second_pass(world: World, run: Run) -> Run:
 _OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
 _LARGER = {**_OUTSIDE, NODE: "it makes larger pictures"}
 _ADAPTIVE = freecure(Refused("dpm_adaptive chooses its steps by looking at the picture"))
+_GROWING = {"Apply PVA": NotOffered("the host tells an inpainting network its hole in the first size only")}
 _OURS = freecure(NotOffered("KSampler takes no guider"))
 _ONE_AFTER_THE_OTHER, _CUSTOM = "samplings one after the other", "nodes_custom_sampler"
 
@@ -165,6 +176,15 @@ SAMPLERS: tuple[Feature, ...] = (
     _made("SamplerSASolver", _CUSTOM, needs_model=True, simple_order_2=False, use_pece=True),
     _made("SamplerER_SDE", _CUSTOM, solver_type="ER-SDE"),
     _made("SamplerDPMAdaptative", _CUSTOM, answers=_ADAPTIVE, order=2, rtol=2.0, atol=2.0, h_init=2.0),
+    _made(
+        "SamplerLCMUpscale",
+        "nodes_advanced_samplers",
+        answers=_GROWING,
+        lacks=_LARGER,
+        scale_ratio=1.5,
+        upscale_method="bilinear",
+    ),
+    _levels("SDTurboScheduler", _scheduler("SDTurboScheduler", steps=2, denoise=0.5)),
     _levels("BasicScheduler", _scheduler("BasicScheduler", scheduler="karras", steps=2)),
     _levels(
         "AlignYourStepsScheduler",

@@ -7,9 +7,10 @@ from typing import Any
 
 from .feature import CLIP, PROMPTS, Feature, NotOffered, Refused
 from .model_nodes import freecure
+from .networks import ARC2FACE
 from .prompt_nodes import on_both, on_positive
 from .run import Run
-from .world import ARC2FACE, World
+from .world import World
 
 HOOKS = freecure(Refused("carries hooks|holds 2 prompts"))
 _LAST = {ARC2FACE: "Encode Arc2Face takes the last layer whatever is set, as it was trained"}

@@ -1,8 +1,4 @@
-"""Small networks of three kinds in the host, with the text encoders and the VAE of the tiny checkpoints.
-
-Fewer layers than the tiny checkpoints have: a pair of the matrix costs several drawings, and there are
-some thousand of them.
-"""
+"""Small networks of three kinds in the host, with the text encoders and the VAE of the tiny checkpoints."""
 
 from __future__ import annotations
 
@@ -15,41 +11,10 @@ from typing import Any
 
 import torch
 
-from ..fill import fill, fill_state
+from ..fill import fill
+from .networks import ARC2FACE, POOLED, SD2, SDXL, context_of, control_net_of, gligen_of, model_of
 from .run import HEIGHT, PICTURES, WIDTH, Run, latent_of
 
-NETWORKS = SDXL, ARC2FACE, SD2 = "SDXL", "Arc2Face", "SD2 inpainting"
-
-_SHARED = {
-    "image_size": 32,
-    "in_channels": 4,
-    "out_channels": 4,
-    "model_channels": 32,
-    "num_res_blocks": [1, 1],
-    "channel_mult": [1, 2],
-    "use_spatial_transformer": True,
-    "legacy": False,
-    "transformer_depth_middle": 1,
-    "num_heads": -1,
-    "num_head_channels": 16,
-    "use_linear_in_transformer": True,
-    "adm_in_channels": None,
-    "use_temporal_attention": False,
-}
-#: As in the real ones: SDXL has no attention on its finest level, SD1.5 on its coarsest only the middle's.
-_SDXL = {"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "context_dim": 128}
-_SDXL |= {"adm_in_channels": 1536 + 64, "num_classes": "sequential"}
-_ARC2FACE = {"transformer_depth": [1, 0], "transformer_depth_output": [1, 1, 0, 0], "context_dim": 512}
-_ARC2FACE |= {"num_heads": 4, "num_head_channels": -1, "use_linear_in_transformer": False}
-#: PVA's sixteen layers, in fewer blocks.
-_SD2 = {"transformer_depth": [3, 3], "transformer_depth_output": [2, 2, 2, 3], "context_dim": 64}
-_SD2 |= {"in_channels": 9}
-#: The host's class and the network's shape.
-_CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
-    SDXL: ("SDXL", {**_SHARED, **_SDXL}),
-    ARC2FACE: ("SD15", {**_SHARED, **_ARC2FACE}),
-    SD2: ("SD20", {**_SHARED, **_SD2}),
-}
 _CHECKPOINTS = {SDXL: "tiny_sdxl.safetensors", SD2: "tiny_sd2_inpaint.safetensors"}
 #: Written for the matrix and taken away after it, in the host's own folders.
 FILE = "matrix"
@@ -86,16 +51,19 @@ class World:
 
     def node(self, module: str, name: str, **inputs: Any) -> tuple[Any, ...]:
         """What a node of the host gives; inputs that are not named have its own defaults."""
-        kind = self._class(module, name)
-        listed = kind.INPUT_TYPES()
-        given = {
-            key: about[1]["default"]
-            for key, about in listed.get("required", {}).items()
-            if len(about) > 1 and "default" in about[1]
-        } | inputs
-        call = getattr(kind if hasattr(kind, "GET_SCHEMA") else kind(), kind.FUNCTION)
-        result = call(**given)
+        call, defaults = self.once(f"node {name}", lambda: self._callable(module, name))
+        result = call(**{**defaults, **inputs})
         return tuple(getattr(result, "result", result))
+
+    def _callable(self, module: str, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """A node's function and its defaults. As in the host one object is kept: loaders hold their file."""
+        kind = self._class(module, name)
+        defaults = {
+            key: about[1]["default"]
+            for key, about in kind.INPUT_TYPES().get("required", {}).items()
+            if len(about) > 1 and "default" in about[1]
+        }
+        return getattr(kind if hasattr(kind, "GET_SCHEMA") else kind(), kind.FUNCTION), defaults
 
     def _class(self, module: str, name: str) -> Any:
         if module == "nodes":
@@ -117,59 +85,44 @@ class World:
     # Networks
 
     def model(self, network: str) -> Any:
-        return self.once(f"model {network}", lambda: self._made(network))
+        return self.once(f"model {network}", lambda: model_of(network))
+
+    def another_model(self, network: str) -> Any:
+        """Other weights, as another checkpoint has."""
+        return self.once(f"another model {network}", lambda: model_of(network, "another."))
 
     def context(self, network: str) -> int:
-        return int(_CONFIGS[network][1]["context_dim"])
+        return context_of(network)
 
     def sites(self, network: str) -> Any:
         sites = self.pack.module("likeness.attention.sites").attention_sites
         return sites(self.model(network).model.diffusion_model)
 
-    @staticmethod
-    def _made(network: str) -> Any:
-        import comfy.model_management
-        import comfy.model_patcher
-        import comfy.supported_models
-
-        parent, config = _CONFIGS[network]
-        kind = type("Small" + parent, (getattr(comfy.supported_models, parent),), {"unet_extra_config": {}})
-        made = kind(dict(config))
-        made.unet_config["dtype"], made.manual_cast_dtype = torch.float32, None
-        whole = made.get_model({}, "")
-        diffusion = whole.diffusion_model
-        diffusion.load_state_dict(fill_state(diffusion.state_dict(), f"{network}."))
-        diffusion.to(torch.float32)
-        device = comfy.model_management.get_torch_device()
-        return comfy.model_patcher.ModelPatcher(
-            whole.eval(), load_device=device, offload_device=torch.device("cpu")
-        )
-
     def control_net(self, network: str, prefix: str) -> Any:
         """A CONTROL_NET for a network; another prefix gives other weights."""
-        return self.once(f"net {network} {prefix}", lambda: self._made_net(network, prefix))
+        return self.once(f"net {network} {prefix}", lambda: control_net_of(network, prefix))
 
-    @staticmethod
-    def _made_net(network: str, prefix: str) -> Any:
-        import comfy.cldm.cldm
-        import comfy.controlnet
-        import comfy.model_management
-        import comfy.ops
+    def gligen(self, network: str) -> Any:
+        """GLIGEN's layers for a network, one for each of its transformers."""
 
-        config = {**_CONFIGS[network][1], "in_channels": 4, "hint_channels": 3, "dtype": torch.float32}
-        for name in ("out_channels", "transformer_depth_output", "use_temporal_attention"):
-            config.pop(name)
-        net = comfy.cldm.cldm.ControlNet(operations=comfy.ops.disable_weight_init, **config)
-        net.load_state_dict(fill_state(net.state_dict(), f"{network}.{prefix}"))
-        device = comfy.model_management.get_torch_device()
-        return comfy.controlnet.ControlNet(net.eval(), load_device=device, manual_cast_dtype=None)
+        def make() -> Any:
+            clip = self.clip(network)
+            words = clip.encode_from_tokens(clip.tokenize("glasses"), return_pooled="unprojected")[1]
+            return gligen_of(network, self.model(network), words.shape[-1])
+
+        return self.once(f"gligen {network}", make)
 
     # Text and pictures
 
     @cached_property
     def _checkpoints(self) -> dict[str, Any]:
         load = self.host.CheckpointLoaderSimple().load_checkpoint
-        return {network: load(file) for network, file in _CHECKPOINTS.items()}
+        loaded = {network: load(file) for network, file in _CHECKPOINTS.items()}
+        encoder = loaded[SDXL][1].cond_stage_model.clip_g.transformer
+        narrow = encoder.text_projection
+        encoder.text_projection = type(narrow)(narrow.in_features, POOLED, bias=False)
+        encoder.text_projection.weight.data = fill("pooled", (POOLED, narrow.in_features))
+        return loaded
 
     @cached_property
     def _arc2face_clip(self) -> Any:
@@ -196,6 +149,15 @@ class World:
         """Encodes `picture()` and nothing else, once."""
         latent = self.vae.encode(picture())
         return SimpleNamespace(encode=lambda image: latent)
+
+    @cached_property
+    def seen(self) -> Any:
+        """What CLIP Vision gives of a picture."""
+        from comfy.clip_vision import Output
+
+        output = Output()
+        output.image_embeds = fill("picture", (1, POOLED))
+        return output
 
     def clip(self, network: str) -> Any:
         return self._arc2face_clip if network == ARC2FACE else self._checkpoints[network][1]
