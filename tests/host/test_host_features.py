@@ -1,4 +1,4 @@
-"""Every method of ours beside every node of the host that has to do with sampling: 10 methods, some 100 nodes.
+"""Every method of ours beside every node of the host that touches sampling: 10 methods, some 100 nodes.
 
 What is expected of each pair is in support/features: methods.py lists the methods (a new one gets the whole
 matrix by its line there), *_nodes.py the nodes, feature.py says what is asserted, left_out.py which nodes
