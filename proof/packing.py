@@ -1,14 +1,14 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. 4 bits do for differences from a trunk, which are small, and where fewer are asked for:
-`NAME` uint8, two numbers of -7..7 a byte, or of 6 bits four of -31..31 in three bytes. Tensors of one
-dimension or few numbers are float16, or kept when that would not hold them; what is nearly all zeros is its
-other numbers, with their places in `NAME.at` int32 [n]. Metadata `packing` holds JSON, compressed and in
-base64: {"format": 1, "trunk": name or "", "trunk_sum": of the trunk's tensors, "differs": [names that are
-differences from the trunk's], "halves": {name of 4 bits: shape}, "sixes": {name of 6 bits: shape}, "sparse":
-{name of few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}.
-What is all zeros takes no room but its name.
+row r is int8 * scale. 8 bits use -127..127; 4 bits, -7..7, do for differences from a trunk, which are small,
+and where they are asked for. Such numbers stand in Huffman's code, as zlib writes it, where that is shorter:
+`NAME` uint8 [n]. Tensors of one dimension or few numbers are float16, or kept when that would not hold them;
+what is nearly all zeros is its other numbers, with their places in `NAME.at` int32 [n]. Metadata `packing`
+holds JSON, compressed and in base64: {"format": 2, "trunk": name or "", "trunk_sum": of the trunk's tensors,
+"differs": [names that are differences from the trunk's], "coded": {name in code: shape}, "sparse": {name of
+few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no
+room but its name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch
 
 from .training.stages import Tensors
 
-FORMAT = 1
+FORMAT = 2
 _SCALE, _AT = ".scale", ".at"
 #: So many times as many zeros as numbers, and places and numbers take less room than all of it.
 _SPARSE = 16
@@ -36,7 +36,7 @@ _SPARSE = 16
 _FEW = 64
 _HALF_LIMIT = 65504.0
 #: The largest whole number of so many bits.
-_MOST = {8: 127, 6: 31, 4: 7}
+_MOST = {8: 127, 4: 7}
 
 
 def write(
@@ -50,7 +50,7 @@ def write(
 ) -> None:
     """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
-    delicate: beginnings of names that 8 bits would spoil; they get float16. bits: 8, 6 or 4 of each
+    delicate: beginnings of names that 8 bits would spoil; they get float16. bits: 8 or 4 of each
     number; differences have 4. packed False keeps every number as it is, in the same format. Raises
     ValueError for NaN or infinity.
     """
@@ -59,9 +59,8 @@ def write(
     stored: Tensors = {}
     facts: dict[str, Any] = {"format": FORMAT, "trunk": trunk_name if trunk else ""}
     zeros: dict[str, list[int]] = {}
-    halves: dict[str, list[int]] = {}
-    sixes: dict[str, list[int]] = {}
     sparse: dict[str, list[int]] = {}
+    coded: dict[str, list[int]] = {}
     differs: list[str] = []
     for name, tensor in sorted(tensors.items()):
         if not tensor.isfinite().all():
@@ -81,16 +80,16 @@ def write(
             stored[name] = tensor.flatten()[stored[name + _AT]]
             sparse[name] = list(tensor.shape)
         elif tensor.ndim > 1 and tensor.numel() >= _FEW and not name.startswith(delicate):
-            own = bits if base is None else 4
-            stored[name], stored[name + _SCALE] = rows(tensor, own)
-            if own == 4:
-                halves[name], stored[name] = list(tensor.shape), paired(stored[name])
-            elif own == 6:
-                sixes[name], stored[name] = list(tensor.shape), in_threes(stored[name])
+            whole, stored[name + _SCALE] = rows(tensor, bits if base is None else 4)
+            stored[name] = in_code(whole)
+            if stored[name].numel() < whole.numel():
+                coded[name] = list(whole.shape)
+            else:
+                stored[name] = whole
         else:
             fits = tensor.abs().max() < _HALF_LIMIT
             stored[name] = tensor.half() if fits else tensor
-    facts |= {"zeros": zeros, "differs": differs, "halves": halves, "sixes": sixes, "sparse": sparse}
+    facts |= {"zeros": zeros, "differs": differs, "coded": coded, "sparse": sparse}
     facts["trunk_sum"] = _sum(trunk) if trunk else ""
     facts["dtypes"] = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
     part = file.with_name(file.name + ".part")
@@ -125,8 +124,7 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
                 "train it again."
             )
     differs = set(facts["differs"])
-    # Files from before there were any of these do not name them.
-    halves, sixes, sparse = (facts.get(kind, {}) for kind in ("halves", "sixes", "sparse"))
+    coded, sparse = facts["coded"], facts["sparse"]
     restored = {}
     for name, kind in facts["dtypes"].items():
         dtype = getattr(torch, kind)
@@ -135,13 +133,9 @@ def read(file: Path, trunk: Callable[[str], Mapping[str, torch.Tensor]] | None =
         elif name in sparse:
             tensor = torch.zeros(sparse[name], dtype=dtype)
             tensor.view(-1)[stored[name + _AT].long()] = stored[name].to(dtype)
-        elif name in halves or name in sixes:
-            shape = torch.Size(halves.get(name) or sixes[name])
-            numbers = parted(stored[name]) if name in halves else from_threes(stored[name])
-            whole = numbers[: shape.numel()].reshape(shape)
-            tensor = unpacked(whole, stored[name + _SCALE]).to(dtype)
         elif name + _SCALE in stored:
-            tensor = unpacked(stored[name], stored[name + _SCALE]).to(dtype)
+            whole = from_code(stored[name], coded[name]) if name in coded else stored[name]
+            tensor = unpacked(whole, stored[name + _SCALE]).to(dtype)
         else:
             tensor = stored[name].to(dtype)
         restored[name] = tensor + base[name].to(dtype) if name in differs else tensor
@@ -181,32 +175,19 @@ def rows(tensor: torch.Tensor, bits: int = 8) -> tuple[torch.Tensor, torch.Tenso
     return whole.to(torch.int8).reshape(tensor.shape), scale
 
 
-def paired(whole: torch.Tensor) -> torch.Tensor:
-    """int8 of -7..7 -> uint8, two of them a byte; a last one alone is beside a zero."""
-    flat = torch.nn.functional.pad(whole.flatten() + 8, (0, whole.numel() % 2)).to(torch.uint8)
-    return flat[::2] * 16 + flat[1::2]
-
-
-def parted(pairs: torch.Tensor) -> torch.Tensor:
-    """What `paired` was given, flat and with the zero."""
-    return torch.stack([pairs // 16, pairs % 16], dim=1).flatten().to(torch.int8) - 8
-
-
-def in_threes(whole: torch.Tensor) -> torch.Tensor:
-    """int8 of -31..31 -> uint8, four of them in three bytes; the last ones are beside zeros."""
-    a, b, c, d = (
-        (torch.nn.functional.pad(whole.flatten().int() + 32, (0, -whole.numel() % 4))).reshape(-1, 4).T
-    )
-    return (
-        torch.stack([a * 4 + b // 16, b % 16 * 16 + c // 4, c % 4 * 64 + d], dim=1).flatten().to(torch.uint8)
+def in_code(whole: torch.Tensor) -> torch.Tensor:
+    """int8 of any shape -> uint8 [n]."""
+    coder = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)
+    return torch.frombuffer(
+        bytearray(coder.compress(whole.numpy().tobytes()) + coder.flush()), dtype=torch.uint8
     )
 
 
-def from_threes(bytes_: torch.Tensor) -> torch.Tensor:
-    """What `in_threes` was given, flat and with the zeros."""
-    a, b, c = bytes_.int().reshape(-1, 3).T
-    four = [a // 4, a % 4 * 16 + b // 16, b % 16 * 4 + c // 64, c % 64]
-    return (torch.stack(four, dim=1).flatten() - 32).to(torch.int8)
+def from_code(code: torch.Tensor, shape: list[int]) -> torch.Tensor:
+    """What `in_code` was given."""
+    return torch.frombuffer(bytearray(zlib.decompress(code.numpy().tobytes())), dtype=torch.int8).reshape(
+        shape
+    )
 
 
 def _sum(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from proof import packing
@@ -53,7 +51,7 @@ def test_what_was_read_packs_to_the_same_numbers(tmp_path: Path) -> None:
 def test_int8_is_what_the_file_holds_and_zeros_take_no_room(tmp_path: Path) -> None:
     packing.write(tmp_path / "a.safetensors", _tensors(0))
     stored = load_file(tmp_path / "a.safetensors")
-    assert stored["conv.weight"].dtype == torch.int8
+    assert packing.from_code(stored["conv.weight"], [24, 12, 3, 3]).abs().max() <= 127
     assert "nothing.weight" not in stored
 
 
@@ -73,7 +71,7 @@ def test_a_small_difference_from_a_trunk_is_kept_more_exactly_in_half_the_room(t
 
     assert error(restored) < error(own) / 10
     stored = load_file(tmp_path / "from.safetensors")["conv.weight"]
-    assert 2 * stored.nbytes == load_file(tmp_path / "own.safetensors")["conv.weight"].nbytes
+    assert 2 * stored.nbytes < load_file(tmp_path / "own.safetensors")["conv.weight"].nbytes
     with pytest.raises(ValueError, match="differences from sd15"):
         packing.read(tmp_path / "from.safetensors")
 
@@ -83,12 +81,6 @@ def test_differences_from_another_trunk_are_refused(tmp_path: Path) -> None:
     packing.write(tmp_path / "a.safetensors", _tensors(1), trunk=trunk, trunk_name="sd15")
     with pytest.raises(ValueError, match="another sd15 than the one that is here"):
         packing.read(tmp_path / "a.safetensors", trunk={"sd15": _tensors(2)}.__getitem__)
-
-
-@pytest.mark.parametrize("shape", [(3, 5), (4, 4)])
-def test_two_numbers_a_byte_come_back_as_they_were(shape: tuple[int, int]) -> None:
-    whole = torch.randint(-7, 8, shape, generator=torch.Generator().manual_seed(3)).to(torch.int8)
-    assert torch.equal(packing.parted(packing.paired(whole))[: whole.numel()].reshape(shape), whole)
 
 
 def test_unpacked_files_keep_every_bit(tmp_path: Path) -> None:
@@ -134,19 +126,17 @@ def test_a_file_of_an_older_packing_is_named(tmp_path: Path) -> None:
         packing.read(tmp_path / "old.safetensors")
 
 
-@settings(max_examples=20, deadline=None)
-@given(numbers=st.lists(st.integers(-31, 31), min_size=1, max_size=9))
-def test_four_numbers_of_six_bits_in_three_bytes(numbers: list[int]) -> None:
-    whole = torch.tensor(numbers, dtype=torch.int8)
-    packed = packing.in_threes(whole)
-    assert len(packed) == 3 * -(-len(numbers) // 4) and packed.dtype == torch.uint8
-    assert torch.equal(packing.from_threes(packed)[: len(numbers)], whole)
-
-
-@pytest.mark.parametrize(("bits", "most"), [(8, 127), (6, 31), (4, 7)])
+@pytest.mark.parametrize(("bits", "most"), [(8, 127), (4, 7)])
 def test_fewer_bits_take_less_and_err_by_half_a_scale(bits: int, most: int, tmp_path: Path) -> None:
     tensor = torch.randn(64, 50, generator=torch.Generator().manual_seed(1))
     packing.write(tmp_path / "made.safetensors", {"one": tensor}, bits=bits)
     error = (packing.read(tmp_path / "made.safetensors")["one"] - tensor).abs().amax(1)
     assert (error <= tensor.abs().amax(1) / most * 0.51).all() and error.max() > 0
     assert (tmp_path / "made.safetensors").stat().st_size < tensor.numel() * bits / 8 + 1500
+
+
+def test_bytes_that_are_mostly_alike_come_back_from_a_shorter_code() -> None:
+    whole = (torch.randn(64, 64, generator=torch.Generator().manual_seed(2)) * 9).to(torch.int8)
+    code = packing.in_code(whole)
+    assert len(code) < 0.75 * whole.numel()
+    assert torch.equal(packing.from_code(code, [64, 64]), whole)
