@@ -178,7 +178,7 @@ STAGES: tuple[Stage, ...] = (
         *(
             "arc2face_expression",
             "arc2face_expression",
-            ("autoencoder", "recogniser", "smirk", "expression_reader", "arc2face"),
+            ("autoencoder", "recogniser", "reader", "smirk", "expression_reader", "arc2face"),
         ),
         seed=41,
         full=Scale(steps=240, pictures=12000, batch=24),
@@ -208,7 +208,7 @@ STAGES: tuple[Stage, ...] = (
         *(
             "emojidiff_sdxl",
             "eadapter_sdxl",
-            ("autoencoder", "recogniser", "expression_reader", "sdxl", "instantid"),
+            ("autoencoder", "recogniser", "reader", "expression_reader", "sdxl", "instantid"),
         ),
         seed=40,
         full=Scale(steps=400, pictures=12000, batch=32),

@@ -94,7 +94,7 @@ def posed(studio: Studio) -> Draw:
         return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
     def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-        made = {}
+        made: dict[int, NDArray[np.uint8]] = {}
         for places in people(cases):
             pictures = of_one([cases[place] for place in places])
             made |= dict(zip(places, pictures, strict=True))

@@ -3,7 +3,7 @@
 On the SD1.5-shaped one alone, on the SDXL-shaped one beside InstantID's adapter, which says who it is. Each
 picture's expression is shown by somebody else, so that a template carries nothing of that; the caption
 hardly ever says it. The trainer's networks and beginnings, and what the drawn world adds to its loss: faces
-weigh more, and the half-finished picture is asked what its face does.
+weigh more, and the half-finished picture is asked what its face does, and who it is if that is known.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from ..face_weights import face_weights
 from ..latents import latents_of
 from ..muon import Muon
 from ..pictures import Album, album, held_back
+from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
 from ..templates import features_of
 from ..vectors import vectors_of
 from .arc2face_expression import EXPRESSED
-from .frozen import EACH
+from .frozen import EACH, WHO
 
 #: Pictures whose expressions are shown: so many templates are made, at 25 ms each.
 _TEMPLATES = 5000
@@ -111,6 +112,7 @@ class EAdapterLesson:
         self.features = features_of(self.pictures, self.count, rooms.cache, "train")
         self.vectors = self._who(self.pictures, "train")
         self.expressed = Expressed(made["expression_reader"], self.pictures)
+        self.recognised = Recognised(made["reader"], self.pictures) if self.recogniser else None
         self.learnt: dict[str, torch.nn.Parameter] = renamed(self.lesson.trained(), numbers(kind))
         with torch.no_grad():  # it begins as changing nothing
             for name, parameter in self.learnt.items():
@@ -131,6 +133,8 @@ class EAdapterLesson:
         batch, features, told = self.batch(place)
         found = self.found(batch, features)
         loss = batch.loss(found) + EXPRESSED * self.expressed.loss(batch, found, told)
+        if self.recognised is not None:
+            loss = loss + WHO * self.recognised.loss(batch, found)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
