@@ -138,7 +138,9 @@ def as_sdxl(trunk: Tensors, seed: int) -> Tensors:
     trunk = _passed_on(trunk)
     for name, tensor in made.items():
         known = trunk.get(_from_sd15(name))
-        if known is not None and name.split(".")[0] != "label_emb":
+        if known is not None and name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")):
+            _write_into(tensor, known)  # the second half of its text is the first once more
+        elif known is not None and name.split(".")[0] != "label_emb":
             tensor.copy_(_wider(name, _as_many_dimensions(known, tensor), tensor.shape, chance))
         elif name.endswith(("to_out.0.weight", "ff.net.2.weight")):
             tensor.zero_()
