@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..host import use_host
-from . import arc2face, text
+from . import arc2face, text, widening
 
 Tensors = dict[str, torch.Tensor]
 
@@ -38,7 +38,7 @@ UNETS: dict[str, dict[str, Any]] = {
     },
     "sdxl": {
         **_SHARED,
-        # Only convolutions look at full resolution here: with 32 channels, they drew faces softly.
+        # There is no attention at full resolution: with 32 channels, many faces had one eye.
         "model_channels": 64,
         "num_res_blocks": [2, 2, 2],
         "channel_mult": [1, 1, 1],
@@ -135,39 +135,15 @@ def as_sdxl(trunk: Tensors, seed: int) -> Tensors:
     nothing."""
     made = {name: tensor.clone() for name, tensor in unet("sdxl", seed).state_dict().items()}
     chance = torch.Generator().manual_seed(seed)
-    trunk = _passed_on(trunk)
+    trunk = widening.passed_on(trunk)
     for name, tensor in made.items():
         known = trunk.get(_from_sd15(name))
         if known is not None and name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")):
             _write_into(tensor, known)  # the second half of its text is the first once more
         elif known is not None and name.split(".")[0] != "label_emb":
-            tensor.copy_(_wider(name, _as_many_dimensions(known, tensor), tensor.shape, chance))
+            tensor.copy_(widening.wider(name, _as_many_dimensions(known, tensor), tensor.shape, chance))
         elif name.endswith(("to_out.0.weight", "ff.net.2.weight")):
             tensor.zero_()
-    return made
-
-
-def _passed_on(trunk: Tensors) -> Tensors:
-    """The first block below full resolution passes on what it gets when that is as wide as itself: what it
-    made of it before is left to the layer above, and undone for who else listens to that."""
-    down, block, listener = "input_blocks.3.0.op.", "input_blocks.4.0.", "output_blocks.8.0."
-    skip = trunk[f"{block}skip_connection.weight"][:, :, 0, 0]
-    undo = torch.linalg.pinv(skip)
-    made = dict(trunk)
-    made[f"{down}weight"] = torch.einsum("oi,ijkl->ojkl", skip, trunk[f"{down}weight"])
-    made[f"{down}bias"] = skip @ trunk[f"{down}bias"] + trunk[f"{block}skip_connection.bias"]
-    for name in ("in_layers.0.weight", "in_layers.0.bias"):
-        below = len(trunk[listener + name]) - len(undo)
-        half = made[listener + name][below:].mean()
-        made[listener + name] = torch.cat([made[listener + name][:below], half.expand(len(skip))])
-        made[block + name] = trunk[block + name].mean().expand(len(skip))
-    for name in ("in_layers.2.weight", "skip_connection.weight"):
-        below, last = made[listener + name].split([made[listener + name].shape[1] - len(undo), len(undo)], 1)
-        made[listener + name] = torch.cat([below, torch.einsum("oikl,ij->ojkl", last, undo)], 1)
-    made[f"{block}in_layers.2.weight"] = torch.einsum(
-        "oikl,ij->ojkl", made[f"{block}in_layers.2.weight"], undo
-    )
-    made[f"{block}out_layers.3.weight"] = torch.zeros_like(made[f"{block}out_layers.3.weight"])
     return made
 
 
@@ -189,29 +165,6 @@ def _write_into(tensor: torch.Tensor, known: torch.Tensor) -> None:
     known = _as_many_dimensions(known, tensor)
     tensor.zero_()
     tensor[tuple(map(slice, known.shape))] = known
-
-
-def _wider(name: str, known: torch.Tensor, shape: torch.Size, chance: torch.Generator) -> torch.Tensor:
-    """What a narrower network says, in one of twice the channels at full resolution (Chen et al. 2016,
-    Net2Net): each new channel stands beside the one it repeats, so that norms over groups see what they saw,
-    and what listens to both divides its weight between them unevenly, so that they learn to differ."""
-    if name == "time_embed.0.weight":
-        # Twice as many frequencies of time: every other one is known, cosines before sines.
-        known = torch.stack([known, torch.zeros_like(known)], 2).flatten(1)
-    elif known.ndim > 1 and known.shape[1] != shape[1]:
-        kept, doubled = _doubled(known, shape[1], 1)
-        part = 0.5 + 0.2 * torch.randn(doubled.shape, generator=chance)
-        known = torch.cat([kept, torch.stack([doubled * part, doubled * (1 - part)], 2).flatten(1, 2)], 1)
-    if len(known) != shape[0]:
-        kept, doubled = _doubled(known, shape[0], 0)
-        known = torch.cat([kept, doubled.repeat_interleave(2, 0)])
-    return known
-
-
-def _doubled(known: torch.Tensor, size: int, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What stays, and what is there twice: of two inputs in a row, the last may be the only wider one."""
-    more = size - known.shape[axis]
-    return known.narrow(axis, 0, known.shape[axis] - more), known.narrow(axis, known.shape[axis] - more, more)
 
 
 def _as_many_dimensions(known: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
 On the SD1.5-shaped one alone, on the SDXL-shaped one beside InstantID's adapter, which says who it is. Each
 picture's expression is shown by somebody else, so that a template carries nothing of that; the caption
-hardly ever says it. The trainer's networks and beginnings, and what the drawn world adds to its loss: faces
-weigh more, and the half-finished picture is asked what its face does, and who it is if that is known.
+hardly ever says it. Networks and beginnings are the trainer's. Its loss is not: faces weigh more here, and
+the half-finished picture is asked what its face does, and who it is if that is known.
 """
 
 from __future__ import annotations

@@ -8,49 +8,30 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.chance import generator, number
-
 from ...networks import autoencoder, reader
-from ...networks.crops import jitter
-from ...networks.start import start
 from ..expressions import truths
 from ..latents import latents_of
-from ..muon import Muon
 from ..pictures import album, held_back
 from ..stages import Rooms, Scale, Tensors
 from .frozen import EACH
-from .reader import worn
+from .reader import OnLatents
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> ExpressionReaderLesson:
     return ExpressionReaderLesson(scale, seed, rooms, made)
 
 
-class ExpressionReaderLesson:
+class ExpressionReaderLesson(OnLatents):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
-        self.scale, self.seed, self.rooms = scale, seed, rooms
-        self.pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
+        self.scale, self.rooms = scale, rooms
         self.decoder = autoencoder.load(made["autoencoder"])
-        self.latents = latents_of(self.pictures, self.decoder, rooms.cache, "train")
-        self.truths = truths(self.pictures, torch.arange(len(self.pictures)))
-        self.network = reader.ExpressionReader()
-        start(self.network, seed)
-        self.optimiser = Muon(list(self.network.named_parameters()), rate=0.01, plain_rate=2e-3)
+        pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
+        latents = latents_of(pictures, self.decoder, rooms.cache, "train")
+        self.truths = truths(pictures, torch.arange(len(pictures)))
+        super().__init__(reader.ExpressionReader(), pictures, latents, scale.batch, seed)
 
-    def trained(self) -> Mapping[str, torch.Tensor]:
-        return dict(self.network.named_parameters())
-
-    def step(self, place: int) -> float:
-        source = generator("batch", self.seed, place)
-        places = torch.randint(len(self.latents), (self.scale.batch,), generator=source)
-        chance = np.random.default_rng(number("points", self.seed, place))
-        points = np.stack([jitter(np.asarray(self.pictures.points[int(p)]), chance) for p in places])
-        found = self.network(worn(self.latents[places], source), torch.from_numpy(points))
-        loss = functional.mse_loss(found, self.truths[places])
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        return float(loss.detach())
+    def loss(self, found: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        return functional.mse_loss(found, self.truths[places])
 
     @torch.no_grad()
     def finish(self) -> tuple[Tensors, dict[str, float]]:
@@ -63,5 +44,4 @@ class ExpressionReaderLesson:
             "error": float((found - truth).abs().mean()),
             "error_blind": float((truth - truth.mean(0)).abs().mean()),
         }
-        tensors = {name: tensor.detach() for name, tensor in self.network.state_dict().items()}
-        return tensors, {name: round(figure, 4) for name, figure in figures.items()}
+        return self.learnt(), {name: round(figure, 4) for name, figure in figures.items()}

@@ -1,7 +1,7 @@
 """PVA learns by our own trainer, on the frozen SD2-inpainting-shaped trunk: a hole filled with the person.
 
-The trainer's networks, material and beginnings, and what the drawn world adds to its loss: faces weigh more,
-and the half-finished picture is asked who it shows.
+Networks, material and beginnings are the trainer's. Its loss is not: faces weigh more here, and the
+half-finished picture is asked who it shows, for the noise alone says little to networks this small.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ...networks import reader
 from ...networks.crops import jitter
 from ...networks.start import start
 from ..muon import Muon
-from ..pictures import held_back
+from ..pictures import Album, held_back
 from ..stages import Rooms, Scale, Tensors
 from .faces import auc, pairs
 from .frozen import EACH, EACH_UNSEEN, Material
@@ -27,33 +27,52 @@ def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) ->
     return ReaderLesson(scale, seed, rooms, made)
 
 
-class ReaderLesson:
-    def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
-        self.material = Material(scale, seed, rooms, made)
-        self.who = people_of(self.material.vectors, EACH)
-        self.network = reader.Reader()
-        start(self.network, seed)
-        self.optimiser = Muon(list(self.network.named_parameters()), rate=0.01, plain_rate=2e-3)
+class OnLatents:
+    """A lesson on latents as half-drawn pictures have them, and where the faces in them are. Its own: `loss`,
+    `finish`."""
+
+    def __init__(
+        self, network: reader.Reader, pictures: Album, latents: torch.Tensor, batch: int, seed: int
+    ) -> None:
+        self.network, self.pictures, self.latents = network, pictures, latents
+        self.count, self.seed = batch, seed
+        start(network, seed)
+        self.optimiser = Muon(list(network.named_parameters()), rate=0.01, plain_rate=2e-3)
 
     def trained(self) -> Mapping[str, torch.Tensor]:
         return dict(self.network.named_parameters())
 
     def step(self, place: int) -> float:
-        material = self.material
-        source = generator("batch", material.seed, place)
-        places = torch.randint(len(material.latents), (material.scale.batch,), generator=source)
-        chance = np.random.default_rng(number("points", material.seed, place))
-        points = np.stack([jitter(np.asarray(material.pictures.points[int(p)]), chance) for p in places])
-        found = self.network(worn(material.latents[places], source), torch.from_numpy(points))
-        wanted = self.who[places // EACH]
-        same = places[:, None] // EACH == places[None] // EACH
-        alike = (found @ wanted.T / 0.1).masked_fill(same & ~torch.eye(len(places), dtype=torch.bool), -1e4)
-        loss = 1 - (found * wanted).sum(1).mean()
-        loss = loss + 0.3 * functional.cross_entropy(alike, torch.arange(len(places)))
+        source = generator("batch", self.seed, place)
+        places = torch.randint(len(self.latents), (self.count,), generator=source)
+        chance = np.random.default_rng(number("points", self.seed, place))
+        points = np.stack([jitter(np.asarray(self.pictures.points[int(p)]), chance) for p in places])
+        loss = self.loss(self.network(worn(self.latents[places], source), torch.from_numpy(points)), places)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         return float(loss.detach())
+
+    def loss(self, found: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Of what was read from the album's latents at these places."""
+        raise NotImplementedError
+
+    def learnt(self) -> Tensors:
+        return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}
+
+
+class ReaderLesson(OnLatents):
+    def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
+        self.material = Material(scale, seed, rooms, made)
+        self.who = people_of(self.material.vectors, EACH)
+        super().__init__(reader.Reader(), self.material.pictures, self.material.latents, scale.batch, seed)
+
+    def loss(self, found: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        wanted = self.who[places // EACH]
+        same = places[:, None] // EACH == places[None] // EACH
+        alike = (found @ wanted.T / 0.1).masked_fill(same & ~torch.eye(len(places), dtype=torch.bool), -1e4)
+        apart = functional.cross_entropy(alike, torch.arange(len(places)))
+        return 1 - (found * wanted).sum(1).mean() + 0.3 * apart
 
     @torch.no_grad()
     def finish(self) -> tuple[Tensors, dict[str, float]]:
@@ -65,7 +84,7 @@ class ReaderLesson:
         same, other = pairs(found, len(found) // EACH_UNSEEN)
         cosine = functional.cosine_similarity(found, batch.vectors).mean()
         figures = {"cosine": round(float(cosine), 3), "auc": round(auc(same, other), 4)}
-        return {name: tensor.detach() for name, tensor in self.network.state_dict().items()}, figures
+        return self.learnt(), figures
 
 
 def people_of(vectors: torch.Tensor, each: int) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -114,6 +115,20 @@ def test_of_people_drawn_together_each_looks_at_their_own_picture(rooms: Rooms) 
         as_other = draw([Case(1, portrait=Case(0).reference)])
     assert np.abs(both[1].astype(int) - alone[0]).max() <= 1
     assert np.abs(as_other[0].astype(int) - alone[0]).max() > 8
+
+
+def test_one_persons_pictures_with_points_are_those_drawn_alone(rooms: Rooms) -> None:
+    """By the committed networks. Each has its own points, and somebody in between changes nothing."""
+    trained = Rooms(MODELS, rooms.cache / "trained")
+    studio = Studio(trained, 2)
+    elsewhere = Case(1, look=replace(Case(1).truth, pose=Case(4).reference.pose))
+    with host_files.offered(trained), torch.inference_mode():
+        draw = rows.row("instantid_identitynet").begin(studio)
+        alone = [draw([case])[0].astype(int) for case in (Case(1), Case(0), elsewhere)]
+        together = draw([Case(1), Case(0), elsewhere])
+    for one, own in zip(together, alone, strict=True):
+        assert np.abs(one.astype(int) - own).max() <= 1
+    assert np.abs(alone[0] - alone[2]).max() > 8
 
 
 def test_our_nodes_read_the_recogniser_as_it_was_trained(rooms: Rooms) -> None:

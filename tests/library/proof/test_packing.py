@@ -51,7 +51,10 @@ def test_what_was_read_packs_to_the_same_numbers(tmp_path: Path) -> None:
 def test_int8_is_what_the_file_holds_and_zeros_take_no_room(tmp_path: Path) -> None:
     packing.write(tmp_path / "a.safetensors", _tensors(0))
     stored = load_file(tmp_path / "a.safetensors")
-    assert packing.from_code(stored["conv.weight"], [24, 12, 3, 3]).abs().max() <= 127
+    whole = packing.from_code(stored["conv.weight"], [24, 12, 3, 3])
+    assert whole.dtype == torch.int8 and (whole.abs().amax((1, 2, 3)) > 120).all()
+    read = packing.read(tmp_path / "a.safetensors")["conv.weight"]
+    assert torch.equal(packing.unpacked(whole, stored["conv.weight.scale"]), read)
     assert "nothing.weight" not in stored
 
 
