@@ -3,7 +3,7 @@
 from .combining import COMBINATIONS, combine
 from .compared import NOTHING, cosines, mean_of
 from .files import FORMATS, load_people, save_people
-from .people import ANY, Person, choose_person, people_of
+from .people import ANY, Person, check_name, choose_person, people_of
 from .pictures import SIDE
 from .saved import fingerprint, load_named, save_numbered
 
@@ -14,6 +14,7 @@ __all__ = [
     "NOTHING",
     "SIDE",
     "Person",
+    "check_name",
     "choose_person",
     "combine",
     "cosines",

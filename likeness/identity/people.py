@@ -41,7 +41,7 @@ def people_of(
     people = [Person(one, name) for one, name in zip(identities, given, strict=True)]
     taken: set[tuple[str, str]] = set()
     for person in people:
-        _check_name(person.name, names)
+        check_name(person.name, names)
         key = person.name, person.identity.recogniser
         if key in taken:
             raise ValueError(
@@ -52,7 +52,8 @@ def people_of(
     return people
 
 
-def _check_name(name: str, names: str) -> None:
+def check_name(name: str, names: str) -> None:
+    """Raises ValueError for a name that is empty, not printable, or a number. names: the list it is from."""
     if not name or not name.isprintable():
         raise ValueError(f"names: {name!r} in {names!r} is no name. Write letters, such as: anna, ben.")
     if _number(name) is not None:

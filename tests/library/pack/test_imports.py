@@ -21,9 +21,10 @@ HOST_MODULES = {
     "server",
     "execution",
 }
-_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure")
+_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure", "attributes")
 _BELOW_METHODS = {
     "choices",
+    "text",
     "sampling",
     "control",
     "adapters",
@@ -39,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
         *(f"methods.{name}" for name in _METHODS),
         "choices",
         "algebra",
+        "cast",
         "expressions",
         "identity",
         "faces",
@@ -48,12 +50,14 @@ ARROWS: dict[str, set[str]] = {
     # No method imports another.
     **{f"methods.{name}": _BELOW_METHODS for name in _METHODS},
     "algebra": {"identity", "faces", "weights"},  # pictures are scored there
+    "cast": {"algebra", "identity", "faces"},  # several people: who of them is where
     "expressions": {"faces", "weights", "host"},
     "choices": {"sampling", "weights", "host"},  # what nodes offer before a method is loaded
     "sampling": {"host"},
     "control": {"adapters", "attention", "host"},
     "adapters": {"attention", "weights", "host"},
     "attention": {"weights", "host"},
+    "text": {"host"},
     "identity": {"weights", "host"},
     "faces": {"identity", "weights", "host"},  # describing faces makes identities; never the other way
     "weights": {"host"},
