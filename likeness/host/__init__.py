@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import attention, files, flux, loading, pages, prompts, running, sampling, training
+    from . import attention, files, flux, loading, pages, prompts, running, sampling, text, training
 else:
 
     def __getattr__(name):
@@ -16,4 +16,15 @@ else:
         return import_module(f".{name}", __name__)
 
 
-__all__ = ["attention", "files", "flux", "loading", "pages", "prompts", "running", "sampling", "training"]
+__all__ = [
+    "attention",
+    "files",
+    "flux",
+    "loading",
+    "pages",
+    "prompts",
+    "running",
+    "sampling",
+    "text",
+    "training",
+]
