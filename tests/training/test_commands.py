@@ -42,6 +42,7 @@ def python(code: str, *arguments: str) -> str:
     ("module", "arguments", "option"),
     [
         ("training.pva", ["--help"], "--face-encoder"),
+        ("training.attributes", ["--help"], "--scale-range"),
         ("training.emojidiff", ["--help"], "decoupled"),
         ("training.emojidiff", ["data", "--help"], "--swapper"),
     ],

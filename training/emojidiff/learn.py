@@ -16,6 +16,7 @@ from ..accelerator import open_accelerator
 from ..chance import number
 from ..loop import Every
 from ..reading import read_face_encoder
+from ..text_to_image import load_base
 from . import base as emoji_base
 from .data import make_triplets, open_tools
 from .export import export, read_adapter
@@ -71,7 +72,7 @@ def make_lesson(options: argparse.Namespace) -> EmojiLesson:
         unit = options.identity_vectors == "unit"
         identity = emoji_base.load_identity(Path(options.identity_adapter), unit)
     start = read_adapter(Path(options.start)) if options.start else None
-    base, vision = emoji_base.load_base(options.base), emoji_base.load_vision(options.clip)
+    base, vision = load_base(options.base), emoji_base.load_vision(options.clip)
     torch.manual_seed(number("beginning", options.seed))  # the Resampler's
     if options.stage == "data":
         return EmojiLesson(base, vision, identity, start)

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from likeness.sampling.noised import noised
 
 from ..autoencoders import encode
+from ..text_to_image import BaseModel
+from ..texts import Texts
 from ..unets import UNetLesson
-from .base import BaseModel, IdentityAdapter
+from .base import IdentityAdapter
 from .network import Shares, add_expression, expression_parameters
 from .resampler import Resampler, Sizes
 from .samples import Batch
-from .text import Texts
 
 IMAGE_PROJ, IP_ADAPTER = "image_proj", "ip_adapter"
 #: How often text, identity and expression are left out, each alone; and all three at once.

@@ -28,6 +28,7 @@ from training.emojidiff.lesson import EmojiLesson
 from training.emojidiff.trainer import main
 from training.emojidiff.triplets import read_triplets
 from training.emojidiff.watch import Drawn
+from training.text_to_image import load_base
 
 #: Copies the portrait of who is to be put in, and notes that it was asked.
 SWAPPER = """
@@ -53,9 +54,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, np.ndarray
         square.save(path)
     base, clip = tiny.write_base(folder / "base"), tiny.write_vision(folder / "clip")
     torch.manual_seed(0)
-    network = EmojiLesson(
-        emoji_base.load_base(str(base)), emoji_base.load_vision(str(clip)), sizes=tiny.SMALL
-    )
+    network = EmojiLesson(load_base(str(base)), emoji_base.load_vision(str(clip)), sizes=tiny.SMALL)
     export(network, folder / "adapter.safetensors", "tiny")
     (folder / "swap.py").write_text(SWAPPER)
     return SimpleNamespace(folder=folder, base=base, clip=clip, portraits=folder / "portraits")

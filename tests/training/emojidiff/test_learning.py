@@ -26,6 +26,7 @@ from training.emojidiff.people import People
 from training.emojidiff.samples import Samples, jittered
 from training.emojidiff.trainer import main
 from training.emojidiff.triplets import Triplet, read_triplets
+from training.text_to_image import load_base
 from training.trackers import read_log
 
 NOBODY = People({}, {})
@@ -52,7 +53,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 def lesson(toys: SimpleNamespace, kind: str = "sd15", ica: bool = False, **course: Any) -> EmojiLesson:
     torch.manual_seed(0)
-    parts = emoji_base.load_base(str(getattr(toys, kind))), emoji_base.load_vision(str(toys.clip))
+    parts = load_base(str(getattr(toys, kind))), emoji_base.load_vision(str(toys.clip))
     identity = emoji_base.load_identity(toys.identity) if kind == "sd15" else None
     sizes = tiny.SMALL if kind != "sdxl" else tiny.Sizes(tiny.VISION, 2 * tiny.WIDTH, 64, 1, 1, 4, 2)
     rest = identity, None, Course(1e-2, **course), sizes
@@ -234,9 +235,7 @@ def test_the_file_is_what_the_nodes_read(toys: SimpleNamespace, tmp_path: Path) 
     features = torch.randn(2, 17, tiny.VISION)
     assert torch.allclose(adapter.projector(features), made.resampler(features), atol=1e-5)
     assert len(adapter.layers.pairs) == 16
-    again = EmojiLesson(
-        emoji_base.load_base(str(toys.sd15)), emoji_base.load_vision(str(toys.clip)), None, tensors
-    )
+    again = EmojiLesson(load_base(str(toys.sd15)), emoji_base.load_vision(str(toys.clip)), None, tensors)
     for name, value in again.trained().items():
         assert torch.equal(value, made.trained()[name])
     with torch.no_grad():

@@ -16,6 +16,7 @@ from likeness.attention.sites import SDXL_KEYS
 from training.emojidiff import base
 from training.emojidiff.network import Shares, add_expression, expression_parameters, without_expression
 from training.emojidiff.resampler import Resampler, Sizes
+from training.text_to_image import load_base
 
 EXPRESSION, PERSON, TEXT = 4, 3, 5
 
@@ -60,7 +61,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def unet_of(bases: dict[str, Path], kind: str = "sd15") -> Any:
-    return base.load_base(str(bases[kind])).unet
+    return load_base(str(bases[kind])).unet
 
 
 def run(unet: Any, context: torch.Tensor) -> torch.Tensor:
@@ -175,11 +176,11 @@ def test_an_adapter_of_another_base_is_refused(bases: dict[str, Path]) -> None:
 
 def test_bases_that_do_not_fit_are_refused(tmp_path: Path, bases: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="it lacks unet"):
-        base.load_base(str(tmp_path))
+        load_base(str(tmp_path))
     wide = tiny.write_base(tmp_path / "inpainting", in_channels=9)
     with pytest.raises(ValueError, match="takes 9 channels instead of 4"):
-        base.load_base(str(wide))
-    assert base.load_base(str(bases["sdxl"])).kind == "sdxl"
+        load_base(str(wide))
+    assert load_base(str(bases["sdxl"])).kind == "sdxl"
     with pytest.raises(ValueError, match="no folder with a CLIP vision model"):
         base.load_vision(str(tmp_path / "nothing"))
 

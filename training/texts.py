@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..unets import token_ids
-from .base import BaseModel
+from .text_to_image import BaseModel
+from .unets import token_ids
 
 
 class Texts(nn.Module):

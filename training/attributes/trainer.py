@@ -1,0 +1,23 @@
+"""Learn an attribute direction: `python -m training.attributes --help`. Spec: conditioning.md 1.3.
+
+On several graphics cards: `accelerate launch -m training.attributes ...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .options import parser
+
+if TYPE_CHECKING:
+    from .lesson import AttributeLesson
+
+
+def main(arguments: Sequence[str] | None = None) -> AttributeLesson:
+    """Train as the command line says; returns what was trained. Exits with one sentence for bad input."""
+    options = parser().parse_args(arguments)
+    from ..run import told  # --help should not wait for torch
+    from .learn import learn
+
+    return told("training.attributes", learn, options)
