@@ -58,5 +58,5 @@ def test_the_parts_tile_what_was_there(percent: float, one: float, other: float)
 
 
 def test_no_part_of_the_schedule() -> None:
-    with pytest.raises(ValueError, match="1.5 is no part of the schedule"):
+    with pytest.raises(ValueError, match=r"1\.5 is no part of the schedule"):
         split_at([entry()], 1.5)

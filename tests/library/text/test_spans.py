@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ PIECES = st.text(
     ),
     max_size=30,
 )
+
+LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=9)
 
 
 def cut(pieces: list[str], lengths: list[int], section: int = _ROWS, padding: int = 0) -> Any:
@@ -58,7 +61,7 @@ def test_the_spans_together_are_the_text(pieces: list[str], lengths: list[int], 
     assert [span.row for span in spans] == rows
     covered = {place for span in spans for place in range(span.start, span.end)}
     assert covered == {place for place, one in enumerate(text) if one != " "}
-    for one, after in zip(spans, spans[1:], strict=False):
+    for one, after in pairwise(spans):
         assert one.start <= after.start and one.end <= after.end
         # Two tokens share a character only where they divide its bytes.
         assert after.start >= one.end or (after.start == one.end - 1 and len(text[after.start].encode()) > 1)
