@@ -21,7 +21,7 @@ HOST_MODULES = {
     "server",
     "execution",
 }
-_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure", "attributes")
+_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure", "attributes", "story", "projection")
 _BELOW_METHODS = {
     "choices",
     "text",
