@@ -90,14 +90,14 @@ def told(similarity: float, recogniser: str, calibration: Calibration | None = N
 
 
 def explained(recogniser: str, calibration: Calibration | None = None) -> str:
-    """The line under a table with such numbers: where they are from, or how to get them."""
+    """The sentence beside such numbers: where they are from, or how to get them."""
     curve = (shipped() if calibration is None else calibration).get(recogniser)
     if curve is None:
         return (
-            f"One stranger in: nobody has published for {recogniser} how many strangers reach a similarity. "
-            "Measure it on folders of people: python -m tools.calibrate DIR."
+            f"Nobody has published for {recogniser} how many strangers reach a similarity; measure it on "
+            "folders of people: python -m tools.calibrate DIR."
         )
-    return f"One stranger in so many reaches that similarity to somebody. Source: {curve.source}"
+    return f"So many strangers are looked at until one is so alike. Source: {curve.source}"
 
 
 @cache

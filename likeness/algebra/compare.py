@@ -8,6 +8,7 @@ import torch
 
 from ..identity import mean_of
 from ..values import Identity, recogniser_text
+from .calibration import Calibration, explained, told
 from .people import of_one_recogniser
 
 #: Recogniser -> cosines at which two pictures show the same person, and different people. Measured on the
@@ -16,16 +17,19 @@ BARS: dict[str, tuple[float, float]] = {"sface": (0.6, 0.4)}
 _LARGEST_TABLE = 400
 
 
-def compare_identities(a: Identity, b: Identity) -> tuple[float, torch.Tensor, str]:
+def compare_identities(
+    a: Identity, b: Identity, calibration: Calibration | None = None
+) -> tuple[float, torch.Tensor, str]:
     """Cosine of the two means, cosines of all pairs [N, M] float32, and a report in words.
 
-    Raises ValueError for different recognisers and for a mean that is all zeros.
+    calibration: says how rare strangers are who are so alike; None is the shipped one. Raises ValueError for
+    different recognisers and for a mean that is all zeros.
     """
     of_one_recogniser({"identity_a": a, "identity_b": b})
     means = mean_of("identity_a", a), mean_of("identity_b", b)
     similarity = float(torch.nn.functional.cosine_similarity(means[0], means[1], dim=0))
     pairs = (a.unit.double() @ b.unit.double().T).clamp(-1, 1).float()
-    return similarity, pairs, _report(similarity, pairs, a.recogniser)
+    return similarity, pairs, _report(similarity, pairs, a.recogniser, calibration)
 
 
 def rule_of_thumb(similarity: float, recogniser: str) -> str:
@@ -45,10 +49,11 @@ def rule_of_thumb(similarity: float, recogniser: str) -> str:
     )
 
 
-def _report(similarity: float, pairs: torch.Tensor, recogniser: str) -> str:
+def _report(similarity: float, pairs: torch.Tensor, recogniser: str, calibration: Calibration | None) -> str:
     lines = [
         f"similarity {similarity:.3f} (cosine; recogniser {recogniser_text(recogniser)})",
         rule_of_thumb(similarity, recogniser),
+        f"one stranger in: {told(similarity, recogniser, calibration)}. {explained(recogniser, calibration)}",
         f"If one of them was read off a picture that was made with a {recogniser} identity, the number "
         "flatters: the picture was drawn to please this recogniser. Score Faces asks another.",
     ]

@@ -98,18 +98,26 @@ def _same(models: FaceNetworks, identity: Identity, why: str) -> Judge:
 
 
 def _another(models: FaceNetworks, identity: Identity, reference: torch.Tensor, name: str) -> Judge:
-    faces = detect(models, reference, what="reference")
-    empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
-    if not faces.count:
-        raise ValueError(
-            "The input reference shows no face, so there is nobody to compare with. Connect a clear photo of "
-            "the person."
-        )
-    if empty:
-        log.info("Score Faces: no face in %s of reference: left out.", pictures(empty))
-    target = identify(models, select(faces, "largest", "0"), name, "mean")
+    target = photographed(models, reference, name, "reference")
     says = (
         f"Judge: {recogniser_text(name)}, another recogniser than the identity's, "
         f"{recogniser_text(identity.recogniser)}; it compares with the photos of reference."
     )
     return Judge(name, target, says)
+
+
+def photographed(models: FaceNetworks, photos: torch.Tensor, recogniser: str, what: str) -> Identity:
+    """Who the largest faces of an IMAGE [B, H, W, C] show, averaged. what: the input's name, for messages.
+
+    Photos without a face are left out and named in the log. Raises ValueError when there is no face at all.
+    """
+    faces = detect(models, photos, what=what)
+    empty = [place for place, found in zip(faces.indices, faces.faces, strict=True) if not found]
+    if not faces.count:
+        raise ValueError(
+            f"The input {what} shows no face, so there is nobody to compare with. Connect a clear photo of "
+            "the person."
+        )
+    if empty:
+        log.info("Score Faces: no face in %s of %s: left out.", pictures(empty), what)
+    return identify(models, select(faces, "largest", "0"), recogniser, "mean")

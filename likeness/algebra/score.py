@@ -14,7 +14,10 @@ from ..faces.models import FaceNetworks
 from ..faces.policy import ERROR, PASS_THROUGH, apply_policy
 from ..identity import cosines
 from ..values import Face, Faces, Identity
-from .judge import OTHER, Judge, appoint
+from .bar import least_similarity
+from .calibration import Calibration
+from .copy_paste import Axes, axes_of
+from .judge import OTHER, Judge, appoint, photographed
 
 #: Which face of a picture is compared.
 MOST_SIMILAR, LARGEST = WHICH = ("most similar", "largest")
@@ -35,6 +38,25 @@ class Scores:
     compared: tuple[Face | None, ...]
     similarities: tuple[float | None, ...]
     kept: tuple[int, ...]
+    #: The bar, if one was asked for.
+    at_least: float | None = None
+    #: With a second photo of the person: where each compared face lies between that and the target.
+    axes: tuple[Axes | None, ...] = ()
+
+    @property
+    def rejected(self) -> tuple[int, ...]:
+        """Places in the batch of pictures below the bar, those without a face too; without a bar none."""
+        bar = self.at_least
+        if bar is None:
+            return ()
+        return tuple(n for n, cosine in enumerate(self.similarities) if cosine is None or cosine < bar)
+
+    @property
+    def passed(self) -> bool:
+        """Whether any picture reaches the bar; without a bar, whether any has a face."""
+        if self.at_least is None:
+            return any(cosine is not None for cosine in self.similarities)
+        return len(self.rejected) < len(self.similarities)
 
     @property
     def similarity(self) -> float:
@@ -51,18 +73,25 @@ def score_faces(
     keep: int = 1,
     which: str = MOST_SIMILAR,
     if_no_face: str = ERROR,
+    at_least: str = "",
+    truth: torch.Tensor | None = None,
+    calibration: Calibration | None = None,
 ) -> Scores:
     """Score the pictures of an IMAGE [B, H, W, C] and keep the best.
 
     reference, recogniser: as in judge.appoint. Pictures without a face stop everything (error), can't be
-    kept (skip), or come behind all others (pass through). Of equals the earlier is the better. Raises
-    ValueError, MissingModel.
+    kept (skip), or come behind all others (pass through). Of equals the earlier is the better.
+    at_least: a bar, as in bar.least_similarity, for `passed` and `rejected`; what is kept does not ask for
+    it. truth: an IMAGE of the person that nobody drew from, for copy_paste. calibration: None is the shipped
+    one. Raises ValueError, MissingModel.
     """
     if which not in WHICH:
         raise ValueError(f"face must be one of {', '.join(WHICH)}, not {which!r}.")
     if keep < 1:
         raise ValueError(f"keep must be 1 or more, not {keep}.")
     judge = appoint(models, identity, reference, recogniser)
+    bar = least_similarity(at_least, judge.recogniser, calibration)
+    true = None if truth is None else photographed(models, truth, judge.recogniser, "truth")
     found = detect(models, images)
     apply_policy(found, if_no_face, "Use other pictures, or set if_no_face to skip or pass through.")
     candidates = embed(
@@ -73,7 +102,8 @@ def score_faces(
     similarities = tuple(None if n is None else row[n] for n, row in zip(best, scored, strict=True))
     compared = tuple(None if n is None else row[n] for n, row in zip(best, candidates.faces, strict=True))
     kept = _ranked(similarities, if_no_face == PASS_THROUGH)[:keep]
-    return Scores(judge, found, compared, similarities, tuple(kept))
+    axes = () if true is None else tuple(axes_of(face, true, judge.target) for face in compared)
+    return Scores(judge, found, compared, similarities, tuple(kept), bar, axes)
 
 
 def _scored(judge: Judge, faces: Faces) -> list[list[float]]:

@@ -8,15 +8,22 @@ from typing import Any
 import torch
 
 from ..faces.pixels import rgb8
+from .calibration import Calibration, explained, told
 from .compare import heat_colours, rule_of_thumb
+from .consistency import consistency_line
+from .copy_paste import EXPLAINED
 from .score import Scores
 
 _LARGEST, _CELLS = 2048, (32, 256)
 _GREY, _INK, _BOX, _KEPT = (160, 160, 160), (0, 0, 0), (0, 255, 0), (0, 160, 60)
 
 
-def write_table(scores: Scores) -> str:
-    """The best score and what it means, who judged, and a line for each picture."""
+def write_table(scores: Scores, calibration: Calibration | None = None) -> str:
+    """The best score and what it means, who judged, and a line for each picture.
+
+    calibration: says of how many strangers one reaches each similarity; None is the shipped one.
+    """
+    recogniser = scores.judge.recogniser
     places = {place: rank for rank, place in enumerate(scores.kept, 1)}
     count = len(scores.similarities)
     if not scores.found.count:
@@ -25,14 +32,34 @@ def write_table(scores: Scores) -> str:
         lines = [
             f"similarity {scores.similarity:.3f} (cosine): picture {scores.kept[0]}, the best of {count}",
             scores.judge.says,
-            rule_of_thumb(scores.similarity, scores.judge.recogniser),
+            rule_of_thumb(scores.similarity, recogniser),
         ]
-    lines.append("picture  similarity  faces  kept as")
+    lines += [
+        f"One stranger in: {explained(recogniser, calibration)}",
+        *_told_bar(scores),
+        *([consistency_line(scores.compared, recogniser)] if count > 1 else []),
+        *([EXPLAINED] if scores.axes else []),
+    ]
+    more = "  to the truth  copy-paste" if scores.axes else ""
+    lines.append(f"picture  similarity  faces  kept as  {'one stranger in':>15}{more}")
     for place, cosine in enumerate(scores.similarities):
         shown = "no face" if cosine is None else f"{cosine:.3f}"
         line = f"{place:>7}  {shown:>10}  {len(scores.found.faces[place]):>5}  {places.get(place, '-'):>7}"
-        lines.append(line)
+        rare = "-" if cosine is None else told(cosine, recogniser, calibration)
+        axes = scores.axes[place] if scores.axes else None
+        more = "" if axes is None else f"  {axes.truth:>12.3f}  {axes.told:>10}"
+        below = "  below at_least" if place in scores.rejected else ""
+        lines.append(f"{line}  {rare:>15}{more}{below}")
     return "\n".join(lines)
+
+
+def _told_bar(scores: Scores) -> list[str]:
+    if scores.at_least is None:
+        return []
+    passed = len(scores.similarities) - len(scores.rejected)
+    return [
+        f"at_least is a similarity of {scores.at_least:.3f}: {passed} of {len(scores.similarities)} reach it"
+    ]
 
 
 def draw_sheet(scores: Scores) -> torch.Tensor:

@@ -7,11 +7,14 @@ missing people and strangers.
 
 from .assign import Assignment, Found, Seats, assign
 from .bar import bar
+from .gather import gather
+from .recogniser import SHARED, shared_recogniser
 from .tracked import assign_tracked
 from .value import ORDER, Cast, Member, Place
 
 __all__ = [
     "ORDER",
+    "SHARED",
     "Assignment",
     "Cast",
     "Found",
@@ -21,4 +24,6 @@ __all__ = [
     "assign",
     "assign_tracked",
     "bar",
+    "gather",
+    "shared_recogniser",
 ]

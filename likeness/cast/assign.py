@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -134,11 +135,14 @@ def _seat(
         left[list(given)] = False
         left[:, list(given.values())] = False
         given |= best_pairs(worth + 2, left)  # above 0 whatever the similarity: any face is better than none
-    return seats(similarities, given, recognised=set(recognised))
+    return seats(similarities, given, recognised)
 
 
 def seats(
-    similarities: torch.Tensor, given: dict[int, int], recognised: set[int], followed: set[int] = frozenset()
+    similarities: torch.Tensor,
+    given: Mapping[int, int],
+    recognised: Collection[int],
+    followed: Collection[int] = (),
 ) -> Seats:
     """A picture from who has which face. similarities [members, faces] float64."""
     people, faces = similarities.shape

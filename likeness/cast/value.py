@@ -108,8 +108,8 @@ class Cast:
         if recogniser not in member.identities:
             raise ValueError(
                 f"{name} of the cast has no identity by the recogniser {recogniser_text(recogniser)}, only "
-                f"by {', '.join(member.recognisers)}. Add one of the same name to Cast, from Embed Faces with "
-                f"{recogniser}."
+                f"by {', '.join(member.recognisers)}. Add one of the same name to Cast, from Embed Faces "
+                f"with {recogniser}."
             )
         return member.identities[recogniser]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,16 +15,21 @@ _BOX = (0, 255, 0)
 _INK, _PAPER = (255, 255, 255), (0, 0, 0)
 
 
-def draw_faces(images: torch.Tensor, faces: Faces) -> torch.Tensor:
-    """A copy of an IMAGE [B, H, W, C] with box, points, place and score of each face.
+def draw_faces(
+    images: torch.Tensor, faces: Faces, labels: Sequence[Sequence[str]] | None = None
+) -> torch.Tensor:
+    """A copy of an IMAGE [B, H, W, C] with box, points, place and score of each face, or with its label.
 
     Pixels under no line stay exactly as they were, and so does alpha. `faces` may come from part of
-    the batch. Raises ValueError when they come from pictures of another size or another batch.
+    the batch. labels: in ASCII, one for each face of each picture. Raises ValueError when
+    faces come from pictures of another size or another batch.
     """
     check_image(images)
     drawn = images.clone()
-    for place, found in zip(places_in(images, faces), faces.faces, strict=True):
-        _draw(drawn[place], found)
+    if labels is None:
+        labels = [[f"{n}: {face.score:.2f}" for n, face in enumerate(found)] for found in faces.faces]
+    for place, found, own in zip(places_in(images, faces), faces.faces, labels, strict=True):
+        _draw(drawn[place], found, own)
     return drawn
 
 
@@ -50,7 +56,7 @@ def places_of(images: torch.Tensor, size: tuple[int, int], indices: tuple[int, .
     )
 
 
-def _draw(picture: torch.Tensor, found: tuple[Face, ...]) -> None:
+def _draw(picture: torch.Tensor, found: tuple[Face, ...], labels: Sequence[str]) -> None:
     """Draws into `picture` [H, W, C], which is the caller's own copy."""
     import numpy as np
 
@@ -58,24 +64,24 @@ def _draw(picture: torch.Tensor, found: tuple[Face, ...]) -> None:
     overlay = np.zeros((height, width, 3), dtype=np.uint8)
     touched = np.zeros((height, width), dtype=np.uint8)
     line = max(1, round(min(height, width) / 300))
-    for place, face in enumerate(found):
-        _mark(overlay, face, place, line, _BOX, _INK, _PAPER, COLOURS)
+    for label, face in zip(labels, found, strict=True):
+        _mark(overlay, face, label, line, _BOX, _INK, _PAPER, COLOURS)
         ones = (1,) * 3
-        _mark(touched, face, place, line, ones, ones, ones, (ones,) * 5)
+        _mark(touched, face, label, line, ones, ones, ones, (ones,) * 5)
     where = torch.from_numpy(touched).to(picture.device, torch.bool)
     colour = torch.from_numpy(overlay).to(picture.device, picture.dtype) / 255.0
     channels = min(3, picture.shape[2])
     picture[..., :channels] = torch.where(where[..., None], colour[..., :channels], picture[..., :channels])
 
 
-def _mark(canvas: Any, face: Face, place: int, line: int, box: Any, ink: Any, paper: Any, dots: Any) -> None:
+def _mark(canvas: Any, face: Face, text: str, line: int, box: Any, ink: Any, paper: Any, dots: Any) -> None:
     import cv2
 
     x1, y1, x2, y2 = (round(v) for v in face.box.tolist())
     cv2.rectangle(canvas, (x1, y1), (x2, y2), box, line)
     for (x, y), colour in zip(face.keypoints.tolist(), dots, strict=True):
         cv2.circle(canvas, (round(x), round(y)), line + 1, colour, -1)
-    text, scale = f"{place}: {face.score:.2f}", max(0.35, line * 0.35)
+    scale = max(0.35, line * 0.35)
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
     # Above the box, or inside it where the picture ends.
     left, base = max(0, x1), y1 - below - line if y1 - height - below > 0 else max(0, y1) + height + line

@@ -5,7 +5,7 @@ from .compared import NOTHING, cosines, mean_of
 from .files import FORMATS, load_people, save_people
 from .people import ANY, Person, check_name, choose_person, people_of
 from .pictures import SIDE
-from .saved import fingerprint, load_named, save_numbered
+from .saved import fingerprint, load_file, load_named, save_numbered
 
 __all__ = [
     "ANY",
@@ -19,6 +19,7 @@ __all__ = [
     "combine",
     "cosines",
     "fingerprint",
+    "load_file",
     "load_named",
     "load_people",
     "mean_of",

@@ -33,6 +33,16 @@ def load_named(name: str, person: str = "", recogniser: str = ANY) -> tuple[Iden
 
     person, recogniser: as in choose_person. Raises FileNotFoundError with the folders searched, ValueError.
     """
+    people, pictures, file = load_file(name)
+    place = choose_person(people, person, recogniser, file)
+    return people[place].identity, pictures[place] if pictures else None
+
+
+def load_file(name: str) -> tuple[list[Person], list[torch.Tensor], str]:
+    """Everybody in one of the host's identity files, their pictures or none (see load_people), and its name.
+
+    Raises FileNotFoundError with the folders searched, ValueError.
+    """
     from .. import host
 
     path = host.files.find_model("identities", name) if name else None
@@ -41,9 +51,7 @@ def load_named(name: str, person: str = "", recogniser: str = ANY) -> tuple[Iden
             f"There is no identity file {name!r} in {'; '.join(host.files.model_folders('identities'))}. "
             "Make one with Save Identity, or choose another and refresh the list with R."
         )
-    people, pictures = load_people(path)
-    place = choose_person(people, person, recogniser, Path(path).name)
-    return people[place].identity, pictures[place] if pictures else None
+    return *load_people(path), Path(path).name
 
 
 def fingerprint(name: str | None) -> str:

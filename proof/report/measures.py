@@ -8,13 +8,14 @@ from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from likeness.algebra import copy_paste as formula
 
 Numbers = NDArray[np.float64]
 #: Draws of a bootstrap, and the part of them that an interval holds.
 DRAWS, INSIDE = 2000, 0.95
-#: Radians: two pictures nearer to each other than this say nothing of which one a third is nearer to.
-LEAST_ANGLE = 1e-3
 
 
 def cosine(first: Numbers, second: Numbers) -> Numbers:
@@ -24,20 +25,16 @@ def cosine(first: Numbers, second: Numbers) -> Numbers:
 
 
 def angle(first: Numbers, second: Numbers) -> Numbers:
-    """Radians, 0 to pi. By the half angle: a cosine near 1 would lose half of its digits."""
-    a = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-12)
-    b = second / np.maximum(np.linalg.norm(second, axis=-1, keepdims=True), 1e-12)
-    return np.asarray(2 * np.arctan2(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1)))
+    """Radians, 0 to pi, of vectors [..., D]: the pack's own measure."""
+    return np.asarray(formula.angle(torch.from_numpy(first), torch.from_numpy(second)))
 
 
 def copy_paste(out: Numbers, truth: Numbers, reference: Numbers) -> Numbers:
     """1: the picture is the reference; -1: it is the person's other picture; 0: as far from both.
 
-    NaN where truth and reference can't be told apart.
+    NaN where truth and reference can't be told apart. The pack's own measure.
     """
-    apart = angle(truth, reference)
-    nearer = angle(out, truth) - angle(out, reference)
-    return np.where(apart > LEAST_ANGLE, nearer / np.maximum(apart, LEAST_ANGLE), np.nan)
+    return np.asarray(formula.copy_paste(*(torch.from_numpy(one) for one in (out, truth, reference))))
 
 
 @dataclass(frozen=True)

@@ -222,20 +222,22 @@ def test_only_a_measured_bar_is_claimed(cosine: float, verdict: str) -> None:
 
     similarity, _, report = compare_identities(*pair("sface"))
     assert similarity == pytest.approx(cosine)
-    rule, flatters = report.splitlines()[1:]
+    rule, rare, flatters = report.splitlines()[1:]
     assert rule.endswith(f"{verdict}.")
+    assert rare.startswith("one stranger in: at least 125. ") and "OpenCV" in rare
     assert "made with a sface identity, the number flatters" in flatters
     assert "0.6 or more" in report and "0.4 or less" in report
     for recogniser in ("glintr100", "arc2face", "ms1mv3_r50"):
         _, _, report = compare_identities(*pair(recogniser))
         assert f"No rule of thumb was measured for {recogniser}" in report
         assert "same person" not in report
+        assert "one stranger in: not calibrated. Nobody has published" in report
 
 
 def test_a_huge_table_is_left_to_the_matrix() -> None:
     _, pairs, report = compare_identities(random(1, n=30), random(2, n=30))
     assert "The table of 30 x 30 pairs is too large" in report
-    assert len(report.splitlines()) == 5
+    assert len(report.splitlines()) == 6
     assert draw_pairs(pairs).shape == (1, 48 + 30 * 64, 48 + 30 * 64, 3)
 
 
