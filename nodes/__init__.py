@@ -9,6 +9,8 @@ from ..likeness.weights import page
 from . import (
     algebra,
     arc2face,
+    attributes,
+    attributes_learn,
     crops,
     emojidiff,
     expression,
@@ -23,6 +25,7 @@ from . import (
     interop,
     keypoints,
     parsing,
+    projection,
     pva,
     pva_tools,
     pva_tune,
@@ -30,6 +33,7 @@ from . import (
     score,
     score_expression,
     select,
+    story,
 )
 from .compat import NODES as COMPAT_NODES
 from .compat import replacements
@@ -58,6 +62,10 @@ NODES: list[type[io.ComfyNode]] = [
     *pva_tune.NODES,
     *freecure_sample.NODES,
     *freecure_expression.NODES,
+    *story.NODES,
+    *projection.NODES,
+    *attributes.NODES,
+    *attributes_learn.NODES,
     *COMPAT_NODES,
 ]
 
