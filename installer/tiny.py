@@ -124,6 +124,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessLoadEAdapter": {"file": f"tiny_emojidiff_{family}.safetensors"},
         "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
+        "LikenessLoadAttribute": {"file": "tiny_attributes.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
         "LikenessTunePVA": {"steps": 1, "timesteps": 1},
         "LikenessApplyReference": {"lora": "tiny_reference.safetensors"},

@@ -25,6 +25,8 @@ EADAPTER = "LIKENESS_EADAPTER"
 EXPRESSION_TOKENS = "LIKENESS_EXPRESSION_TOKENS"
 PVA = "LIKENESS_PVA"
 PVA_TOKENS = "LIKENESS_PVA_TOKENS"
+ATTRIBUTE = "LIKENESS_ATTRIBUTE"
+REDRAW = "LIKENESS_REDRAW"
 
 #: CONDITIONING of the host: prompts, each a list of its tensor and a dict of facts about it.
 Conditioning = list[Any]

@@ -12,6 +12,7 @@ import folder_paths
 #: Model folders the pack adds to the host's own, with the file endings that count in them.
 MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "arc2face_checkpoints": frozenset({".bin", ".safetensors"}),
+    "attributes": frozenset({".safetensors"}),
     "emojidiff": frozenset({".bin", ".safetensors"}),
     "face_parsing": frozenset({".pth", ".safetensors"}),
     "insightface": frozenset({".onnx"}),

@@ -14,7 +14,14 @@ def main(comfyui: str, base: str) -> None:
 
     args.cpu = True  # before anything else of the host: it looks for a graphics card at import
 
-    from likeness_tiny.files import CHECKPOINT, write, write_arc2face, write_emojidiff, write_pva
+    from likeness_tiny.files import (
+        CHECKPOINT,
+        write,
+        write_arc2face,
+        write_attributes,
+        write_emojidiff,
+        write_pva,
+    )
     from safetensors.torch import save_file
     from support import parser_files, smirk_files, tiny_faces
 
@@ -24,6 +31,7 @@ def main(comfyui: str, base: str) -> None:
     write_arc2face(base)
     write_pva(base)
     write_emojidiff(base)
+    write_attributes(base)
     tiny_faces.write_antelopev2(models / "insightface")
     (models / "smirk").mkdir()
     save_file(smirk_files.content(), models / "smirk" / "tiny_smirk.safetensors")

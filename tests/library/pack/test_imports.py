@@ -23,6 +23,7 @@ HOST_MODULES = {
 }
 _METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure", "attributes", "story", "projection")
 _BELOW_METHODS = {
+    "redraw",
     "choices",
     "text",
     "sampling",
@@ -39,8 +40,10 @@ ARROWS: dict[str, set[str]] = {
     "nodes": {
         *(f"methods.{name}" for name in _METHODS),
         "choices",
+        "text",
         "algebra",
         "cast",
+        "redraw",
         "expressions",
         "identity",
         "faces",
@@ -50,6 +53,7 @@ ARROWS: dict[str, set[str]] = {
     # No method imports another.
     **{f"methods.{name}": _BELOW_METHODS for name in _METHODS},
     "algebra": {"identity", "faces", "weights"},  # pictures are scored there
+    "redraw": {"cast", "algebra", "expressions", "identity", "faces", "host"},  # wrong faces drawn anew
     "cast": {"algebra", "identity", "faces"},  # several people: who of them is where
     "expressions": {"faces", "weights", "host"},
     "choices": {"sampling", "weights", "host"},  # what nodes offer before a method is loaded

@@ -45,7 +45,7 @@ def test_face_packs_name_files_and_recognisers_that_exist() -> None:
 
 def test_bundled_files_are_what_the_catalogue_says() -> None:
     bundled = [file for file in catalogue().values() if file.bundled]
-    assert len(bundled) == 2
+    assert len(bundled) == 3
     for file in bundled:
         path = find_file(file.key)
         assert path.stat().st_size == file.size

@@ -18,6 +18,7 @@ EXPRESSION = "tiny_expression.safetensors"
 REFERENCE = "tiny_reference.safetensors"
 SD2_INPAINT = "tiny_sd2_inpaint.safetensors"
 PVA, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
+ATTRIBUTES = "tiny_attributes.safetensors"
 CLIP_VISION = "tiny_clip_vision.safetensors"
 EADAPTER = {"sd15": "tiny_emojidiff_sd15.safetensors", "sdxl": "tiny_emojidiff_sdxl.safetensors"}
 
@@ -65,6 +66,20 @@ def write_emojidiff(base: str | Path, seed: int = 0) -> None:
     for kind, name in EADAPTER.items():
         adapter = emojidiff.eadapter(kind, seed + 11)
         _save(adapter, models / "emojidiff" / name, emojidiff.metadata(kind))
+
+
+def write_attributes(base: str | Path, seed: int = 0) -> None:
+    """Write directions as wide as the tiny text encoders, under `base`/models."""
+    from . import networks
+
+    generator = torch.Generator().manual_seed(seed + 12)
+    directions = {
+        f"{name}.{encoder}": torch.randn(networks.TEXT_WIDTH, generator=generator)
+        for name in ("person_age", "person_smile")
+        for encoder in ("clip_l", "clip_g")
+    }
+    metadata = {"format": "likeness-attribute-deltas/1", "kind": "learned", "base_model": "tiny"}
+    _save(directions, Path(base) / "models" / "attributes" / ATTRIBUTES, metadata)
 
 
 def _save(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None = None) -> None:
