@@ -14,8 +14,8 @@ from support.tiny_faces import fitted
 from installer.paths import REPOSITORY
 
 Photos = dict[str, np.ndarray]
-INPUTS = "image identity face_models reference recogniser keep face if_no_face"
-OUTPUTS = "similarity table best scores indices found"
+INPUTS = "image identity face_models reference recogniser keep face if_no_face at_least truth"
+OUTPUTS = "similarity table best scores indices found passed rejected"
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,14 @@ def drawn_with(pack: Any) -> Any:
     return pack.module("likeness.values").Identity(vectors, "glintr100")
 
 
-def run(pack: Any, **inputs: Any) -> tuple[Any, ...]:
+def whole(pack: Any, **inputs: Any) -> tuple[Any, ...]:
     with torch.inference_mode():  # as the executor runs nodes
         return tuple(pack.node("LikenessScoreFaces").execute(**inputs).result)
+
+
+def run(pack: Any, **inputs: Any) -> tuple[Any, ...]:
+    """What came out before there was a bar."""
+    return whole(pack, **inputs)[:6]
 
 
 def test_sockets_are_as_promised_and_explained(pack: Any) -> None:
@@ -50,6 +55,7 @@ def test_sockets_are_as_promised_and_explained(pack: Any) -> None:
         "keep": 1,
         "face": "most similar",
         "if_no_face": "error",
+        "at_least": "",
     }
 
 
@@ -99,6 +105,58 @@ def test_the_policies(pack: Any, models: Any, batch: torch.Tensor, photos: Photo
     similarity, table, best, _, indices, found = run(pack, image=cup, if_no_face="pass through", **given)
     assert (similarity, indices, found) == (-1.0, "0", False)
     assert torch.equal(best, cup)
+
+
+def test_a_bar_says_which_pictures_are_below(
+    pack: Any, models: Any, batch: torch.Tensor, drawn_with: Any, photos: Photos
+) -> None:
+    given = {
+        "image": batch,
+        "identity": drawn_with,
+        "face_models": models,
+        "reference": fitted(photos["obama"], side=800),
+        "if_no_face": "skip",
+    }
+    plain = whole(pack, **given)
+    assert plain[6] is True and type(plain[7]).__name__ == "ExecutionBlocker"
+    barred = whole(pack, at_least="0.5", **given)
+    assert barred[6] is True and torch.equal(barred[7], batch[[0, 2]])  # another man, and a cup
+    assert torch.equal(barred[2], plain[2]) and barred[4] == plain[4]
+    assert sum(line.endswith("below at_least") for line in barred[1].splitlines()) == 2
+    rare = whole(pack, at_least="1 in 100", **given)
+    assert "at_least is a similarity of 0.363" in rare[1]
+    nobody = whole(pack, at_least="0.99", **given)
+    assert nobody[6] is False and torch.equal(nobody[7], batch)
+    with pytest.raises(ValueError, match="at_least: 'high' is neither a similarity"):
+        whole(pack, at_least="high", **given)
+
+
+def test_a_second_photo_tells_likeness_from_copying(
+    pack: Any, models: Any, batch: torch.Tensor, drawn_with: Any, photos: Photos
+) -> None:
+    reference, truth = fitted(photos["obama2"]), fitted(photos["obama3"])
+    table = whole(
+        pack,
+        image=batch,
+        identity=drawn_with,
+        face_models=models,
+        reference=reference,
+        truth=truth,
+        if_no_face="skip",
+    )[1].splitlines()
+    start = next(n for n, line in enumerate(table) if line.startswith("picture "))
+    assert table[start].endswith("to the truth  copy-paste")
+    rows = [line.split() for line in table[start + 1 :]]
+    # Picture 1 is the reference, picture 3 the truth, picture 2 shows no face.
+    assert float(rows[1][-1]) == pytest.approx(1, abs=1e-3) and float(rows[3][-1]) == pytest.approx(
+        -1, abs=1e-3
+    )
+    assert float(rows[3][-2]) == pytest.approx(1, abs=1e-3)
+    assert rows[2] == ["2", "no", "face", "0", "-", "-"]
+    with pytest.raises(ValueError, match="The input truth shows no face"):
+        whole(
+            pack, image=batch, identity=drawn_with, face_models=models, reference=reference, truth=batch[2:3]
+        )
 
 
 def test_what_is_missing_is_said(pack: Any, models: Any, batch: torch.Tensor, drawn_with: Any) -> None:

@@ -1,0 +1,90 @@
+"""A look at what was drawn, where it will be: is it a better likeness, in the same pose and expression?
+
+The judge sees the picture with the new face pasted in, so at the size that it has there: what a crop shows of
+a small face is lost on the way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..expressions.measure import Measure, distance
+from ..faces.align import transform
+from ..faces.detect import detect
+from ..faces.embed import embed
+from ..faces.models import FaceNetworks
+from ..identity import cosines
+from ..values import Crops, Face, Faces, Identity
+from .cut import Cut
+
+#: A try has to be better by more than what a measurement repeats to.
+BETTER = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Who looks for whom. judge: the recogniser of target, which is the person in its eyes."""
+
+    models: FaceNetworks
+    judge: str
+    target: Identity
+
+    def at(self, cut: Cut, drawn: torch.Tensor, least: float) -> tuple[float, str]:
+        """(similarity, why it is refused): of a drawn crop [1, S, S, 3] in its picture; "" is not refused.
+
+        least: the similarity to beat.
+        """
+        picture = cut.pasted(drawn)
+        crop = cut.again(picture)
+        seen = _nearest(detect(self.models, crop).faces[0], cut.face)
+        if seen is None:
+            return -1.0, "no face was drawn"
+        there = to_picture(cut.crops, seen)
+        face = embed(self.models, Faces(picture, ((there,),)), self.judge).faces[0][0]
+        similarity = cosines(cut.task.name, self.target, [face.embeddings[self.judge]])[0]
+        if similarity <= least + BETTER:
+            return similarity, "not more like the person"
+        return similarity, _ran_away(cut, there, Faces(crop, ((seen,),)))
+
+
+def _ran_away(cut: Cut, face: Face, crop: Faces) -> str:
+    """Why a new face is not in the old one's pose or expression; "" when it is."""
+    how, old = cut.settings, cut.task.face
+    moved = float((face.keypoints - old.keypoints).norm(dim=1).max()) / eye_distance(old)
+    if how.pose_shift and moved > how.pose_shift:
+        return f"the pose moved by {moved:.2f} eye distances"
+    if how.expression_shift:
+        before, after = (Measure().read(faces)[0] for faces in (cut.inside, crop))
+        if before is not None and after is not None:
+            apart = distance(before, after)
+            if apart > how.expression_shift:
+                return f"the expression is {apart:.2f} away"
+    return ""
+
+
+def _nearest(found: tuple[Face, ...], old: Face) -> Face | None:
+    """The face that stands where the old one stood."""
+    away = [(float((one.keypoints.mean(dim=0) - old.keypoints.mean(dim=0)).norm()), one) for one in found]
+    near = [one for one in away if one[0] < eye_distance(old)]
+    return min(near, key=lambda one: one[0])[1] if near else None
+
+
+def eye_distance(face: Face) -> float:
+    """In pixels. The eyes of a profile nearly coincide, so the way down to the mouth counts, too."""
+    points = face.keypoints
+    across = float((points[1] - points[0]).norm())
+    down = float((points[3:].mean(dim=0) - points[:2].mean(dim=0)).norm())
+    return max(across, 0.8 * down, 1e-3)
+
+
+def to_picture(crops: Crops, face: Face) -> Face:
+    """A face of the first crop, in pixels of its picture. The box is the one around the turned one."""
+    square, side = crops.maps[0], crops.side
+    points = transform(square, (face.keypoints.to(torch.float64) + 0.5) / side) - 0.5
+    x1, y1, x2, y2 = face.box.tolist()
+    corners = torch.tensor([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], dtype=torch.float64)
+    turned = transform(square, corners / side)
+    box = torch.cat([turned.amin(dim=0), turned.amax(dim=0)])
+    return Face(box.to(torch.float32), points.to(torch.float32), face.score)

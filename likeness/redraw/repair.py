@@ -1,0 +1,198 @@
+"""Pictures in which everybody is who they should be: judge every face, redraw the wrong ones.
+
+Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams stay as they are,
+bit for bit; a try is kept only if the judge likes it better and pose and expression did not run away.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import torch
+
+from .. import host
+from ..cast import Cast
+from ..faces.models import FaceNetworks
+from ..faces.pixels import check_image
+from ..faces.policy import ERROR, IF_NO_FACE, apply_policy
+from ..values import Faces
+from .cut import Task
+from .judge import Judge
+from .kept import Tried, forget
+from .settings import Settings
+from .tries import Attempts
+from .value import Redraw
+from .who import Judged, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+#: What is done about pictures without a face; leaving them out would change the batch.
+NO_FACE = tuple(choice for choice in IF_NO_FACE if choice != "skip")
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A person of a picture: the verdict before, and what was tried; tried None: nothing was."""
+
+    verdict: Verdict
+    tried: Tried | None = None
+    why_not: str = ""
+
+    @property
+    def similarity(self) -> float:
+        """Now."""
+        best = None if self.tried is None else self.tried.best
+        return self.verdict.similarity if best is None else best.similarity
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """images [B, H, W, C]: the input itself when nothing was changed. rows: every person of every picture."""
+
+    before: torch.Tensor
+    images: torch.Tensor
+    judged: Judged
+    judge: Judge
+    rows: tuple[Row, ...]
+    at_least: float
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Everybody is in every picture, and right."""
+        return not self.judged.missing and all(row.similarity >= self.at_least for row in self.rows)
+
+    @property
+    def masks(self) -> torch.Tensor:
+        """What was changed, [B, H, W] float32."""
+        return (self.images != self.before).any(dim=-1).to("cpu", torch.float32)
+
+    @property
+    def before_after(self) -> torch.Tensor:
+        """Each picture beside what became of it, [B, H, 2 W, C]."""
+        return torch.cat([self.before, self.images], dim=2)
+
+
+def repair(
+    models: FaceNetworks,
+    images: torch.Tensor,
+    cast: Cast,
+    redraw: Redraw,
+    judged_by: Judge,
+    settings: Settings,
+    hard_places: bool = True,
+    tracked: bool = False,
+    if_no_face: str = ERROR,
+) -> Repaired:
+    """Repair an IMAGE [B, H, W, C], picture by picture, in each the people in the order of the cast.
+
+    settings.at_least is a cosine of the judge. tracked: the pictures are frames; who is where follows from
+    the others, too. After a cancelled run the same call goes on where that one stopped. Raises ValueError.
+    """
+    check_image(images)
+    if if_no_face not in NO_FACE:
+        raise ValueError(f"if_no_face must be one of {', '.join(NO_FACE)}, not {if_no_face!r}.")
+    for name in cast.names:
+        if redraw.recogniser and redraw.draws(name):
+            cast.target(name, redraw.recogniser)  # says who lacks it, before anything is drawn
+    judged = judge(models, images, cast, judged_by.recogniser, settings.at_least, hard_places, tracked)
+    apply_policy(judged.faces, if_no_face, "Use other pictures, or set if_no_face to pass through.")
+    notes = _notes(redraw, settings)
+    for note in notes:
+        log.info("Repair Faces: %s", note)
+    result, rows = _drawn(models, images, cast, redraw, judged_by.recogniser, settings, judged)
+    return Repaired(images, result, judged, judged_by, rows, settings.at_least, notes)
+
+
+def _drawn(
+    models: FaceNetworks,
+    images: torch.Tensor,
+    cast: Cast,
+    redraw: Redraw,
+    judged_by: str,
+    settings: Settings,
+    judged: Judged,
+) -> tuple[torch.Tensor, tuple[Row, ...]]:
+    count = sum(redraw.draws(verdict.name) for verdict in judged.wrong)
+    if not count:
+        return images, tuple(_untouched(verdict, redraw) for verdict in judged.verdicts)
+    progress = host.running.StagedProgress(redraw.model, count * settings.tries * redraw.sampling.steps)
+    attempts = Attempts(models, cast, redraw, judged_by, settings, progress)
+    result, rows, keys = images.clone(), [], []
+    for verdict in judged.verdicts:
+        if verdict.right or not redraw.draws(verdict.name):
+            rows.append(_untouched(verdict, redraw))
+            continue
+        done = attempts.redrawn(_task(result, judged.faces, verdict))
+        result[verdict.picture] = done.picture[0]
+        rows.append(Row(verdict, done.tried))
+        keys.append(done.key)
+    forget(redraw, keys)
+    return result, tuple(rows)
+
+
+def _task(result: torch.Tensor, faces: Faces, verdict: Verdict) -> Task:
+    picture = result[verdict.picture : verdict.picture + 1]
+    others = [face for n, face in enumerate(faces.faces[verdict.picture]) if n != verdict.place]
+    return Task(picture, verdict.face, others, verdict.name, verdict.similarity)
+
+
+def _untouched(verdict: Verdict, redraw: Redraw) -> Row:
+    return Row(verdict, why_not="" if verdict.right else f"{redraw.name} does not draw {verdict.name}")
+
+
+def _notes(redraw: Redraw, settings: Settings) -> tuple[str, ...]:
+    """What was asked for and is not done."""
+    notes = []
+    used = redraw.denoise.fit(settings.denoise)
+    if settings.denoise > 0 and used != settings.denoise:
+        notes.append(
+            f"denoise {settings.denoise:g} is outside of what {redraw.name} draws with "
+            f"({redraw.denoise.least:g} to {redraw.denoise.most:g}): {used:g} is used."
+        )
+    if settings.read_expression and redraw.reads is None:
+        notes.append(
+            f"{redraw.name} takes no expression: read_expression changes nothing, the five points and what "
+            "is left of the old face (denoise) keep it."
+        )
+    return tuple(notes)
+
+
+def write_table(repaired: Repaired) -> str:
+    """How many are right, who judged, a line for each person of each picture, and who is missing."""
+    rows, bar = repaired.rows, repaired.at_least
+    before = sum(row.verdict.right for row in rows)
+    now = sum(row.similarity >= bar for row in rows)
+    people = len(rows) + len(repaired.judged.missing)
+    word = "passed" if repaired.passed else "not passed"
+    lines = [
+        f"{word}: {now} of {people} people right (before: {before}); the bar is {bar:.3f}",
+        repaired.judge.says,
+        *repaired.notes,
+        "picture  person            before     now  tries  result",
+    ]
+    for row in rows:
+        verdict = row.verdict
+        number = 0 if row.tried is None else row.tried.count
+        lines.append(
+            f"{verdict.picture:>7}  {verdict.name:<16}  {verdict.similarity:>6.3f}  {row.similarity:>6.3f}  "
+            f"{number:>5}  {_story(row, bar)}"
+        )
+    for picture, name in repaired.judged.missing:
+        lines.append(f"{picture:>7}  {name:<16}  {'-':>6}  {'-':>6}  {0:>5}  missing: no face is theirs")
+    if repaired.judged.strangers:
+        lines.append(f"{repaired.judged.strangers} faces are nobody's in the cast; they stay as they are.")
+    return "\n".join(lines)
+
+
+def _story(row: Row, bar: float) -> str:
+    if row.verdict.right:
+        return "right, left alone"
+    if row.tried is None:
+        return row.why_not
+    best = row.tried.best
+    if best is None:
+        return f"left as it was: {row.tried.refused}"
+    what = "repaired" if best.similarity >= bar else "better, still below the bar"
+    return f"{what} (try {best.number}, seed {best.seed})"

@@ -1,0 +1,90 @@
+"""One face after the other, each drawn again until it is right: what is tried, and which try is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..cast import Cast
+from ..faces.models import FaceNetworks
+from .cut import Cut, Task, cut
+from .drawing import Drawing, ready
+from .kept import Tried, Try, key_of, tried
+from .look import Look
+from .seeds import seed_of
+from .settings import Settings
+from .value import Redraw, Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """What came of it: the picture [1, H, W, C], new or as it was; the story, and its key in what is kept."""
+
+    picture: torch.Tensor
+    tried: Tried
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Attempts:
+    """Draws the faces of one run. judge: the recogniser that does. progress: host.running.StagedProgress."""
+
+    models: FaceNetworks
+    cast: Cast
+    redraw: Redraw
+    judge: str
+    settings: Settings
+    progress: Any
+
+    def redrawn(self, task: Task) -> Redrawn:
+        """Draw a face until it reaches the bar or all tries are made; the best is pasted, if any is
+        better.
+        """
+        how, steps = self.settings, self.redraw.sampling.steps
+        place = cut(task, how, self.redraw.size, self.redraw.align)
+        look = Look(self.models, self.judge, self.cast.target(task.name, self.judge))
+        key = self._key(place)
+        known = tried(self.redraw, key)
+        self.progress.skip(known.count * steps)
+        drawing: Drawing | None = None
+        while known.count < how.tries and not self._reached(known):
+            drawing = drawing or ready(self.redraw, self._subject(place))
+            self._try(known, place, drawing, look, self.progress.stage(steps))
+        self.progress.skip((how.tries - known.count) * steps)
+        picture = task.picture if known.best is None else place.pasted(known.best.drawn)
+        return Redrawn(picture, known, key)
+
+    def _try(
+        self, known: Tried, place: Cut, drawing: Drawing, look: Look, callback: Callable[..., None]
+    ) -> None:
+        """Draw once, and keep it when it is the best so far and pose and expression stayed."""
+        seed = seed_of(self.settings.seed, place.task.name, known.count)
+        drawn = drawing.draw(seed, self.redraw.denoise.fit(self.settings.denoise), callback)
+        least = place.task.similarity if known.best is None else known.best.similarity
+        similarity, refused = look.at(place, drawn, least)
+        known.count += 1  # not before: the interrupt of a cancelled look must not count
+        if refused:
+            known.refused = refused
+        else:
+            known.best = Try(drawn, known.count, seed, similarity)
+
+    def _reached(self, known: Tried) -> bool:
+        return known.best is not None and known.best.similarity >= self.settings.at_least
+
+    def _subject(self, place: Cut) -> Subject:
+        redraw, expression = self.redraw, None
+        identity = self.cast.target(place.task.name, redraw.recogniser) if redraw.recogniser else None
+        if self.settings.read_expression and redraw.reads is not None:
+            expression = redraw.reads(place.inside)
+        return Subject(place.crops.images, place.mask, place.face, identity, expression)
+
+    def _key(self, place: Cut) -> str:
+        task = place.task
+        recognisers = sorted({self.judge, self.redraw.recogniser} - {""})
+        who = [self.cast.target(task.name, name).embeddings for name in recognisers]
+        places = [torch.stack([face.box for face in (task.face, *task.others)]), task.face.keypoints]
+        facts = self.settings, task.name, self.judge, self.models, task.similarity
+        return key_of([place.crops.images, place.mask, *who, *places], *facts)
