@@ -5,6 +5,9 @@ from ..weights.chosen import list_files
 UNETS, ENCODERS, ADAPTERS = "diffusion_models", "text_encoders", "ipadapter"
 UNET, ENCODER, ADAPTER = "arc2face/unet", "arc2face/encoder", "arc2face/exp_adapter"
 
+#: Redrawing a face: the least denoise that changes who it is, the usual, and the most.
+DENOISE = 0.2, 0.6, 1.0
+
 #: Ways to make one vector of several, of a stand-in.
 AVERAGES = (
     "average",

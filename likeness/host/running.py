@@ -55,6 +55,11 @@ class StagedProgress:
 
         return callback
 
+    def skip(self, steps: int) -> None:
+        """So many steps are not needed any more."""
+        self._done += steps
+        self._bar.update_absolute(self._done, self._total)
+
     def step(self) -> None:
         """One step of something that is no sampler; does not return when the user has cancelled."""
         model_management.throw_exception_if_processing_interrupted()
@@ -87,8 +92,8 @@ def tell(text: str) -> None:
         server.send_progress_text(text, running.node_id)
 
 
-def blocked(message: str) -> Any:
-    """An output that stops what is connected to it, with this message."""
+def blocked(message: str | None) -> Any:
+    """An output that stops what is connected to it: with this message, or quietly."""
     return ExecutionBlocker(message)
 
 

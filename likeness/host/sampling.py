@@ -16,17 +16,28 @@ import torch
 from comfy.controlnet import ControlBase
 from comfy.model_sampling import CONST
 from comfy.sampler_helpers import get_additional_models
-from comfy.samplers import KSAMPLER, CFGGuider, calc_cond_batch, sampler_object
+from comfy.samplers import (
+    KSAMPLER,
+    SAMPLER_NAMES,
+    SCHEDULER_NAMES,
+    CFGGuider,
+    calc_cond_batch,
+    sampler_object,
+)
 
 __all__ = [
     "KSAMPLER",
     "LATENT_SHAPE_FACTS",
+    "SAMPLER_NAMES",
+    "SCHEDULER_NAMES",
     "CFGGuider",
     "ControlBase",
     "calc_cond_batch",
     "decode",
+    "encode",
     "fitted",
     "hooks_for",
+    "inpaints",
     "latent_encoder",
     "latent_samples",
     "models_of_conds",
@@ -38,6 +49,7 @@ __all__ = [
     "sample",
     "sampler_object",
     "through_step_wrappers",
+    "with_hole",
 ]
 
 #: What an empty LATENT says of itself; no longer true of the one that a sampler makes of it.
@@ -77,6 +89,35 @@ def decode(vae: Any, latent: dict[str, Any]) -> torch.Tensor:
     return images.flatten(0, 1) if images.ndim == 5 else images
 
 
+def encode(vae: Any, images: torch.Tensor) -> torch.Tensor:
+    """The latents of pictures [B, H, W, 3], as VAE Encode gives them."""
+    latents: torch.Tensor = vae.encode(images[..., :3])
+    return latents
+
+
+def inpaints(model: Any) -> bool:
+    """Whether a MODEL is an inpainting one, whose network wants to see the mask and what is around the
+    hole.
+    """
+    return "mask" in model.model.concat_keys
+
+
+def with_hole(
+    positive: Any, negative: Any, vae: Any, images: torch.Tensor, hole: torch.Tensor
+) -> tuple[Any, Any]:
+    """Both prompts with the facts that Inpaint Model Conditioning adds for a picture and a hole in it.
+
+    images [B, H, W, 3], sides multiples of 8. hole [B, H, W]: 1 where to draw; mid-grey stands there.
+    """
+    known = (1.0 - hole.round())[..., None]
+    facts = {
+        "concat_latent_image": encode(vae, (images[..., :3] - 0.5) * known + 0.5),
+        "concat_mask": hole[:, None],
+    }
+    first, second = ([[words, {**own, **facts}] for words, own in side] for side in (positive, negative))
+    return first, second
+
+
 def latent_encoder(model: Any, vae: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """Pictures [B, H, W, 3] -> latents [B, C, h, w] at the size that MODEL's network knows them."""
     latent_format = model.get_model_object("latent_format")
@@ -101,8 +142,15 @@ def sample(
     sampler: str,
     scheduler: str,
     start_step: int = 0,
+    denoise: float = 1.0,
+    mask: torch.Tensor | None = None,
+    callback: Callable[..., None] | None = None,
 ) -> torch.Tensor:
-    """What KSampler makes of a latent [B, C, H, W], with its noise and its previews, from start_step on."""
+    """What KSampler makes of a latent [B, C, H, W], with its noise and its previews, from start_step on.
+
+    mask [B, 1, h, w]: the latent's noise mask, at any size. callback: in the place of the host's own
+    progress.
+    """
     latent = comfy.sample.fix_empty_latent_channels(model, latent)
     noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed))
     result: torch.Tensor = comfy.sample.sample(
@@ -116,7 +164,9 @@ def sample(
         negative,
         latent,
         start_step=start_step,
-        callback=latent_preview.prepare_callback(model, steps),
+        denoise=denoise,
+        noise_mask=mask,
+        callback=callback or latent_preview.prepare_callback(model, steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )

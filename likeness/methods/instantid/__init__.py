@@ -1,7 +1,7 @@
 """InstantID (SDXL): a person from one photo. Spec: instantid_arc2face.md part 1."""
 
 from ...attention import Use
-from . import compat
+from . import compat, redraw
 from .adapter import parse
 from .apply import Strengths, apply, identity_tokens
 from .files import fingerprint, load
@@ -15,4 +15,5 @@ __all__ = [
     "identity_tokens",
     "load",
     "parse",
+    "redraw",
 ]

@@ -1,6 +1,7 @@
 """PVA (SD2 inpainting): a person into a hole. Spec: pva_freecure_emojidiff.md part A."""
 
 from ...attention import Use
+from . import redraw
 from .apply import apply
 from .content import PVA, identity_tokens
 from .encode import identify
@@ -23,6 +24,7 @@ __all__ = [
     "identify",
     "identity_tokens",
     "load",
+    "redraw",
     "save",
     "tune",
 ]
