@@ -11,7 +11,7 @@ from ..likeness.algebra.compare import compare_identities, draw_pairs
 from ..likeness.algebra.mix import MODES, mix_identities
 from ..likeness.algebra.sample import sample_identities
 from ..likeness.values import IDENTITY
-from .common import output
+from .common import calibration, calibration_fingerprint, output
 
 IdentityType = io.Custom(IDENTITY)
 
@@ -89,8 +89,12 @@ class CompareIdentities(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return calibration_fingerprint()
+
+    @classmethod
     def execute(cls, identity_a: Any, identity_b: Any) -> io.NodeOutput:
-        similarity, pairs, report = compare_identities(identity_a, identity_b)
+        similarity, pairs, report = compare_identities(identity_a, identity_b, calibration())
         return io.NodeOutput(similarity, report, host.running.to_image(draw_pairs(pairs)))
 
 

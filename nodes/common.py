@@ -7,6 +7,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness import host
+from ..likeness.algebra.calibration import FILE, Calibration, load
 from ..likeness.values import RECOGNISERS
 
 _ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface")
@@ -56,9 +58,31 @@ def size_inputs(default: int, smallest: int, what: str) -> list[io.Int.Input]:
     ]
 
 
-def output(kind: Any, name: str, tooltip: str) -> Any:
-    """What a node gives, shown by its id. kind: such as io.Image."""
-    return kind.Output(name, display_name=name, tooltip=tooltip)
+def calibration() -> Calibration:
+    """How rare strangers are: the user's own measurements over those that come with the pack."""
+    return load(host.files.find_model("identities", FILE))
+
+
+def calibration_fingerprint() -> str:
+    """Changes when the user's measurements do."""
+    return host.files.fingerprint("identities", FILE)
+
+
+def at_least_input(default: str, more: str) -> io.String.Input:
+    """A bar: a similarity, or a rate of strangers."""
+    return io.String.Input(
+        "at_least",
+        default=default,
+        optional=True,
+        placeholder="0.4, or 1 in 100",
+        tooltip="How like somebody a face must be: a similarity, such as 0.4, or how many strangers are "
+        f"looked at until one is so alike, such as 1 in 100. {more}",
+    )
+
+
+def output(kind: Any, name: str, tooltip: str, listed: bool = False) -> Any:
+    """What a node gives, shown by its id. kind: such as io.Image. listed: as a list, not one batch."""
+    return kind.Output(name, display_name=name, tooltip=tooltip, is_output_list=listed)
 
 
 def model_output(tooltip: str) -> Any:

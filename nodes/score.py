@@ -13,7 +13,7 @@ from ..likeness.algebra.score import MOST_SIMILAR, WHICH, score_faces
 from ..likeness.algebra.score_sheet import draw_sheet, write_table
 from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.values import FACE_MODELS, IDENTITY
-from .common import output, recogniser_names
+from .common import at_least_input, calibration, calibration_fingerprint, output, recogniser_names
 
 
 def judge_input(tooltip: str) -> io.Combo.Input:
@@ -84,6 +84,13 @@ class ScoreFaces(io.ComfyNode):
                     "largest.",
                 ),
                 faceless_input(" The table names them."),
+                at_least_input("", "For passed and rejected; nothing: no bar."),
+                io.Image.Input(
+                    "truth",
+                    optional=True,
+                    tooltip="One or more other photos of the person, which nobody drew from. With them the "
+                    "table says whether a picture shows the person or copies the reference.",
+                ),
             ],
             outputs=[
                 output(
@@ -103,8 +110,23 @@ class ScoreFaces(io.ComfyNode):
                     io.String, "indices", "Places of the best pictures in the batch, counted from 0: 3,0,2."
                 ),
                 output(io.Boolean, "found", "True when any picture has a face."),
+                output(
+                    io.Boolean,
+                    "passed",
+                    "True when the best picture reaches at_least; without a bar, when there is any face.",
+                ),
+                output(
+                    io.Image,
+                    "rejected",
+                    "The pictures below at_least and those without a face, in the order of the batch. If "
+                    "there are none, what is connected here doesn't run.",
+                ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return calibration_fingerprint()
 
     @classmethod
     def execute(
@@ -117,12 +139,17 @@ class ScoreFaces(io.ComfyNode):
         keep: int = 1,
         face: str = MOST_SIMILAR,
         if_no_face: str = ERROR,
+        at_least: str = "",
+        truth: Any = None,
     ) -> io.NodeOutput:
-        scores = score_faces(face_models, image, identity, reference, recogniser, keep, face, if_no_face)
+        how, known = (recogniser, keep, face, if_no_face, at_least, truth), calibration()
+        scores = score_faces(face_models, image, identity, reference, *how, known)
         best, indices = best_of(image, scores.kept)
         sheet = host.running.to_image(draw_sheet(scores))
-        table = write_table(scores)
-        return io.NodeOutput(scores.similarity, table, best, sheet, indices, scores.found.count > 0)
+        table, found = write_table(scores, known), scores.found.count > 0
+        below = image[list(scores.rejected)] if scores.rejected else None
+        rejected = host.running.blocked(None) if below is None else host.running.to_image(below)
+        return io.NodeOutput(scores.similarity, table, best, sheet, indices, found, scores.passed, rejected)
 
 
 NODES: list[type[io.ComfyNode]] = [ScoreFaces]

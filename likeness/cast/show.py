@@ -94,8 +94,8 @@ def require_everybody(faces: Faces, assigned: Assignment) -> None:
         people, shown = len(assigned.names), len(found)
         if shown < people:
             raise ValueError(
-                f"Picture {index} (counted from 0) shows {shown} face{'s' * (shown != 1)} for {people} people "
-                f"of the cast: {missing} can't be there. Use another picture or a smaller cast, lower "
+                f"Picture {index} (counted from 0) shows {shown} face{'s' * (shown != 1)} for {people} "
+                f"people of the cast: {missing} can't be there. Use another picture or a smaller cast, lower "
                 "min_score in Detect Faces, or set if_missing to go on."
             )
         raise ValueError(
