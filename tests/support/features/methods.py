@@ -163,6 +163,11 @@ def _freecure_sample(world: World, run: Run, strength: float) -> Run:
     return _personalised(world, run).but(foundation=run.model, whole=whole)
 
 
+def _hold(world: World, run: Run, strength: float) -> Run:
+    given = {"identity_tokens": 6, "strength": strength}
+    return run.but(model=world.ours("LikenessHoldIdentity", model=run.model, **given)[0])
+
+
 _CONTROL, _GUIDED = frozenset({MODEL, PROMPTS}), frozenset({MODEL, GUIDER})
 
 
@@ -185,6 +190,7 @@ METHODS: tuple[Method, ...] = (
     Method("Apply Reference", ARC2FACE, _reference),
     Method("Apply E-Adapter", ARC2FACE, _e_adapter, shown_by={ORDER: "Apply Expression"}),
     Method("Apply PVA", SD2, _pva),
+    Method("Hold Identity", SDXL, _hold),
     Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
     Method(
         "Repair with FreeCure",
