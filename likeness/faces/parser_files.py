@@ -14,7 +14,7 @@ from ..weights.chosen import find_chosen
 from ..weights.chosen import list_files as list_chosen
 from ..weights.read import read_weights
 from .parser_weights import build_network
-from .parsing import label
+from .parsing import SIZE, label
 from .sessions import once
 
 FOLDER, PUBLISHED = "face_parsing", "face_parsing/bisenet"
@@ -31,12 +31,13 @@ class FaceParser:
     patcher: Any
     name: str
 
-    def ready(self) -> Callable[[torch.Tensor], torch.Tensor]:
+    def ready(self, side: int = SIZE) -> Callable[[torch.Tensor], torch.Tensor]:
         """The network, loaded: pictures [n, 3, 512, 512] float32, normalised -> classes [n, 512, 512] uint8.
 
-        Pictures come from the CPU, and classes go there.
+        Pictures come from the CPU, and classes go there. side: in place of 512, which sets the memory.
         """
-        network, device = host.loading.run_network(self.patcher, _WORKING_MEMORY)
+        memory = _WORKING_MEMORY * side * side // (SIZE * SIZE)
+        network, device = host.loading.run_network(self.patcher, memory)
         return lambda pictures: label(network, pictures.to(device)).cpu()
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from .policy import pictures
 
 log = logging.getLogger(__name__)
 
-#: Pictures [n, 3, 512, 512] float32, normalised -> class numbers [n, 512, 512] uint8; all on the CPU.
+#: Pictures [n, 3, S, S] float32, normalised -> class numbers [n, S, S] uint8; all on the CPU. S is 512.
 Labeller = Callable[[torch.Tensor], torch.Tensor]
 #: Told how many steps there will be, gives what is called after each.
 Progress = Callable[[int], Callable[[], None]]
@@ -131,16 +131,24 @@ def _mean_picture(side: int) -> Any:
 
 def _labels(labeller: Labeller, pixels: Any) -> torch.Tensor:
     """Class numbers [H, W] uint8 of a picture [H, W, 3] uint8 RGB, whatever its shape."""
+    labels = squeezed_labels(labeller, pixels)
+    height, width = pixels.shape[:2]
+    return labels[_nearest(height)][:, _nearest(width)]
+
+
+def squeezed_labels(labeller: Labeller, pixels: Any, side: int = SIZE) -> torch.Tensor:
+    """Class numbers [side, side] uint8 of a whole picture [H, W, 3] uint8 RGB, squeezed to that square.
+
+    side: other than 512 for methods whose authors look at more; see FaceParser.ready.
+    """
     import numpy as np
     from PIL import Image
 
     # Pillow, as the authors: smaller pictures are averages, not samples, and rounded to 8 bits.
-    squeezed = Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    squeezed = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
     values = torch.from_numpy(np.array(squeezed)).to(torch.float32) / 255.0
     normalised = (values - torch.tensor(_MEAN)) / torch.tensor(_DEVIATION)
-    labels = labeller(normalised.permute(2, 0, 1)[None].contiguous())[0]
-    height, width = pixels.shape[:2]
-    return labels[_nearest(height)][:, _nearest(width)]
+    return labeller(normalised.permute(2, 0, 1)[None].contiguous())[0]
 
 
 def _nearest(size: int) -> torch.Tensor:

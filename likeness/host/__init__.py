@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import attention, files, flux, loading, pages, prompts, running, sampling, text, training
+    from . import attention, files, flux, gated, loading, pages, prompts, running, sampling, text, training, vision
 else:
 
     def __getattr__(name):
@@ -20,6 +20,7 @@ __all__ = [
     "attention",
     "files",
     "flux",
+    "gated",
     "loading",
     "pages",
     "prompts",
@@ -27,4 +28,5 @@ __all__ = [
     "sampling",
     "text",
     "training",
+    "vision",
 ]

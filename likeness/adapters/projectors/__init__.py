@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .identity_transformer import IdentityTransformer
+from .perceiver import Perceiver
 from .perceptron import Perceptron, build_perceptron
 from .resampler import Resampler
 from .tensors import Tensors
 
-__all__ = ["IdentityTransformer", "Perceptron", "Projector", "Resampler", "build"]
+__all__ = ["IdentityTransformer", "Perceiver", "Perceptron", "Projector", "Resampler", "build"]
 
 Projector = Resampler | Perceptron
 
