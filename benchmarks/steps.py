@@ -22,7 +22,7 @@ LATENT = 64
 
 def rows() -> list[tuple[str, str]]:
     room = network.room()
-    plain = best_of(5, _one_step(room.model, room.prompt, room.prompt))[0]
+    plain = best_of(5, one_step(room.model, room.prompt, room.prompt))[0]
     ours, again, controlled = _step_ratios(room)
     narrow = _narrow_ratio()
     applied, reapplied = _apply_times(room)
@@ -50,14 +50,14 @@ def _step_ratios(room: SimpleNamespace) -> list[str]:
     hint = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(2))
     controlled = _applied(room, instantid.Strengths(Use(0.8)), room.control(), hint)
     plain = (room.model, room.prompt, room.prompt)
-    samplers = [_one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
+    samplers = [one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
     return ratios(15, *samplers)
 
 
 def _narrow_ratio() -> str:
     room = network.room(narrow=True)
     ours, _, _ = _applied(room, instantid.Strengths(Use(0.8)))
-    return ratios(60, *(_one_step(model, room.prompt, room.prompt) for model in (room.model, ours)))[0]
+    return ratios(60, *(one_step(model, room.prompt, room.prompt) for model in (room.model, ours)))[0]
 
 
 def _applied(room: SimpleNamespace, settings: Any, control_net: Any = None, keypoints: Any = None) -> Any:
@@ -66,7 +66,7 @@ def _applied(room: SimpleNamespace, settings: Any, control_net: Any = None, keyp
     )
 
 
-def _one_step(model: Any, positive: Any, negative: Any) -> Any:
+def one_step(model: Any, positive: Any, negative: Any) -> Any:
     """One Euler step with guidance through the host's sampling code."""
     import comfy.samplers
 

@@ -30,6 +30,7 @@ from likeness.faces.pixels import rgb8
 
 from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
+from . import thumbnails_text as text
 from .drawn_world import instead, of_person, result
 from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
 
@@ -204,6 +205,8 @@ def main() -> None:
     emojidiff.basic(models, image)
     emojidiff.instantid(models, image)
     emojidiff.sequence(models, image)
+    text.story()
+    text.projection()
 
 
 if __name__ == "__main__":

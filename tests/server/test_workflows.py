@@ -26,6 +26,7 @@ OTHERS = {
     "pva_tune",
     "score_expression",
     "score_pictures",
+    "story",
 }
 GENERATING = sorted(set(api_files()) - OTHERS)
 
