@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +51,7 @@ class Studio:
     name.
     """
 
-    def __init__(self, drawings: Mapping[int, Sequence[torch.Tensor]] | Sequence[torch.Tensor]) -> None:
+    def __init__(self, drawings: Sequence[torch.Tensor]) -> None:
         self.drawings = drawings
         self.subjects: list[Subject] = []
         self.seeds: list[int] = []
