@@ -7,6 +7,7 @@ from typing import Any
 
 #: (what the keys look like, what that is), first match wins.
 _SIGNS: tuple[tuple[str, str], ...] = (
+    ("local_fac_prj.", "a FaceChain-FACT adapter: load it with Load FACT"),
     ("controlnet_cond_embedding.", "a ControlNet in diffusers layout: load it with Load ControlNet Model"),
     ("control_model.", "a ControlNet: load it with Load ControlNet Model"),
     ("model.diffusion_model.", "a whole checkpoint: load it with Load Checkpoint"),
@@ -15,6 +16,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("unet.", "a LoRA: load it with Load LoRA"),
     ("down_blocks.", "a diffusers U-Net: load it with Load Diffusion Model"),
     ("input_blocks.", "a U-Net: load it with Load Diffusion Model"),
+    ("id_encoder", "a MasterWeaver adapter: load it with Load MasterWeaver"),
     ("pulid", "a PuLID adapter"),
     ("id_adapter", "a PuLID adapter"),
     ("text_model.", "a text encoder: load it with Load CLIP"),

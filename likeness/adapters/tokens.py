@@ -25,8 +25,9 @@ class MadeWith:
 class Tokens:
     """float32 on the CPU: somebody [N, T, D], one set for every picture of a batch or one for each of N.
 
-    nobody [1, T, D]: what negative prompts look at; None where they have nothing of their own. Raises
-    ValueError for anything else.
+    nobody [1, T, D]: what negative prompts look at; None where they have nothing of their own. A part of T
+    tokens will do where the whole are equal copies of it: one weighs as much. Raises ValueError for anything
+    else.
     """
 
     somebody: torch.Tensor
@@ -46,7 +47,7 @@ class Tokens:
                     f"Tokens of {self.made_with} hold NaN or infinity: its file or its input is damaged."
                 )
             object.__setattr__(self, name, value)
-        if self.nobody is not None and self.nobody.shape != (1, *self.somebody.shape[1:]):
+        if self.nobody is not None and not self._copies():
             raise ValueError(
                 f"Tokens of nobody {list(self.nobody.shape)} do not fit {list(self.somebody.shape)}."
             )
@@ -56,7 +57,14 @@ class Tokens:
         """[1 + N, T, D]: nobody first. Raises ValueError when there is no nobody."""
         if self.nobody is None:
             raise ValueError("These tokens have none for negative prompts.")
-        return torch.cat([self.nobody, self.somebody])
+        return torch.cat([self.nobody.repeat(1, self._copies(), 1), self.somebody])
+
+    def _copies(self) -> int:
+        """How many copies of nobody's tokens are as many as somebody's; 0 when they do not fit."""
+        if self.nobody is None or not self.nobody.shape[1]:
+            return int(self.nobody is not None and self.nobody.shape == (1, *self.somebody.shape[1:]))
+        (one, count, width), (_, wanted, wide) = self.nobody.shape, self.somebody.shape
+        return 0 if one != 1 or width != wide or wanted % count else wanted // count
 
     def __len__(self) -> int:
         return len(self.somebody)

@@ -1,7 +1,7 @@
 """What adapters that look through CLIP are shown, as their authors prepared it.
 
-transformers' own preprocessing, whose 8-bit pictures the host's differs from, and the zero picture that stands
-for nobody. Spec: adapters.md 5.2, consistentid_masterweaver.md 1.5 (5).
+The preprocessing of transformers, from which the host's differs by roundings, and the zero picture that
+stands for nobody. Spec: adapters.md 5.2, consistentid_masterweaver.md 1.5 (5).
 """
 
 from __future__ import annotations

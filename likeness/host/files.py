@@ -13,12 +13,15 @@ import folder_paths
 MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "arc2face_checkpoints": frozenset({".bin", ".safetensors"}),
     "attributes": frozenset({".safetensors"}),
+    "consistentid": frozenset({".bin", ".safetensors"}),
     "emojidiff": frozenset({".bin", ".safetensors"}),
+    "fact": frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors"}),
     "face_parsing": frozenset({".pth", ".safetensors"}),
     "insightface": frozenset({".onnx"}),
     "instantid": frozenset({".bin", ".safetensors"}),
     "identities": frozenset({".safetensors"}),
     "ipadapter": frozenset({".bin", ".safetensors"}),
+    "masterweaver": frozenset({".bin", ".pt", ".safetensors"}),
     "pva": frozenset({".bin", ".safetensors"}),
     "smirk": frozenset({".pt", ".pth", ".safetensors"}),
 }

@@ -10,7 +10,9 @@ import torch
 
 def vision_facts(clip_vision: Any) -> tuple[str, int, tuple[float, ...], tuple[float, ...]]:
     """(kind, side of its pictures in pixels, mean and deviation of each channel) of a CLIP_VISION."""
-    mean, deviation = (tuple(float(v) for v in each) for each in (clip_vision.image_mean, clip_vision.image_std))
+    mean, deviation = (
+        tuple(float(v) for v in each) for each in (clip_vision.image_mean, clip_vision.image_std)
+    )
     return str(clip_vision.model_type), int(clip_vision.image_size), mean, deviation
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from .identity_transformer import IdentityTransformer
+from .joined_resampler import JoinedResampler
 from .perceiver import Perceiver
 from .perceptron import Perceptron, build_perceptron
 from .resampler import Resampler
 from .tensors import Tensors
 
-__all__ = ["IdentityTransformer", "Perceiver", "Perceptron", "Projector", "Resampler", "build"]
+__all__ = [
+    "IdentityTransformer",
+    "JoinedResampler",
+    "Perceiver",
+    "Perceptron",
+    "Projector",
+    "Resampler",
+    "build",
+]
 
 Projector = Resampler | Perceptron
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from .resampler import Resampler
-from .tensors import Tensors, check_shapes, linear, norm, size_of
+from .tensors import Tensors, linear, norm, size_of
 
-_FINAL = ("to_q.weight", "to_kv.weight", "to_out.weight", *(f"norm{n}.{p}" for n in "12" for p in ("weight", "bias")))
+_LAST = "final_attn"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,25 +22,24 @@ class JoinedResampler(Resampler):
     """
 
     @classmethod
-    def build(cls, tensors: Tensors, dim_head: int = 64) -> JoinedResampler:
-        """From the keys of `id_encoder`. Raises ValueError when one is missing or does not fit."""
-        absent = [f"final_attn.{name}" for name in _FINAL if f"final_attn.{name}" not in tensors]
-        if absent:
-            raise ValueError(f"no resampler with a last attention: {', '.join(absent[:3])} is missing")
-        depth = Resampler.build(tensors, dim_head).depth
-        width, inner = size_of(tensors, "proj_out.weight", 0), size_of(tensors, "final_attn.to_q.weight", 0)
+    def _own(cls) -> tuple[str, ...]:
+        norms = [f"{_LAST}.{n}.{part}" for n in ("norm1", "norm2") for part in ("weight", "bias")]
+        return (*super()._own(), *(f"{_LAST}.{n}.weight" for n in ("to_q", "to_kv", "to_out")), *norms)
+
+    @classmethod
+    def _shapes(cls, tensors: Tensors, depth: int, dim_head: int) -> dict[str, tuple[int, ...]]:
+        width, inner = size_of(tensors, "proj_out.weight", 0), size_of(tensors, f"{_LAST}.to_q.weight", 0)
         inner += -inner % dim_head  # whole heads
-        wide = {"to_q": (inner, width), "to_kv": (2 * inner, width), "to_out": (width, inner)}
-        shapes = {f"final_attn.{name}.weight": shape for name, shape in wide.items()}
-        named = {f"final_attn.norm{n}.{part}": (width,) for n in "12" for part in ("weight", "bias")}
-        check_shapes(tensors, {**shapes, **named}, "no resampler with a last attention")
-        return cls(tensors, depth, dim_head)
+        linears = {"to_q": (inner, width), "to_kv": (2 * inner, width), "to_out": (width, inner)}
+        last: dict[str, tuple[int, ...]] = {f"{_LAST}.{n}.weight": shape for n, shape in linears.items()}
+        norms = [f"{_LAST}.{n}.{part}" for n in ("norm1", "norm2") for part in ("weight", "bias")]
+        return {**super()._shapes(tensors, depth, dim_head), **last, **dict.fromkeys(norms, (width,))}
 
     @torch.no_grad()
-    def __call__(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """States [B, N, embedding_width] -> tokens [B, tokens, token_width], float32."""
-        x = linear(self.tensors, "proj_in", embeddings.to("cpu", torch.float32))
-        z = self.tensors["latents"].to(torch.float32).expand(x.shape[0], -1, -1)
+    def perceive(self, queries: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        """Queries [B or 1, T, width] that look at states [B, N, embedding_width] -> [B, T, token_width]."""
+        x = linear(self.tensors, "proj_in", states.to("cpu", torch.float32))
+        z = queries.to("cpu", torch.float32).expand(x.shape[0], -1, -1)
         for i in range(self.depth):
             hidden = norm(self.tensors, f"layers.{i}.1.0", self._attend(f"layers.{i}.0", x, z))
             hidden = F.gelu(linear(self.tensors, f"layers.{i}.1.1", hidden))
@@ -50,9 +49,8 @@ class JoinedResampler(Resampler):
 
     def _among_themselves(self, z: torch.Tensor) -> torch.Tensor:
         """The last attention: tokens look at tokens, and at nothing else."""
-        layer = "final_attn"
-        q = linear(self.tensors, f"{layer}.to_q", norm(self.tensors, f"{layer}.norm2", z))
-        k, v = linear(self.tensors, f"{layer}.to_kv", norm(self.tensors, f"{layer}.norm1", z)).chunk(2, dim=-1)
-        q, k, v = (t.unflatten(-1, (-1, self.dim_head)).transpose(1, 2) for t in (q, k, v))
+        q = linear(self.tensors, f"{_LAST}.to_q", norm(self.tensors, f"{_LAST}.norm2", z))
+        kv = linear(self.tensors, f"{_LAST}.to_kv", norm(self.tensors, f"{_LAST}.norm1", z))
+        q, k, v = (t.unflatten(-1, (-1, self.dim_head)).transpose(1, 2) for t in (q, *kv.chunk(2, dim=-1)))
         out = F.scaled_dot_product_attention(q, k, v)
-        return linear(self.tensors, f"{layer}.to_out", out.transpose(1, 2).flatten(2))
+        return linear(self.tensors, f"{_LAST}.to_out", out.transpose(1, 2).flatten(2))

@@ -13,6 +13,7 @@ import torch
 
 from ...adapters import Adapter, AdapterLayers, Tokens, Words
 from ...adapters.projectors import build
+from ...adapters.vision import VISION
 from ...faces.pixels import check_finite, check_image
 from ...values import Expression
 from ...weights.read import tensors_under
@@ -22,12 +23,6 @@ from .kinds import EMOJIDIFF, FLAME_NUMBERS, check_facts, layer_count, refusal
 CLIP_VISION, FLAME_VECTOR = "clip_vision", "flame_vector"
 #: Pictures that go through CLIP at once.
 _BATCH = 16
-#: CLIP vision models by the width of their features.
-_VISION = {
-    1280: "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors (ViT-H)",
-    1664: "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors (ViT-bigG)",
-    1024: "clip-vit-large-patch14 (ViT-L)",
-}
 
 
 WORDS = Words(
@@ -104,8 +99,8 @@ def _features(adapter: Adapter, clip_vision: Any, templates: torch.Tensor) -> to
         found, wanted = features.shape[-1], adapter.projector.embedding_width
         if found != wanted:
             raise ValueError(
-                f"clip_vision gives features of width {found} ({_VISION.get(found, 'another model')}); "
-                f"{adapter.name} takes {wanted}. Load {_VISION.get(wanted, 'the one it was trained with')} "
+                f"clip_vision gives features of width {found} ({VISION.get(found, 'another model')}); "
+                f"{adapter.name} takes {wanted}. Load {VISION.get(wanted, 'the one it was trained with')} "
                 "in Load CLIP Vision."
             )
         parts.append(features)
