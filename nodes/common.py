@@ -11,7 +11,7 @@ from ..likeness import host
 from ..likeness.algebra.calibration import FILE, Calibration, load
 from ..likeness.values import RECOGNISERS
 
-_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface")
+_ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface", "w600k_r50")
 
 
 def recogniser_names() -> list[str]:

@@ -39,8 +39,9 @@ class EmbedFaces(io.ComfyNode):
                     options=[*recogniser_names(), ONLY],
                     default="sface" if default_pack() == "embedded" else "glintr100",
                     tooltip="Whose vectors. InstantID needs glintr100 and Arc2Face arc2face, both of the "
-                    "pack antelopev2; sface belongs to the pack embedded, auraface to auraface. They can't "
-                    f"stand in for each other. {ONLY}: for models of another pack, such as buffalo_l.",
+                    "pack antelopev2, and ConsistentID w600k_r50 of buffalo_l; sface belongs to the pack "
+                    f"embedded, auraface to auraface. They can't stand in for each other. {ONLY}: for models "
+                    "of another pack, such as buffalo_s.",
                 ),
                 io.Combo.Input(
                     "combine",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 
 from .tensors import Tensors, check_shapes, linear, norm, size_of
+
+Self = TypeVar("Self", bound="Perceiver")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class Perceiver:
     dim_head: int = 64
 
     @classmethod
-    def build(cls, tensors: Tensors, dim_head: int = 64, what: str = "no resampler") -> Self:
+    def build(cls: type[Self], tensors: Tensors, dim_head: int = 64, what: str = "no resampler") -> Self:
         """From the keys of a resampler. Raises ValueError, beginning with `what`, when they do not fit."""
         depth = 0
         while f"layers.{depth}.0.to_q.weight" in tensors:

@@ -171,11 +171,11 @@ def test_a_foreign_analysis_serves_as_face_models(run: Run, astronaut: torch.Ten
     found = run("LikenessDetectFaces", face_models=foreign, image=astronaut)[0]
     own = "whatever face_models has"
     (who,) = run("LikenessEmbedFaces", face_models=foreign, faces=found, recogniser=own)
-    assert who.recogniser == "buffalo_l/w600k_r50"
+    assert who.recogniser == "w600k_r50"
     chosen = run("LikenessSelectFaces", faces=found, by="most similar", reference=who, face_models=foreign)
     assert chosen[3] == "picture 0 (1 face): face 0, similarity 1.000, no other face"
     with pytest.raises(
-        ValueError, match="buffalo_l have no recogniser glintr100; they have: buffalo_l/w600k"
+        ValueError, match="buffalo_l have no recogniser glintr100; they have: w600k_r50"
     ):
         run("LikenessEmbedFaces", face_models=foreign, faces=found, recogniser="glintr100")
 

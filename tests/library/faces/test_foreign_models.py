@@ -74,7 +74,8 @@ def test_another_network_of_the_same_file_name_keeps_its_own(photos: Photos, pac
     assert models.recognisers == ["other/glintr100"]
     faces = detect(models, image(photos["astronaut"]))
     assert identify(models, faces, ONLY, "mean").recogniser == "other/glintr100"
-    assert recogniser_name(Path("models/buffalo_l/w600k_r50.onnx")) == "buffalo_l/w600k_r50"
+    assert recogniser_name(Path("models/other_pack/w600k_r50.onnx")) == "other_pack/w600k_r50"
+    assert recogniser_name(Path("models/buffalo_l/w600k_r50.onnx")) == "w600k_r50"
 
 
 def test_it_scores_pictures_or_says_why_not(photos: Photos, pack: Path) -> None:
