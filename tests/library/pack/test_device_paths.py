@@ -18,8 +18,12 @@ GEOMETRY = "maps and points of Face and Crops, which values.py puts on the CPU"
 VECTORS = "vectors of an Identity, which values.py puts on the CPU"
 CPU_ONLY = {
     "likeness/algebra/compare.py": VECTORS,
+    "likeness/cast/assign.py": VECTORS,
+    "likeness/algebra/strangers.py": VECTORS,
+    "likeness/algebra/copy_paste.py": VECTORS,
     "likeness/algebra/mix.py": VECTORS,
     "likeness/algebra/sample.py": VECTORS,
+    "likeness/cast/places.py": GEOMETRY,
     "likeness/identity/compared.py": VECTORS,
     "likeness/expressions/crop.py": "a uint8 picture of rgb8, which is on the CPU, and landmarks put there",
     "likeness/expressions/templates.py": GEOMETRY,
