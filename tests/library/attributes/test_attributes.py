@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from support.conditioning_golden import Conditioned
 from support.golden import relative_error
 
+from installer.paths import REPOSITORY
 from likeness.choices import attributes as choices
 from likeness.methods.attributes import Attribute, Edit, apply, mix, read_edits
 from likeness.methods.attributes.apply import move
@@ -243,3 +246,13 @@ def test_the_built_in_file() -> None:
     assert len(keys) == 68 and sorted(choices.named(keys)) == sorted(names) and len(names) == 34
     assert "Permission is hereby granted" in metadata["licence_text"]
     assert set(choices.SIGNS) <= set(names)
+
+
+def test_the_page_knows_the_same_signs_and_scales() -> None:
+    text = (REPOSITORY / "web" / "js" / "sliders" / "edits.js").read_text(encoding="utf-8")
+    signs = re.search(r"SIGNS = (\{.*\});", text)
+    assert signs and json.loads(re.sub(r"(\w+):", r'"\1":', signs[1])) == {
+        k: list(v) for k, v in choices.SIGNS.items()
+    }
+    assert f"LARGEST = {choices.LARGEST_SCALE:g}, STEP = {choices.SCALE_STEP:g}" in text
+    assert choices.UNKNOWN_SIGN in text
