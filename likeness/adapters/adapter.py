@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from ..attention.sites import Site
-from ..attention.sources import Adds
+from ..attention.sources import Adds, Inserts
 from ..attention.use import Use
 from ..attention.views import Role
 from .tokens import MadeWith, Tokens
@@ -26,8 +26,8 @@ class Layers(Protocol):
 
     def source(
         self, tokens: Tokens, sites: Sequence[Site], numbers: Sequence[int], use: Use, roles: frozenset[Role]
-    ) -> Adds:
-        """What is put into these layers."""
+    ) -> Adds | Inserts:
+        """What is put into these layers, or before them."""
 
     @property
     def hidden(self) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 from ..attention.adds import BOTH
 from ..attention.engine import inject
+from ..attention.inserts import insert
 from ..attention.sites import Site
+from ..attention.sources import Inserts
 from ..attention.use import Use
 from ..attention.views import Role
 from .adapter import Adapter
@@ -47,6 +49,8 @@ def attend(
         return model
     sites, numbers = tuple(s for s, _ in chosen), tuple(n for _, n in chosen)
     source = layers.source(tokens, sites, numbers, use, roles)
+    if isinstance(source, Inserts):
+        return insert(model, source)
     return inject(model, sites, source, hidden=layers.hidden)
 
 

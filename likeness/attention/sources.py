@@ -1,4 +1,6 @@
-"""What may be put into an attention layer: a source either adds to its output or lengthens its keys."""
+"""What may be put into a network: a source adds to an attention layer's output, lengthens its keys, or
+inserts a layer of its own between two of them.
+"""
 
 from __future__ import annotations
 
@@ -130,3 +132,14 @@ class Lengthens(Source, Protocol):
 
     def extra(self, view: View, rows: Rows, place: Place) -> Extra | None:
         """For neighbouring chunks of one role, of which view is the first; None for nothing."""
+
+
+@runtime_checkable
+class Inserts(Source, Protocol):
+    """A layer of its own between the self- and the cross-attention of a block."""
+
+    def insert(self, hidden: Tensor, place: Place) -> Tensor:
+        """Hidden states [rows, tokens, width] as self-attention left them -> as cross-attention finds them."""
+
+    def models(self) -> list[Any]:
+        """What the host has to load beside the MODEL."""

@@ -7,7 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import attention, files, flux, gated, loading, pages, prompts, running, sampling, text, training, vision
+    from . import (
+        attention,
+        files,
+        flux,
+        gated,
+        loading,
+        pages,
+        prompts,
+        running,
+        sampling,
+        text,
+        training,
+        vision,
+    )
 else:
 
     def __getattr__(name):

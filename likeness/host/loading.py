@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import comfy.lora
@@ -118,6 +118,16 @@ def set_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     for key, patches in loras.items():
         model.patches[key] = [*model.patches[key], *patches]
     return model
+
+
+def own_weights(model: Any, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """A MODEL's weights without patches, by the names of its U-Net: also while it is patched."""
+    found = {}
+    for name in names:
+        key = f"diffusion_model.{name}"
+        kept = model.backup.get(key)
+        found[name] = comfy.utils.get_attr(model.model, key) if kept is None else kept.weight
+    return found
 
 
 def managed_network(network: torch.nn.Module) -> Any:
