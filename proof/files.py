@@ -81,6 +81,18 @@ def _arc2face(part: int) -> Maker:
     return make
 
 
+def _attribute(made: Mapping[str, Tensors]) -> Tensors:
+    return made["attribute"]
+
+
+_ATTRIBUTE = {
+    "format": "likeness-attribute-deltas/1",
+    "names": "smile",
+    "kind": "learned",
+    "base_model": "drawn SDXL",
+}
+
+
 def _pose(made: Mapping[str, Tensors]) -> Tensors:
     from .networks import arc2face, controlnet
 
@@ -99,6 +111,7 @@ FILES: tuple[File, ...] = (
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
     File("controlnet/drawn_arc2face_pose.safetensors", ("arc2face_pose", "arc2face"), _pose),
+    File("attributes/drawn_smile.safetensors", ("attribute",), _attribute, _ATTRIBUTE),
     File(
         "loras/drawn_arc2face_reference.safetensors",
         ("arc2face_reference",),

@@ -13,7 +13,8 @@ from ..report.cases import Case
 from ..report.judging import JUDGES
 from ..report.measures import cosine
 from ..report.rows import Row
-from ..report.running import Eyes, Shots, draw_row
+from ..report.running import Eyes, draw_row
+from ..report.shots import Shots
 from ..report.studio import Studio
 from ..training.stages import Rooms
 from .people import friend, person, wishes

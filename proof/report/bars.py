@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .running import MEASURES, Shots
+from .shots import MEASURES, Shots
 
 FILE = Path(__file__).with_name("bars.json")
 

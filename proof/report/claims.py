@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
-from . import measures
+from . import claims_attribute, claims_repair, measures
+from .claim import FAILS, HOLDS, OPEN, Claim, Rows, Verdict
 from .rows import weights
-from .running import Shots
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "not measured"
-Rows = Mapping[str, Shots]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """state: HOLDS, FAILS or OPEN. evidence: the numbers, or what is missing."""
-
-    state: str
-    evidence: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """needs: rows by name. ask: called only when all are there."""
-
-    name: str
-    says: str
-    needs: tuple[str, ...]
-    ask: Callable[[Rows], tuple[bool, str]]
-
-    def verdict(self, rows: Rows) -> Verdict:
-        lacking = [name for name in self.needs if name not in rows]
-        if lacking:
-            return Verdict(OPEN, f"not drawn: {', '.join(lacking)}")
-        holds, evidence = self.ask(rows)
-        return Verdict(HOLDS if holds else FAILS, evidence)
+__all__ = ["CLAIMS", "FAILS", "HOLDS", "OPEN", "Claim", "Verdict", "verdicts"]
 
 
 def _instantid(rows: Rows) -> tuple[bool, str]:
@@ -220,6 +193,8 @@ CLAIMS: tuple[Claim, ...] = (
         _packed,
     ),
     Claim("detailer", "the face detailer puts the person there", ("detailer_before", "detailer"), _detailer),
+    *claims_attribute.CLAIMS,
+    *claims_repair.CLAIMS,
 )
 
 

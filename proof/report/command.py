@@ -16,7 +16,7 @@ from ..training.stages import STAGES, Rooms
 
 if TYPE_CHECKING:
     from .rows import Row
-    from .running import Shots
+    from .shots import Shots
 
 DOCS = CACHE.parents[1] / "docs" / "proof"
 #: People, and steps of sampling.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .claims import CLAIMS, FAILS, HOLDS, OPEN, Verdict
 from .rows import row
-from .running import Shots
+from .shots import Shots
 
 FIRST, LAST = "<!-- proof: written by `python -m proof world report` -->", "<!-- /proof -->"
 _ROWS = (

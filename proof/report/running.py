@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,72 +26,19 @@ from . import measures
 from .cases import Case, cases, grouped, together
 from .judging import ATTRIBUTES, JUDGES, Judges, Look
 from .rows import Row
+from .shots import Shots
 from .studio import Studio
 
 log = logging.getLogger(__name__)
 
-Numbers = NDArray[np.float64]
 #: So many pictures of each row are kept to be shown.
 KEPT = 8
 #: Of the people, at least: a share of few is nobody.
 _LEAST = 8
 #: What a row's pictures do not depend on, of this package.
 _AFTERWARDS = (
-    *("claims", "write", "plots", "sheets", "bars", "command", "selftest", "running", "readme"),
-    *("seeds", "shown", "variants", "spoilt", "usual"),
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Shots:
-    """What was measured of a row: an entry for each person in each picture.
-
-    people: numbers of cases. likeness: to the person's other picture, 0 without a face. reference: to the
-    picture that was given. whole: see Judges. copy_paste, points: NaN without a face. attributes: the part
-    of those asked for that is there; right [n, 6]: each. second: likeness to what Row.second says. seconds:
-    of a CPU, for each picture. pictures [KEPT, H, W, 3]: the first ones.
-    """
-
-    people: NDArray[np.int64]
-    found: NDArray[np.bool_]
-    whole: NDArray[np.bool_]
-    likeness: Numbers
-    reference: Numbers
-    copy_paste: Numbers
-    expression: Numbers
-    attributes: Numbers
-    right: NDArray[np.bool_]
-    points: Numbers
-    second: Numbers
-    seconds: Numbers
-    pictures: NDArray[np.uint8]
-
-    def measure(self, name: str) -> Numbers:
-        """By name; `faces`: found or not; `own`: more like themselves than like the second person."""
-        if name == "faces":
-            return self.found.astype(float)
-        if name == "whole":
-            return self.whole.astype(float)
-        if name == "own":
-            return (self.likeness > self.second).astype(float)
-        values: Numbers = getattr(self, name)
-        return values
-
-    def estimate(self, name: str) -> measures.Estimate:
-        return measures.estimate(self.measure(name), self.people)
-
-
-MEASURES = (
-    "likeness",
-    "reference",
-    "copy_paste",
-    "expression",
-    "attributes",
-    "points",
-    "second",
-    "faces",
-    "whole",
-    "own",
+    *("claim", "claims", "claims_attribute", "claims_repair", "figures", "shots", "write", "plots", "sheets"),
+    *("bars", "command", "selftest", "running", "readme", "seeds", "shown", "variants", "spoilt", "usual"),
 )
 
 
@@ -132,6 +79,7 @@ class Eyes:
             "right": right,
             "points": float(measures.points_error(look.points, truth.points)) if known else np.nan,
             "second": np.nan,
+            "reading": np.nan,
         }
 
 
@@ -158,9 +106,12 @@ def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Cas
         pictures += drawn[: KEPT - len(pictures)]
         for picture, group in zip(drawn, some, strict=True):
             looks = eyes.judges.look(picture, row.people)
+            group = list(group) * row.people if row.same else group
             made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
             for shot, look in zip(made, looks, strict=False):
                 shot["whole"] = eyes.judges.whole(look)
+                if row.reads:
+                    shot["reading"] = float(look.expression[EXPRESSION.index(row.reads)])
             _second(row, made, looks, group, eyes)
             shots += made
         if len(seconds) // 24 > first // 24:
@@ -178,10 +129,14 @@ def _second(
         alike = float(measures.cosine(looks[0].vector, looks[1].vector))
         for shot in shots:
             shot["second"] = alike
+    elif row.second == "middle":
+        middle = looks[len(looks) // 2].vector
+        for shot, look in zip(shots, looks, strict=True):
+            shot["second"] = float(measures.cosine(look.vector, middle))
     elif row.second:
         for place, shot in enumerate(shots):
-            other = eyes.truth(group[1 - place])
-            shot["second"] = float(measures.cosine(looks[place].vector, other.vector))
+            others = [eyes.truth(case).vector for n, case in enumerate(group) if n != place]
+            shot["second"] = max(float(measures.cosine(looks[place].vector, other)) for other in others)
 
 
 def shots_of(

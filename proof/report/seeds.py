@@ -10,7 +10,7 @@ from ..host_files import digest
 from ..training.running import needed
 from ..training.stages import STAGES, Rooms
 from .rows import row
-from .running import Shots
+from .shots import Shots
 
 #: So many people at most: a direction needs fewer than a number.
 PEOPLE = 60

@@ -14,7 +14,8 @@ from ..world.draw import Drawing, draw
 from . import measures, spoilt
 from .cases import Case
 from .rows.truths import relit
-from .running import Eyes, Shots
+from .running import Eyes
+from .shots import Shots
 
 Picture = NDArray[np.uint8]
 #: People at most who are asked whether their faces are whole: the parser takes its time.

@@ -12,7 +12,7 @@ from PIL import Image
 from ..training.pictures import SIZE
 from ..world.draw import draw
 from .rows.emojidiff import template
-from .running import Shots
+from .shots import Shots
 
 #: Of the demo's wishes, so many are drawn by each row.
 EACH = 4

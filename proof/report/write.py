@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import plots, seeds, sheets, shown
+from . import figures, seeds, sheets, shown
 from .cases import cases
 from .claims import CLAIMS, HOLDS, OPEN, Verdict
 from .measures import Estimate
-from .rows import Row, weights
-from .running import KEPT, MEASURES, Shots, rates
+from .rows import Row
+from .running import KEPT, rates
 from .seeds import Direction
 from .selftest import Answer
+from .shots import MEASURES, Shots
 
 #: What the page says it proves, and what not; kept by hand in this file.
 MEANING = Path(__file__).with_name("meaning.md")
@@ -60,7 +61,7 @@ def write(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
         "report.json": (json.dumps(_numbers(report), indent=1, sort_keys=True) + "\n").encode(),
-        **{name: text.encode() for name, text in _plots(report).items()},
+        **{name: text.encode() for name, text in figures.plots_of(report.rows, report.shots).items()},
         **_sheets(report),
     }
     files["README.md"] = _page(report, sorted(files)).encode()
@@ -109,23 +110,6 @@ def _numbers(report: Report) -> dict[str, Any]:
 
 def _round(value: float) -> float:
     return round(value, 4)
-
-
-def _plots(report: Report) -> dict[str, str]:
-    shown = [row for row in report.rows if row.table and row.name in report.shots]
-    likeness = [(row.title, report.shots[row.name].estimate("likeness")) for row in shown]
-    marks = [
-        report.shots[name].estimate("likeness").mean for name in ("floor", "ceiling") if name in report.shots
-    ]
-    made = {"likeness.svg": plots.dots("Likeness to the person's other picture", likeness, -0.2, 1.0, marks)}
-    copied = [(row.title, report.shots[row.name].estimate("copy_paste")) for row in shown]
-    title = "Copy-paste: -1 the other picture, 1 the reference"
-    made["copy_paste.svg"] = plots.dots(title, copied, -1.0, 1.0, [0.0])
-    names = [weights.name(weight) for weight in weights.WEIGHTS]
-    if all(name in report.shots for name in names):
-        rising = [report.shots[name].estimate("likeness") for name in names]
-        made["weights.svg"] = plots.curve("Likeness at InstantID's weight", weights.WEIGHTS, rising, marks)
-    return made
 
 
 def _sheets(report: Report) -> dict[str, bytes]:

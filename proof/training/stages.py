@@ -260,6 +260,14 @@ STAGES: tuple[Stage, ...] = (
         minutes=8,
         about="Arc2Face's reference LoRA: hair, clothes and background of another picture",
     ),
+    Stage(
+        *("attribute", "attribute", ("autoencoder", "sdxl")),
+        seed=42,
+        full=Scale(steps=60, pictures=0, batch=4),
+        quick=Scale(steps=4, pictures=0, batch=1),
+        minutes=3,
+        about="a direction of smiling for the SDXL shape, by our trainer",
+    ),
 )
 
 

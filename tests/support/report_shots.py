@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from proof.report.running import Shots
+from proof.report.shots import Shots
 
 
 def shots(count: int = 12, **values: Any) -> Shots:
@@ -18,6 +18,7 @@ def shots(count: int = 12, **values: Any) -> Shots:
         "seconds": np.ones(count),
         "pictures": np.zeros((8, 128, 128, 3), np.uint8),
     }
-    for name in ("likeness", "reference", "copy_paste", "expression", "attributes", "points", "second"):
+    names = ("likeness", "reference", "copy_paste", "expression", "attributes", "points", "second", "reading")
+    for name in names:
         given[name] = np.full(count, values.pop(name, 0.5))
     return Shots(**{**given, **values})

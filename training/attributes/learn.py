@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from likeness.methods.attributes.difference import check_name
 from likeness.methods.attributes.recipe import read_pairs, read_prefixes
 
 from .. import run
@@ -32,6 +33,7 @@ def learn(options: argparse.Namespace) -> AttributeLesson:
         raise ValueError(
             f"--scale-range {least:g} {most:g}: give two numbers above 0, the smaller one first."
         )
+    check_name(options.name)
     accelerator = open_accelerator(options)
     learning = _samples(options, options.seed, accelerator.process_index)
     base = load_base(options.base)
@@ -54,7 +56,7 @@ def learn(options: argparse.Namespace) -> AttributeLesson:
 
 def _samples(options: argparse.Namespace, seed: int, process: int = 0) -> Samples:
     pairs = read_pairs(_text(options.pairs, "--pairs"), f"--pairs {options.pairs}")
-    prefixes = ("",)
+    prefixes: tuple[str, ...] = ("",)
     if options.prefixes:
         prefixes = read_prefixes(_text(options.prefixes, "--prefixes"), f"--prefixes {options.prefixes}")
     return Samples(pairs, prefixes, options.batch, options.parts, seed, process)
@@ -73,7 +75,8 @@ def _course(options: argparse.Namespace) -> Course:
         options.rate,
         options.parts,
         options.scales,
-        *options.scale_range,
+        options.scale_range[0],
+        options.scale_range[1],
         options.draw_steps,
         options.guidance,
         options.gradient_checkpointing,

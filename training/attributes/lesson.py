@@ -88,7 +88,7 @@ class AttributeLesson(UNetLesson):
     def forward(self, prepared: Sequence[Told], part: int) -> Tensor:
         """Mean squared error of one part's pictures without noise, over all of its scales."""
         mine = prepared[part]
-        told = {name: mine[name] for name in ("text", "text_embeds", "time_ids") if name in mine}
+        told: Told = {name: mine[name] for name in ("text", "text_embeds", "time_ids") if name in mine}
         told["text"] = self.edited(told["text"], mine["rows"], mine["scales"])
         return F.mse_loss(self.clean(mine["noisy"], int(mine["time"]), told), mine["target"])
 

@@ -49,5 +49,9 @@ class Samples(Dataset[list[list[Prompts]]]):
     def prompts(self, number: int) -> Prompts:
         """The n-th of all combinations."""
         pair, prefix = self.pairs[number % len(self.pairs)], self.prefixes[number // len(self.pairs)]
-        three = (prompt(prefix, phrase) for phrase in (pair.neutral, pair.positive, pair.negative))
-        return Prompts(*three, pair.neutral)
+        return Prompts(
+            prompt(prefix, pair.neutral),
+            prompt(prefix, pair.positive),
+            prompt(prefix, pair.negative),
+            pair.neutral,
+        )

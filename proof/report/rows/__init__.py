@@ -14,7 +14,7 @@ __all__ = ["MODULES", "Draw", "Row", "row", "rows"]
 
 MODULES = (
     *("truths", "trunks", "instantid", "two_people", "weights", "algebra", "arc2face", "pva", "emojidiff"),
-    *("freecure", "detailer"),
+    *("freecure", "detailer", "attributes", "repair", "rounds"),
 )
 
 

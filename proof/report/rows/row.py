@@ -23,8 +23,9 @@ FEW = 8
 #: What packing costs these they measure of themselves when they are trained: packed_psnr, packed_cosine.
 _MEASURED_ALONE = ("autoencoder", "recogniser")
 #: What the second person of a row is to the first. partner: somebody else, whom the picture must not show in
-#: the first one's place; twin: the same made-up person once more; parent: whom the picture shows as well.
-Second = Literal["", "partner", "twin", "parent"]
+#: the first one's place (of several the one they are most like); twin: the same made-up person once more;
+#: parent: whom the picture shows as well; middle: the same in the middle one of several pictures.
+Second = Literal["", "partner", "twin", "parent", "middle"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Row:
     the report's people, for rows that are many or take long. seed_shift: other noise. poses: whether the
     points of the truth are asked for. learns: whether something is trained on the way. table: whether it
     stands in the main table. at_once: how many pictures it draws together at most. variant: of files, see
-    report.variants.
+    report.variants. same: all of its people are one, in several pictures side by side. reads: a number of the
+    expression that the classifier reads off each.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Row:
     table: bool = True
     at_once: int = 1
     variant: Literal["", "unpacked"] = ""
+    same: bool = False
+    reads: str = ""
 
     def pictures(self, draw: Draw, groups: Sequence[Sequence[Case]]) -> Sequence[NDArray[np.uint8]]:
         """One of each group, at most `at_once` groups."""

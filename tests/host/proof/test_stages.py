@@ -20,7 +20,7 @@ from proof.world.draw import draw
 
 _ADAPTERS = (
     *("instantid", "identitynet", "eadapter", "emojidiff_sdxl", "pva"),
-    *("arc2face_expression", "arc2face_pose", "arc2face_reference"),
+    *("arc2face_expression", "arc2face_pose", "arc2face_reference", "attribute"),
 )
 Drawn = Callable[[str], Tensors]
 OwnRooms = Callable[[str, str], Rooms]

@@ -13,7 +13,7 @@ from proof.report import bars, claims, plots, readme, rows, selftest, sheets
 from proof.report.cases import FIRST, Case, cases, grouped, together
 from proof.report.measures import Estimate
 from proof.report.rows import weights
-from proof.report.running import Shots
+from proof.report.shots import Shots
 from proof.report.write import Report, write
 from proof.training.pictures import STREAMS
 from proof.world.captions import read, said

@@ -1,0 +1,106 @@
+"""What rows of repaired pictures share: casts of cases, the way to redraw, the node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...training.pictures import SIZE
+from ...world.draw import draw
+from ...world.people import Person
+from ...world.scene import USUAL_SIZE, Figure, Scene
+from ..cases import Case
+from ..studio import Studio, image, pixels
+from .instantid import FILES
+
+Picture = NDArray[np.uint8]
+
+__all__ = ["FILES", "Picture", "cast", "repaired", "row_of"]
+
+#: From which similarity on a face is right, by the recogniser that knows them.
+AT_LEAST = "0.6"
+TRIES = 4
+#: Of the latents that are drawn anew. A stranger's head is in the way of another's.
+_DENOISE = 0.75
+#: The same for everybody: what they wear is in the picture.
+_PROMPT = "a neutral person"
+
+
+def cast(studio: Studio, people: Sequence[Case], size: tuple[int, int], anywhere: bool = False) -> Any:
+    """CAST of people by their references, from the left, each in their own part of a picture (height,
+    width)."""
+    height, width = size
+    known = {
+        f"identity_{n}": studio.identity(case.reference_drawing.picture) for n, case in enumerate(people)
+    }
+    names = ", ".join(f"person {case.number}" for case in people)
+    masks = {}
+    for n in range(0 if anywhere else len(people)):
+        masks[f"mask_{n}"] = torch.zeros(1, height, width)
+        masks[f"mask_{n}"][:, :, n * width // len(people) : (n + 1) * width // len(people)] = 1
+    return studio.node("LikenessCast", identities=known, names=names, masks=masks)[0]
+
+
+def redraw(studio: Studio) -> Any:
+    """REDRAW by InstantID on the SDXL-shaped trunk."""
+
+    def make() -> Any:
+        model, clip, vae = studio.checkpoint("sdxl")
+        positive, negative = studio.prompts(clip, _PROMPT)
+        return studio.node(
+            "LikenessRedrawInstantID",
+            model=model,
+            instantid=studio.loaded("LikenessLoadInstantID", file="instantid"),
+            positive=positive,
+            negative=negative,
+            vae=vae,
+            weight=1.0,
+            steps=studio.steps,
+            cfg=2.5,
+            sampler_name="dpmpp_2m",
+            scheduler="karras",
+            denoise=_DENOISE,
+            size=SIZE,
+        )[0]
+
+    return studio.once("redraw", make)
+
+
+def repaired(studio: Studio, picture: Picture, people: Any, seed: int) -> Picture:
+    """By Repair Faces. The pack has one recogniser, so it judges what it conditions: `allow_same`. Whether
+    that is right the report's own judge says."""
+    return pixels(
+        studio.node(
+            "LikenessRepairFaces",
+            image=image(picture),
+            cast=people,
+            redraw=redraw(studio),
+            face_models=studio.face_models(),
+            at_least=AT_LEAST,
+            tries=TRIES,
+            seed=seed,
+            allow_same=True,
+            seam=8,
+            max_expression_shift=0.0,
+        )[0]
+    )
+
+
+def row_of(people: Sequence[Figure], size: int = SIZE) -> Picture:
+    """[size, size * n, 3]: side by side, each of the size of a portrait."""
+    count = len(people)
+    placed = [
+        replace(one, pose=replace(one.pose, shift=((n + 0.5) / count - 0.5, 0.0), size=USUAL_SIZE))
+        for n, one in enumerate(people)
+    ]
+    return draw(Scene(tuple(placed)), (size, size * count)).picture
+
+
+def instead(figure: Figure, person: Person) -> Figure:
+    """Somebody else who looks and stands so."""
+    return replace(figure, person=person)
