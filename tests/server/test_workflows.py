@@ -17,6 +17,7 @@ from tools.ui_workflow import api_files, fetch_sockets, read
 #: These save twice, have the size of their photo, or draw nothing: other tests look at them.
 OTHERS = {
     "arc2face_mix",
+    "cast_two_people",
     "expression_sequence",
     "face_detailer",
     "faces_exchange",
@@ -124,13 +125,37 @@ def test_score_pictures_saves_the_one_most_like_the_person(
     biden, *him = (float(rows[str(place)][0]) for place in range(3))
     assert biden <= 0.4 and min(him) >= 0.6
     best = "1" if him[0] > him[1] else "2"
-    assert rows[best] == [f"{max(him):.3f}", "1", "1"]
+    assert rows[best] == [f"{max(him):.3f}", "1", "1", "at", "least", "125"]
     assert table.startswith(f"similarity {max(him):.3f} (cosine): picture {best}, the best of 3")
     (sheet,) = pictures(server, entry, node_of(prompt, "PreviewImage"))
     assert sheet.shape == (2 * 288, 2 * 256, 3)
     (picture,) = pictures(server, entry, node_of(prompt, "SaveImage"))
     assert picture.shape == photos["biden"].shape  # the first decides the size of the batch
     assert np.abs(picture.astype(float) - photos["biden"]).mean() > 20
+
+
+def test_cast_two_people_knows_who_is_who(server: Server, inputs: None) -> None:
+    prompt = read(api_files()["cast_two_people"])
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success"
+    (table,) = entry["outputs"][node_of(prompt, "PreviewAny")]["text"]
+    assert table.startswith("2 of 2 people found, 0 missing, 0 strangers")
+    (shown,) = pictures(server, entry, node_of(prompt, "PreviewImage"))
+    assert shown.shape == (512, 1024, 3)
+    # One list of masks, one for each: the first person stands in the left half, the second in the right.
+    masks = pictures(server, entry, node_of(prompt, "SaveImage"))
+    assert [mask.shape for mask in masks] == [(512, 1024, 3)] * 2
+    for mask, inside, outside in zip(
+        masks, (slice(0, 512), slice(512, None)), ((512, None), (0, 512)), strict=True
+    ):
+        assert mask[:, inside].max() > 250 and mask[:, slice(*outside)].max() == 0
+    saved = entry["outputs"][node_of(prompt, "LikenessSaveCast")]["text"]
+    name = saved[0].replace("\\", "/").rpartition("models/identities/")[2]
+    load = {"class_type": "LikenessLoadCast", "inputs": {"file": name}, "_meta": {"title": "Load"}}
+    again = {**prompt, "10": load}
+    again[node_of(prompt, "LikenessAssignFaces")]["inputs"]["cast"] = ["10", 0]
+    (told,) = server.run(again)["outputs"][node_of(prompt, "PreviewAny")]["text"]
+    assert told == table
 
 
 def test_score_expression_saves_the_nearest_that_is_still_the_person(
