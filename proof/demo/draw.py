@@ -29,6 +29,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "freecure": ("freecure", "freecure_expression"),
     "identities": ("mix", "sampled"),
     "detailer": ("detailer",),
+    "repair": ("repair_close", "repair"),
     "prompt": ("sd15", "sdxl"),
 }
 #: As people write them.
@@ -40,6 +41,7 @@ TITLES = {
     "freecure": "FreeCure",
     "identities": "identity algebra",
     "detailer": "the face detailer",
+    "repair": "repaired people",
     "prompt": "the prompt alone",
 }
 #: When the first row of a method is alone it shows six pictures; with others each shows so many.

@@ -106,7 +106,7 @@ def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Cas
         pictures += drawn[: KEPT - len(pictures)]
         for picture, group in zip(drawn, some, strict=True):
             looks = eyes.judges.look(picture, row.people)
-            group = list(group) * row.people if row.same else group
+            group = [group[0]] * row.people if row.same else group
             made = [eyes.shot(look, case) for look, case in zip(looks, group, strict=False)]
             for shot, look in zip(made, looks, strict=False):
                 shot["whole"] = eyes.judges.whole(look)
