@@ -13,7 +13,7 @@ from support.features.run import Run, draw
 from support.features.world import World
 from support.golden import relative_error
 
-COMPILED = ("InstantID", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA")
+COMPILED = ("InstantID", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA", "Apply FACT")
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,18 @@ HOST_MODULES = {
     "server",
     "execution",
 }
-_METHODS = ("instantid", "arc2face", "pva", "emojidiff", "freecure", "attributes", "story", "projection")
+_METHODS = (
+    "instantid",
+    "arc2face",
+    "pva",
+    "emojidiff",
+    "fact",
+    "masterweaver",
+    "freecure",
+    "attributes",
+    "story",
+    "projection",
+)
 _BELOW_METHODS = {
     "redraw",
     "choices",

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .. import emojidiff, instantid_files
+from .. import emojidiff, fact_files, instantid_files, masterweaver
 from ..fill import fill
 from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, ORDER, PROMPTS, PROPERTIES, TWIN
 from .networks import ARC2FACE, SD2, SDXL
@@ -128,11 +128,43 @@ def _e_adapter(world: World, run: Run, strength: float) -> Run:
     return run.but(model=world.ours("LikenessApplyEAdapter", model=run.model, weight=strength, **given)[0])
 
 
+def _a_masterweaver(world: World) -> Any:
+    """The adapter, and a person of two photos."""
+    width, methods = world.context(ARC2FACE), world.pack.module("likeness.methods.masterweaver")
+    hidden = [site.hidden for site in world.sites(ARC2FACE)]
+    adapter = methods.parse(masterweaver.tiny(hidden, width), {}, "tiny")
+    states = fill("states", (3, 17, masterweaver.VISION)) * 4
+    return adapter, methods.tokens_of(adapter, states[:1], states[1:])
+
+
+def _masterweaver(world: World, run: Run, strength: float) -> Run:
+    adapter, tokens = world.once("masterweaver", lambda: _a_masterweaver(world))
+    given = {"masterweaver": adapter, "masterweaver_tokens": tokens, "mask": masks(run.pictures)}
+    return run.but(
+        model=world.ours("LikenessApplyMasterWeaver", model=run.model, weight=strength, **given)[0]
+    )
+
+
 def _pva(world: World, run: Run, strength: float) -> Run:
     given = {"pva": world.pva, "identity": world.identity("ms1mv3_r50", 3, 2)}
     tokens = world.once("PVA tokens", lambda: world.ours("LikenessEncodePVA", **given)[0])
     given = {"pva": world.pva, "pva_tokens": tokens, "apply_to": "both"}
     return run.but(model=world.ours("LikenessApplyPVA", model=run.model, strength=strength, **given)[0])
+
+
+def _fact_adapter(world: World) -> Any:
+    hidden = [site.hidden for site in world.sites(SD2)]
+    parse = world.pack.module("likeness.methods.fact.adapter").parse
+    return parse(fact_files.adapter(hidden, world.context(SD2)), {}, "tiny")
+
+
+def _fact(world: World, run: Run, strength: float) -> Run:
+    """On PVA's network, which has sixteen layers, too."""
+    fact = world.once("FACT", lambda: _fact_adapter(world))
+    make = world.pack.module("likeness.methods.fact").identity_tokens
+    tokens = world.once("FACT tokens", lambda: make(fact, fill("local", (2, 144, 512)) * 20))
+    given = {"fact": fact, "fact_tokens": tokens, "mask": masks(run.pictures)}
+    return run.but(model=world.ours("LikenessApplyFACT", model=run.model, weight=strength, **given)[0])
 
 
 def _personalised(world: World, run: Run) -> Run:
@@ -189,7 +221,9 @@ METHODS: tuple[Method, ...] = (
     Method("Apply Expression", ARC2FACE, _expression),
     Method("Apply Reference", ARC2FACE, _reference),
     Method("Apply E-Adapter", ARC2FACE, _e_adapter, shown_by={ORDER: "Apply Expression"}),
+    Method("Apply MasterWeaver", ARC2FACE, _masterweaver, shown_by={ORDER: "Apply Expression"}),
     Method("Apply PVA", SD2, _pva),
+    Method("Apply FACT", SD2, _fact),
     Method("Hold Identity", SDXL, _hold),
     Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
     Method(

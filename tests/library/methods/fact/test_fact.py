@@ -225,3 +225,63 @@ def test_another_vision_tower_is_told_apart(name: str) -> None:
     with pytest.raises(ValueError, match=saying) as raised:
         transface.build(made, metadata, "x.pt")
     assert "x.pt" in str(raised.value)
+
+
+# A real photo
+
+
+class Head:
+    """A face parser that sees skin in the middle of its square, and hair above it."""
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        labels = torch.zeros(len(pictures), *pictures.shape[2:], dtype=torch.uint8)
+        labels[:, 60:180, 150:360] = 17
+        labels[:, 150:400, 170:340] = 1
+        return labels
+
+
+@pytest.fixture(scope="module")
+def photo() -> torch.Tensor:
+    import skimage.data
+
+    return torch.from_numpy(skimage.data.astronaut().astype(np.float32) / 255)[None]
+
+
+def test_a_photo_its_faces_and_its_crop_give_one_person(
+    adapter: Any, network: Any, photo: torch.Tensor
+) -> None:
+    from likeness.faces.detect import detect
+    from likeness.faces.models import FaceModels
+
+    faces = detect(FaceModels.open("embedded"), photo)
+    tokens, shown = encoded(adapter, network, {"image_0": photo})
+    found, same = encoded(adapter, network, faces=faces)
+    again, _ = encoded(adapter, network, {"image_0": shown}, aligned=True)
+    assert torch.equal(shown, same) and torch.equal(tokens.somebody, found.somebody)
+    assert torch.equal(tokens.somebody, again.somebody) and tuple(shown.shape) == (1, 112, 112, 3)
+    two, _ = encoded(adapter, network, {"a": photo, "b": photo.flip(2)[:, :480]})
+    assert tuple(two.somebody.shape) == (1, 32, WIDTH) == tuple(two.nobody.shape)
+
+
+def test_with_a_parser_all_but_the_head_is_black(adapter: Any, network: Any, photo: torch.Tensor) -> None:
+    from likeness.faces.detect import detect
+    from likeness.faces.models import FaceModels
+
+    before = photo.clone()
+    _, plain = encoded(adapter, network, {"image_0": photo})
+    _, shown = encoded(adapter, network, {"image_0": photo}, labeller=Head())
+    _, found = encoded(adapter, network, faces=detect(FaceModels.open("embedded"), photo), labeller=Head())
+    assert torch.equal(photo, before)
+    for head in (shown, found):
+        assert head[0, 50:70, 50:62].mean() > 0.1 and head[0, :, :4].max() < 0.05 < plain[0, :, :4].max()
+
+
+def test_a_parser_that_sees_nothing_leaves_the_picture(
+    adapter: Any, network: Any, photo: torch.Tensor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def blind(pictures: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(pictures), *pictures.shape[2:], dtype=torch.uint8)
+
+    _, plain = encoded(adapter, network, {"image_0": photo})
+    _, shown = encoded(adapter, network, {"image_0": photo}, labeller=blind)
+    assert torch.equal(shown, plain) and "sees no head in picture 0" in caplog.text
