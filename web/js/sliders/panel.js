@@ -3,7 +3,7 @@
 
 import { LARGEST, SIGNS, STEP, UNKNOWN, readEdits, withEdit, withScale, without, written } from "./edits.js";
 
-const ROW = 30, GAP = 4;
+const ROW = 46, BELOW = 54; // pixels of a slider, and of what stands below them all
 
 function make(tag, properties, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -31,14 +31,15 @@ export class SliderPanel {
   }
 
   get height() {
-    return (this.rows.length + 2) * ROW + GAP;
+    return this.rows.length * ROW + BELOW;
   }
 
   /** Shows the text as it is now. Rows are made anew only when there are others: one may be held. */
   show() {
     const { host } = this, connected = host.attributes(), locked = host.locked();
     const entries = readEdits(host.read());
-    const state = JSON.stringify([locked, connected, entries.map(({ at, line, edit }) => [at, edit ? [edit.subject, edit.name] : line])]);
+    const lines = entries.map(({ at, line, edit }) => [at, edit ? [edit.subject, edit.name] : line]);
+    const state = JSON.stringify([locked, connected, lines]);
     if (state !== this.made) {
       this.made = state;
       const before = this.rows.length;
