@@ -40,7 +40,9 @@ def _check_size(layout: Layout, size: int, published: int | None) -> None:
     if layout.nested is None:
         assert size == published, f"{size} bytes, but the published file has {published}"
         return
-    beside = (published or 0) - layout.bytes_of_numbers()
+    if published is None:
+        return
+    beside = published - layout.bytes_of_numbers()
     assert 0 < beside < _ARCHIVE, f"the published file has {beside} bytes beside these numbers"
 
 
@@ -107,6 +109,42 @@ def _adapter(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]
     return [*_tensors_of(adapter.projector), *layers], ", 70 layers, 16 tokens of 2048"
 
 
+def _masterweaver(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    adapter = host.node("LikenessLoadMasterWeaver").execute(file=name)[0]
+    tokens = adapter.projector(torch.randn(1, 257, 1024))
+    assert tuple(tokens.shape) == (1, 16, 768) and torch.isfinite(tokens).all()
+    layers = [weight for pair in adapter.layers.pairs for weight in pair]
+    return [*_tensors_of(adapter.projector), *layers], ", 16 layers, 16 tokens of 768"
+
+
+def _fact(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    adapter = host.node("LikenessLoadFACT").execute(file=name)[0]
+    tokens = adapter.projector(torch.randn(1, 144, 512))
+    assert tuple(tokens.shape) == (1, 16, 768) and torch.isfinite(tokens).all()
+    gates = [tensor for layer in adapter.layers.layers for tensor in layer.values()]
+    return [*_tensors_of(adapter.projector), *gates], ", 16 layers, 16 tokens of 768"
+
+
+def _transface(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    encoder = host.node("LikenessLoadTransFace").execute(file=name)[0]
+    local = encoder(torch.rand(1, 3, 112, 112))
+    assert tuple(local.shape) == (1, 144, 512) and torch.isfinite(local).all()
+    return _state(encoder.patcher.model), ", 144 tokens of 512"
+
+
+def _consistentid(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    adapter = host.node("LikenessLoadConsistentID").execute(file=name)[0]
+    width = adapter.projector.token_width
+    tokens = adapter.projector(torch.randn(1, 512), torch.randn(1, 257, 1280))
+    assert tuple(tokens.shape) == (1, 4, width) and torch.isfinite(tokens).all()
+    vector = adapter.facial.vectors(torch.randn(1, 257, 1280))
+    assert tuple(vector.shape) == (1, width) and torch.isfinite(vector).all()
+    layers = [weight for pair in adapter.layers.pairs for weight in pair]
+    layers += [half for pair in adapter.loras.pairs.values() for half in pair]
+    made = [*_tensors_of(adapter.projector), *_tensors_of(adapter.facial), *layers]
+    return made, f", {len(adapter.layers.pairs)} layers, 4 tokens of {width}"
+
+
 def _tensors_of(value: Any, depth: int = 3) -> list[torch.Tensor]:
     """Every tensor that a value of ours holds, some levels down."""
     if isinstance(value, torch.Tensor):
@@ -135,5 +173,10 @@ _LOADERS = {
     "arc2face/pose": _control_net,
     "instantid/controlnet": _control_net,
     "instantid/ip-adapter": _adapter,
+    "masterweaver/adapter": _masterweaver,
+    "fact/adapter_maj": _fact,
+    "fact/transface": _transface,
+    "consistentid/sd15": _consistentid,
+    "consistentid/sdxl": _consistentid,
     "emojidiff/clip_vision": _clip_vision,
 }

@@ -37,6 +37,8 @@ class Layout:
         return sum(prod(shape) * width(name, self.dtype) for name, shape in self.read().items())
 
 
+_CONSISTENTID = ("FacialEncoder", "adapter_modules")
+
 LAYOUTS = {
     layout.key: layout
     for layout in (
@@ -45,6 +47,13 @@ LAYOUTS = {
         Layout("arc2face/encoder", KEYS / "clip_l.json", "F32", ()),
         Layout("instantid/controlnet", KEYS / "controlnet_sdxl.json", "F16"),
         Layout("instantid/ip-adapter", KEYS / "instantid_adapter.json", "F32", ("image_proj", "ip_adapter")),
+        Layout("masterweaver/adapter", KEYS / "masterweaver.json", "F32", ("id_encoder", "adapter_modules")),
+        Layout("fact/adapter_maj", KEYS / "fact_adapter.json", "F32", ()),
+        Layout("fact/transface", KEYS / "fact_transface.json", "F32", ()),
+        Layout("consistentid/sd15", KEYS / "consistentid_sd15.json", "F32", ("image_proj", *_CONSISTENTID)),
+        Layout(
+            "consistentid/sdxl", KEYS / "consistentid_sdxl.json", "F32", ("image_proj_model", *_CONSISTENTID)
+        ),
         Layout("emojidiff/clip_vision", KEYS / "clip_vision_h.json", "F32"),
     )
 }

@@ -20,6 +20,11 @@ def test_every_list_has_as_many_names_as_the_file() -> None:
         "arc2face/encoder": 196,
         "instantid/controlnet": 844,
         "instantid/ip-adapter": 191,
+        "masterweaver/adapter": 57,
+        "fact/adapter_maj": 323,
+        "fact/transface": 137,
+        "consistentid/sd15": 453,
+        "consistentid/sdxl": 1425,
         "emojidiff/clip_vision": 521,
     }
 
@@ -43,6 +48,12 @@ def test_torch_archives_hold_these_numbers_and_little_else() -> None:
     }
     assert beside["instantid/ip-adapter"] == 70845
     assert 0 < beside["arc2face/encoder"] < 100_000
+
+
+def test_fact_s_lists_hold_as_many_numbers_as_its_files() -> None:
+    numbers = {key: LAYOUTS[key].bytes_of_numbers() / 4e6 for key in ("fact/adapter_maj", "fact/transface")}
+    assert numbers["fact/adapter_maj"] == pytest.approx(255.5, abs=0.1)
+    assert numbers["fact/transface"] == pytest.approx(38.01, abs=0.01)
 
 
 def test_a_pattern_stands_for_its_names(tmp_path: Path) -> None:
