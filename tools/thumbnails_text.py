@@ -50,11 +50,11 @@ def story() -> None:
 def projection() -> None:
     """What points to the unwanted in each row, before and after."""
     unwanted, card = _numbers(2, 24, seed=3), Card()
-    v = basis(unwanted)
+    v = basis(unwanted).float()
     shares = torch.linspace(0.1, 0.95, 9)[:, None]
     x = _numbers(9, 24, seed=4)
-    x = x + shares * (_numbers(9, 2, seed=5).double() @ v.T * 4)
-    made = [x, project_out(x, v, 0.5), project_out(x, v, 1.0)]
+    x = x + shares * (_numbers(9, 2, seed=5) @ v.T * 4)
+    made = [x, project_out(x, basis(unwanted), 0.5), project_out(x, basis(unwanted), 1.0)]
     card.text((256, 34), "words taken out of a prompt", 24)
     most = float((x @ v).norm(dim=-1).max())
     for place, (rows, label) in enumerate(zip(made, ("strength 0", "0.5", "1"), strict=True)):

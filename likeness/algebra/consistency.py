@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-
-import torch
 
 from ..identity import cosines
 from ..values import Face, Identity
@@ -24,7 +23,7 @@ def consistency(faces: Sequence[Face | None], recogniser: str) -> float | None:
         for place, vector in enumerate(vectors[:-1])
         for cosine in cosines("a face", Identity(vector[None], recogniser), vectors[place + 1 :])
     ]
-    return float(torch.tensor(pairs, dtype=torch.float64).mean())
+    return statistics.fmean(pairs)
 
 
 def consistency_line(faces: Sequence[Face | None], recogniser: str) -> str:

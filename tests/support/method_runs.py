@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from . import emojidiff, instantid_files, pva_files
+from . import emojidiff, fact_files, instantid_files, masterweaver, pva_files
 from .fill import fill
 from .flux_runs import Room as FluxRoom
 from .golden import Golden
@@ -80,6 +80,29 @@ def e_adapter(pack: Any, dtype: torch.dtype) -> Method:
     return _on_sd15(pack, golden, model, "LikenessApplyEAdapter", given)
 
 
+def master_weaver(pack: Any, dtype: torch.dtype) -> Method:
+    """Three photos of somebody."""
+    golden = Golden("masterweaver")
+    layout, methods = golden.meta["layout"], pack.module("likeness.methods.masterweaver")
+    content = masterweaver.content(layout["id_encoder"], layout["adapter_modules"])
+    adapter = methods.parse(content, {}, "golden")
+    tokens = methods.tokens_of(adapter, golden["in.zero_state"], golden["in.states"][:3])
+    given = {"masterweaver": adapter, "masterweaver_tokens": tokens}
+    return _on_sd15(pack, golden, golden.model("SD15", dtype), "LikenessApplyMasterWeaver", given)
+
+
+def fact(pack: Any, dtype: torch.dtype) -> Method:
+    """FaceChain-FACT, two photos of somebody."""
+    golden = Golden("fact")
+    model, width = golden.model("SD15", dtype), golden.meta["unet_config"]["context_dim"]
+    hidden = [site.hidden for site in _sites(pack, model)]
+    methods = pack.module("likeness.methods.fact")
+    adapter = methods.parse(fact_files.adapter(hidden, width, golden["in.alphas"].tolist()), {}, "golden")
+    tokens = methods.identity_tokens(adapter, golden["out.local_tokens"][:2])
+    given = {"fact": adapter, "fact_tokens": tokens}
+    return _on_sd15(pack, golden, model, "LikenessApplyFACT", given)
+
+
 def pva(pack: Any, dtype: torch.dtype) -> Method:
     golden = Golden("pva")
     model = golden.model("SD20", dtype, attn_precision=torch.float32)  # as the host makes a real SD2
@@ -96,6 +119,18 @@ def pva(pack: Any, dtype: torch.dtype) -> Method:
 
     def draw(strength: float) -> torch.Tensor:
         return _rows(node.execute(**given, strength=strength, apply_to="both")[0], *prompts, x)
+
+    return Method(_network(model), lambda: _rows(model, *prompts, x), draw)
+
+
+def hold(pack: Any, dtype: torch.dtype) -> Method:
+    """The first words of a prompt, heard twice."""
+    golden = Golden("instantid")
+    model, prompts, x = golden.model(dtype=dtype), _prompts(golden), golden["in.x"]
+    node = pack.node("LikenessHoldIdentity")
+
+    def draw(strength: float) -> torch.Tensor:
+        return _rows(node.execute(model=model, identity_tokens=9, strength=strength)[0], *prompts, x)
 
     return Method(_network(model), lambda: _rows(model, *prompts, x), draw)
 
@@ -126,7 +161,10 @@ METHODS: dict[str, Callable[[Any, torch.dtype], Method]] = {
     "Arc2Face expression": expression,
     "Arc2Face reference": reference,
     "EmojiDiff": e_adapter,
+    "MasterWeaver": master_weaver,
+    "FACT": fact,
     "PVA": pva,
+    "Hold Identity": hold,
     "FreeCure": freecure,
     "FreeCure on Flux": freecure_flux,
 }

@@ -67,7 +67,8 @@ def project(
     blocks = _blocks(empty, how.encoders)
     before, rest = split_at(conditioning, use.start)
     inside, after = split_at(rest, use.end)
-    changed, first = [], None
+    changed: Conditioning = []
+    first: Taken | None = None
     for tensor, facts in inside:
         rows = _rows(how.rows, whole, int(tensor.shape[1]), empty.length)
         made = tensor.clone()
@@ -76,8 +77,9 @@ def project(
             made[item] = taken.made
             first = first or taken
         changed.append([made, dict(facts)])
-    report = "Nothing was taken out: no prompt acts from start to end." if first is None else ""
-    return [*before, *changed, *after], report or write(first, source, how.encoders)
+    never = "Nothing was taken out: no prompt acts from start to end."
+    report = never if first is None else write(first, source, how.encoders)
+    return [*before, *changed, *after], report
 
 
 def _blocks(prompt: Prompt, encoders: str) -> list[tuple[int, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...text.exact import exact
+
 #: Singular values below this part of the largest are rounding, not a direction.
 RTOL = 1e-4
 
@@ -15,14 +17,14 @@ def basis(rows: Tensor, rank: int = 0, rtol: float = RTOL) -> Tensor:
     rank: keep the so many strongest directions; 0 keeps all whose singular value is more than rtol times the
     largest. Raises ValueError for no rows, rows of zeros or not finite, or a rank below 0.
     """
-    exact = rows.to("cpu", torch.float64)
+    found = exact(rows)
     if rank < 0:
         raise ValueError(f"rank must be 0 (all) or more, not {rank}.")
-    if exact.numel() == 0:
+    if found.numel() == 0:
         raise ValueError("unwanted has no words: write what is to be taken out.")
-    if not exact.isfinite().all():
+    if not found.isfinite().all():
         raise ValueError("The rows of unwanted hold NaN or infinity: encode them with another clip.")
-    _, values, v = torch.linalg.svd(exact, full_matrices=False)
+    _, values, v = torch.linalg.svd(found, full_matrices=False)
     if values[0] == 0:
         raise ValueError(
             "The rows of unwanted are all zeros, so there is no direction to take out: write other words, or "
@@ -46,5 +48,5 @@ def project_out(x: Tensor, v: Tensor, alpha: float) -> Tensor:
         )
     if alpha == 0:
         return x
-    exact = x.to("cpu", torch.float64)
-    return torch.sub(exact, (exact @ v) @ v.T, alpha=alpha).to(x)
+    wide = exact(x)
+    return torch.sub(wide, (wide @ v) @ v.T, alpha=alpha).to(x)

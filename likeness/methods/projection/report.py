@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...choices.projection import JOINT
+from ...text.exact import exact
 from .unwanted import Unwanted
 
 
@@ -25,7 +26,7 @@ class Taken:
 
 def write(taken: Taken, source: Unwanted, encoders: str) -> str:
     """The rank and the share of each row's energy (its squared length) that is gone."""
-    before, after = (x.to("cpu").double().square().sum(dim=-1) for x in (taken.before, taken.after))
+    before, after = (exact(x).square().sum(dim=-1) for x in (taken.before, taken.after))
     ranks = " and ".join(map(str, taken.ranks))
     apart = "all encoders at once" if encoders == JOINT else "each encoder by itself"
     whole = 1 - float(after.sum() / before.sum().clamp_min(1e-30))

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from ...choices.story import FADE, MODES, REWEIGHT
+from ...text.exact import exact
 
 #: In mode fade, what the rows behind the words are multiplied by before each change.
 _FADED = 0.9
-#: What rows are decomposed in, on the CPU: other devices may lack it.
-_EXACT = torch.float64
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def reweight(x: Tensor, rows: Sequence[int], a: float, b: float) -> Tensor:
 
     Raises ValueError for no rows, rows that X has not, or numbers that are not finite.
     """
-    made = x.to("cpu", _EXACT, copy=True)
+    made = exact(x)
     if not len(rows) or min(rows) < 0 or max(rows) >= len(made):
         raise ValueError(f"rows must be some of the {len(made)} rows of the prompt, not {list(rows)}.")
     if not made.isfinite().all():
@@ -70,14 +69,14 @@ def expressed(
     if len(frames) < 2:
         yield from (x for _ in wanted)
         return
-    exact = x.to("cpu", _EXACT, copy=True)
+    shared = exact(x)
     last = torch.tensor(ends, dtype=torch.long)
     sets = [torch.tensor(rows, dtype=torch.long) for rows in frames]
-    behind = 0  # frames that `exact` has suppressed already: what comes before a frame is the same for all
+    behind = 0  # frames that `shared` has suppressed already: what comes before a frame is the same for all
     for number in wanted:
         for earlier in range(behind, number):
-            _suppress(exact, sets[earlier], last, how)
-        behind, made = number, exact.clone()
+            _suppress(shared, sets[earlier], last, how)
+        behind, made = number, shared.clone()
         for later in range(number + 1, len(sets)):
             _suppress(made, sets[later], last, how)
         _with_ends(made, sets[number], last, how, -how.enhance_rate, how.enhance)

@@ -25,6 +25,7 @@ CPU_ONLY = {
     "likeness/algebra/sample.py": VECTORS,
     "likeness/cast/places.py": GEOMETRY,
     "likeness/identity/compared.py": VECTORS,
+    "likeness/text/exact.py": "rows of a prompt, put on the CPU in the same step",
     "likeness/expressions/crop.py": "a uint8 picture of rgb8, which is on the CPU, and landmarks put there",
     "likeness/expressions/templates.py": GEOMETRY,
     "likeness/faces/align.py": GEOMETRY,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from support.conditioning_golden import Conditioned
@@ -44,6 +46,19 @@ def test_who_it_is_stays_to_the_bit_and_so_does_what_came_in(mode: str) -> None:
     for made in expressed(x, FRAMES, ENDS, range(3), Reweighting(mode)):
         assert torch.equal(made[kept], x[kept])
         assert torch.equal(x, before)
+
+
+def test_a_story_of_ten_frames_is_ready_in_no_time() -> None:
+    """In the columns of SDXL's two encoders; the processor's time, for the machine may be busy."""
+    x, frames = numbers(77, 2048), [range(10 + 6 * n, 16 + 6 * n) for n in range(10)]
+
+    def seconds() -> float:
+        start = time.thread_time()
+        for part in (x[:, :768], x[:, 768:]):
+            assert len(list(expressed(part, frames, range(70, 77), range(10), Reweighting()))) == 10
+        return time.thread_time() - start
+
+    assert min(seconds() for _ in range(3)) < 0.3
 
 
 def test_a_story_of_one_frame_stays_as_it_is() -> None:
