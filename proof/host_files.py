@@ -32,6 +32,12 @@ def _recogniser(made: Mapping[str, Tensors]) -> bytes:
     return onnx_file(made["recogniser"])
 
 
+def _second(made: Mapping[str, Tensors]) -> bytes:
+    from .networks.onnx_iresnet import onnx_file
+
+    return onnx_file(made["arcface"])
+
+
 def _detector(made: Mapping[str, Tensors]) -> bytes:
     return (REPOSITORY / "models" / "embedded" / "det_yunet_scrfd.onnx").read_bytes()
 
@@ -43,9 +49,12 @@ _OWN = (
     File(f"{_FACES}/arcface.onnx", ("recogniser",), _recogniser),
     File("vae/drawn_vae.safetensors", ("autoencoder",), _vae),
 )
+#: Of another pack, under the same file name: a recogniser that took no part in learning to draw.
+_OTHER = {"auraface": File("insightface/models/auraface/glintr100.onnx", ("arcface",), _second)}
 #: By what rows call them: `instantid` is instantid/drawn_instantid.safetensors.
 FILES: dict[str, File] = {
-    PurePosixPath(file.path).stem.removeprefix(_PREFIX): file for file in (*NETWORKS, *_OWN)
+    **{PurePosixPath(file.path).stem.removeprefix(_PREFIX): file for file in (*NETWORKS, *_OWN)},
+    **_OTHER,
 }
 
 

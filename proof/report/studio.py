@@ -139,6 +139,13 @@ class Studio:
             "faces", lambda: self.node("LikenessLoadFaceModels", pack="antelopev2", provider="CPU")[0]
         )
 
+    def other_models(self) -> Any:
+        """A second pack, by our loader: the real detector, and a recogniser that nothing is drawn by."""
+        self.file("auraface")
+        return self.once(
+            "other faces", lambda: self.node("LikenessLoadFaceModels", pack="auraface", provider="CPU")[0]
+        )
+
     def faces(self, picture: Picture) -> Any:
         """FACES of a picture, its most certain one. Raises ValueError without any."""
         given = {"face_models": self.face_models(), "image": image(picture), "max_faces": 1}
@@ -146,7 +153,8 @@ class Studio:
 
     def identity(self, picture: Picture, recogniser: str = "glintr100") -> Any:
         """IDENTITY of the person in a picture: made once, however many rows draw them."""
-        given = {"face_models": self.face_models(), "recogniser": recogniser}
+        models = self.other_models() if recogniser == "auraface" else self.face_models()
+        given = {"face_models": models, "recogniser": recogniser}
         return self.once(
             f"identity {recogniser} {_name(picture)}",
             lambda: self.node("LikenessEmbedFaces", faces=self.faces(picture), **given)[0],

@@ -16,11 +16,13 @@ from ...world.people import Person
 from ...world.scene import USUAL_SIZE, Figure, Scene
 from ..cases import Case
 from ..studio import Studio, image, pixels
-from .instantid import FILES
+from .instantid import FILES as INSTANTID
 
 Picture = NDArray[np.uint8]
 
-__all__ = ["FILES", "Picture", "cast", "repaired", "row_of"]
+#: The recogniser that judges in the node, and what all rows of this kind need.
+JUDGE = "auraface"
+FILES = (*INSTANTID, JUDGE)
 
 #: From which similarity on a face is right, by the recogniser that knows them.
 AT_LEAST = "0.6"
@@ -35,10 +37,13 @@ def cast(studio: Studio, people: Sequence[Case], size: tuple[int, int], anywhere
     """CAST of people by their references, from the left, each in their own part of a picture (height,
     width)."""
     height, width = size
-    known = {
-        f"identity_{n}": studio.identity(case.reference_drawing.picture) for n, case in enumerate(people)
-    }
-    names = ", ".join(f"person {case.number}" for case in people)
+    both = [
+        (f"person {case.number}", studio.identity(case.reference_drawing.picture, recogniser))
+        for recogniser in ("glintr100", JUDGE)
+        for case in people
+    ]
+    known = {f"identity_{n}": identity for n, (_, identity) in enumerate(both)}
+    names = ", ".join(name for name, _ in both)
     masks = {}
     for n in range(0 if anywhere else len(people)):
         masks[f"mask_{n}"] = torch.zeros(1, height, width)
@@ -72,19 +77,17 @@ def redraw(studio: Studio) -> Any:
 
 
 def repaired(studio: Studio, picture: Picture, people: Any, seed: int) -> Picture:
-    """By Repair Faces. The pack has one recogniser, so it judges what it conditions: `allow_same`. Whether
-    that is right the report's own judge says."""
+    """By Repair Faces, whose judge is another recogniser than InstantID's; the report's is a third."""
     return pixels(
         studio.node(
             "LikenessRepairFaces",
             image=image(picture),
             cast=people,
             redraw=redraw(studio),
-            face_models=studio.face_models(),
+            face_models=studio.other_models(),
             at_least=AT_LEAST,
             tries=TRIES,
             seed=seed,
-            allow_same=True,
             seam=8,
             max_expression_shift=0.0,
         )[0]
