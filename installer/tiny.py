@@ -123,6 +123,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessLoadEAdapter": {"file": f"tiny_emojidiff_{family}.safetensors"},
+        "LikenessLoadMasterWeaver": {"file": "tiny_masterweaver.safetensors"},
         "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
         "LikenessLoadAttribute": {"file": "tiny_attributes.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},

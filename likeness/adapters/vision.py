@@ -40,7 +40,7 @@ def clip_picture(pixels: Any, side: int = SIDE) -> Any:
     size = int(side * width / short), int(side * height / short)
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
     left, top = (size[0] - side) // 2, (size[1] - side) // 2
-    return np.ascontiguousarray(small[top : top + side, left : left + side])
+    return small[top : top + side, left : left + side].copy()
 
 
 def zero_state(clip_vision: Any, wanted: int, name: str) -> torch.Tensor:

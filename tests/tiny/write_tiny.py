@@ -20,6 +20,7 @@ def main(comfyui: str, base: str) -> None:
         write_arc2face,
         write_attributes,
         write_emojidiff,
+        write_masterweaver,
         write_pva,
     )
     from safetensors.torch import save_file
@@ -31,6 +32,7 @@ def main(comfyui: str, base: str) -> None:
     write_arc2face(base)
     write_pva(base)
     write_emojidiff(base)
+    write_masterweaver(base)
     write_attributes(base)
     tiny_faces.write_antelopev2(models / "insightface")
     (models / "smirk").mkdir()

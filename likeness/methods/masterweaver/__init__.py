@@ -4,8 +4,8 @@ from ...adapters import attend as apply
 from ...attention import Use
 from .adapter import FILES, parse
 from .prepare import photos_of, prepare
-from .tokens import encode
+from .tokens import encode, tokens_of
 
 fingerprint, load = FILES.fingerprint, FILES.load
 
-__all__ = ["Use", "apply", "encode", "fingerprint", "load", "parse", "photos_of", "prepare"]
+__all__ = ["Use", "apply", "encode", "fingerprint", "load", "parse", "photos_of", "prepare", "tokens_of"]

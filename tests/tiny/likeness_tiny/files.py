@@ -20,6 +20,7 @@ SD2_INPAINT = "tiny_sd2_inpaint.safetensors"
 PVA, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
 ATTRIBUTES = "tiny_attributes.safetensors"
 CLIP_VISION = "tiny_clip_vision.safetensors"
+MASTERWEAVER = "tiny_masterweaver.safetensors"
 EADAPTER = {"sd15": "tiny_emojidiff_sd15.safetensors", "sdxl": "tiny_emojidiff_sdxl.safetensors"}
 
 
@@ -66,6 +67,13 @@ def write_emojidiff(base: str | Path, seed: int = 0) -> None:
     for kind, name in EADAPTER.items():
         adapter = emojidiff.eadapter(kind, seed + 11)
         _save(adapter, models / "emojidiff" / name, emojidiff.metadata(kind))
+
+
+def write_masterweaver(base: str | Path, seed: int = 0) -> None:
+    """Write a MasterWeaver for SD1.5 under `base`/models; its CLIP vision model is the E-adapters'."""
+    from . import masterweaver
+
+    _save(masterweaver.adapter(seed + 13), Path(base) / "models" / "masterweaver" / MASTERWEAVER)
 
 
 def write_attributes(base: str | Path, seed: int = 0) -> None:
