@@ -30,6 +30,8 @@ LARGEST_SIDE = 256
 #: Inputs that hold a size in pixels.
 SIZES = ("width", "height", "size")
 STEPS = 3
+#: Nodes whose graphs need more than one recogniser.
+_OWN_PACKS = {"LikenessEncodeArc2Face", "LikenessRepairFaces", "LikenessDrawUntil"}
 
 
 def ensure_tiny(python: str | Path, comfyui: Path) -> Path:
@@ -80,15 +82,15 @@ def for_tiny(prompt: dict[str, Any]) -> dict[str, Any]:
 
     The graph stays as it is: nodes, links and every other setting. All sizes are divided by one
     number, so that shapes still fit each other; 0, which stands for "as the source", stays. A graph
-    with Arc2Face keeps its face pack and recognisers, which the tiny folder `insightface` has; any
-    other gets the embedded ones.
+    with Arc2Face, or where one recogniser judges what another draws, keeps its face packs and
+    recognisers, which the tiny folder `insightface` has; any other gets the embedded ones.
     """
     prompt = copy.deepcopy(prompt)
     divisor = max(1.0, max(_sizes(prompt), default=0) / LARGEST_SIDE)
-    arc2face = any(node["class_type"] == "LikenessEncodeArc2Face" for node in prompt.values())
+    own_packs = any(node["class_type"] in _OWN_PACKS for node in prompt.values())
     for node in prompt.values():
         inputs = node["inputs"]
-        inputs.update(_stand_ins(node["class_type"], inputs, arc2face))
+        inputs.update(_stand_ins(node["class_type"], inputs, own_packs))
         for name in SIZES:
             if _is_number(inputs.get(name)):
                 inputs[name] = math.ceil(inputs[name] / divisor / 8) * 8
@@ -103,7 +105,7 @@ def _sizes(prompt: dict[str, Any]) -> list[float]:
     return [size for size in found if _is_number(size)]
 
 
-def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[str, Any]:
+def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict[str, Any]:
     """The inputs of a node that name files, with tiny ones in their place; how long it may learn."""
     kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
@@ -112,15 +114,17 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], arc2face: bool) -> dict[
     stand_ins: dict[str, dict[str, Any]] = {
         "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
-        "LikenessLoadInstantID": {"file": "tiny_instantid_glintr100.safetensors" if arc2face else INSTANTID},
-        "LikenessLoadFaceModels": {} if arc2face else {"pack": "embedded"},
-        "LikenessEmbedFaces": {} if arc2face else {"recogniser": "sface"},
+        "LikenessLoadInstantID": {"file": "tiny_instantid_glintr100.safetensors" if own_packs else INSTANTID},
+        "LikenessLoadFaceModels": {} if own_packs else {"pack": "embedded"},
+        "LikenessEmbedFaces": {} if own_packs else {"recogniser": "sface"},
         "LikenessLoadArc2Face": {
             "unet_file": ARC2FACE,
             "encoder_file": "tiny_arc2face_encoder.safetensors",
         },
         "LikenessLoadExpressionAdapter": {"file": "tiny_expression.safetensors"},
         "LikenessReadExpression": {"encoder": "tiny_smirk.safetensors"},
+        "LoraLoaderModelOnly": {"lora_name": "tiny_reference.safetensors"},
+        "LikenessRedrawArc2Face": {"encoder": "tiny_smirk.safetensors"},
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessLoadEAdapter": {"file": f"tiny_emojidiff_{family}.safetensors"},
         "LikenessLoadMasterWeaver": {"file": "tiny_masterweaver.safetensors"},

@@ -22,7 +22,13 @@ def inside(name: str) -> dict[str, Any]:
 
 def test_there_is_a_file_for_each() -> None:
     assert sorted(path.stem for path in FOLDER.iterdir()) == NAMES
-    assert NAMES == ["Face detailer", "Identity portrait", "Repair attributes"]
+    assert NAMES == [
+        "Draw until right",
+        "Face detailer",
+        "Identity portrait",
+        "Repair attributes",
+        "Repair people",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
