@@ -13,6 +13,7 @@ from . import (
     attributes,
     attributes_learn,
     cast,
+    consistentid,
     crops,
     draw_until,
     emojidiff,
@@ -80,6 +81,7 @@ NODES: list[type[io.ComfyNode]] = [
     *projection.NODES,
     *attributes.NODES,
     *attributes_learn.NODES,
+    *consistentid.NODES,
     *COMPAT_NODES,
 ]
 
