@@ -69,10 +69,13 @@ class Curve:
         return s + (more - s) * math.log(one_in / n) / math.log(rarer / n)
 
     def told(self, similarity: float) -> str:
-        """`about 3400`, `at least 125`, `fewer than 125`: of how many strangers one reaches it."""
+        """`about 3400`, `at least 125`, `fewer than 125`: of how many strangers one reaches it.
+
+        Below a bound nothing is known.
+        """
         (lowest, first), (highest, _) = self.points[0], self.points[-1]
         if similarity < lowest:
-            return f"fewer than {first:.0f}" if not self.bound else f"below {lowest:g}"
+            return f"fewer than {first:.0f}" if not self.bound else f"unknown below {lowest:g}"
         least = self.bound or similarity >= highest
         return f"{'at least' if least else 'about'} {self.one_in(similarity):.0f}"
 

@@ -41,7 +41,7 @@ def write_table(scores: Scores, calibration: Calibration | None = None) -> str:
         *([EXPLAINED] if scores.axes else []),
     ]
     more = "  to the truth  copy-paste" if scores.axes else ""
-    lines.append(f"picture  similarity  faces  kept as  {'one stranger in':>15}{more}")
+    lines.append(f"picture  similarity  faces  kept as  {'one stranger in':>19}{more}")
     for place, cosine in enumerate(scores.similarities):
         shown = "no face" if cosine is None else f"{cosine:.3f}"
         line = f"{place:>7}  {shown:>10}  {len(scores.found.faces[place]):>5}  {places.get(place, '-'):>7}"
@@ -49,7 +49,7 @@ def write_table(scores: Scores, calibration: Calibration | None = None) -> str:
         axes = scores.axes[place] if scores.axes else None
         more = "" if axes is None else f"  {axes.truth:>12.3f}  {axes.told:>10}"
         below = "  below at_least" if place in scores.rejected else ""
-        lines.append(f"{line}  {rare:>15}{more}{below}")
+        lines.append(f"{line}  {rare:>19}{more}{below}")
     return "\n".join(lines)
 
 

@@ -59,7 +59,7 @@ def write_people(faces: Faces, assigned: Assignment, calibration: Calibration | 
         f"recogniser {recogniser_text(assigned.recogniser)}; at_least {assigned.at_least:.3f} (similarity)",
         f"One stranger in: {explained(assigned.recogniser, calibration)}",
         "Margin: to the next best answer, another face for the person or another person for the face.",
-        f"picture  {'person':<16}  face  similarity  margin  {'one stranger in':>15}",
+        f"picture  {'person':<16}  face  similarity  margin  {'one stranger in':>19}",
     ]
     for index, seats in zip(faces.indices, assigned.pictures, strict=True):
         for n, person in enumerate(seats.people):
@@ -76,7 +76,7 @@ def _line(index: int, name: str, found: Found, recogniser: str, calibration: Cal
     margin = "-" if found.margin is None else f"{found.margin:.3f}"
     rare = told(similarity, recogniser, calibration)
     how = "  followed" if found.followed else "" if found.recognised else "  below at_least"
-    return f"{index:>7}  {name:<16}  {found.face:>4}  {similarity:>10.3f}  {margin:>6}  {rare:>15}{how}"
+    return f"{index:>7}  {name:<16}  {found.face:>4}  {similarity:>10.3f}  {margin:>6}  {rare:>19}{how}"
 
 
 def _stranger(index: int, face: int, seats: Seats, assigned: Assignment) -> str:

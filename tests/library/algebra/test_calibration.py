@@ -42,7 +42,7 @@ def test_outside_the_curve_only_a_bound_is_claimed(similarity: float, says: str)
 def test_the_shipped_fact_is_a_bound_with_its_source() -> None:
     assert set(shipped()) == {"sface"}
     assert told(0.363, "sface") == told(0.9, "sface") == "at least 125"
-    assert told(0.3, "sface") == "below 0.363"
+    assert told(0.3, "sface") == "unknown below 0.363"
     assert "OpenCV" in explained("sface") and "99.60 %" in explained("sface")
     assert told(0.5, "glintr100") == UNKNOWN and "python -m tools.calibrate" in explained("glintr100")
 
