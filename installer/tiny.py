@@ -22,6 +22,7 @@ _WRITERS = (
     "tests/support/tiny_faces.py",
     "tests/support/smirk_files.py",
     "tests/support/parser_files.py",
+    "tests/support/consistentid_files.py",
 )
 CHECKPOINT = "tiny_sdxl.safetensors"
 INSTANTID = "tiny_instantid.safetensors"
@@ -110,7 +111,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict
     kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
-    family = "sdxl" if "sdxl" in str(inputs.get("file")) else "sd15"
+    family = "sdxl" if "sdxl" in str(inputs.get("file")).lower() else "sd15"
     stand_ins: dict[str, dict[str, Any]] = {
         "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "ControlNetLoader": {"control_net_name": ARC2FACE if posing else CHECKPOINT},
@@ -128,6 +129,7 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict
         "LikenessLoadFaceParser": {"file": "tiny_parser.safetensors"},
         "LikenessLoadEAdapter": {"file": f"tiny_emojidiff_{family}.safetensors"},
         "LikenessLoadMasterWeaver": {"file": "tiny_masterweaver.safetensors"},
+        "LikenessLoadConsistentID": {"file": f"tiny_consistentid_{family}.safetensors"},
         "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
         "LikenessLoadAttribute": {"file": "tiny_attributes.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},

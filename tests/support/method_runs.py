@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from . import emojidiff, fact_files, instantid_files, masterweaver, pva_files
+from .consistentid_golden import ConsistentGolden
 from .fill import fill
 from .flux_runs import Room as FluxRoom
 from .golden import Golden
@@ -103,6 +104,22 @@ def fact(pack: Any, dtype: torch.dtype) -> Method:
     return _on_sd15(pack, golden, model, "LikenessApplyFACT", given)
 
 
+def consistent_id(pack: Any, dtype: torch.dtype) -> Method:
+    """Its tokens, its LoRA, and words that know the parts of a face."""
+    golden = ConsistentGolden("sd15")
+    model, methods = golden.model("SD15", dtype), pack.module("likeness.methods.consistentid")
+    adapter = methods.parse(golden.content(), {}, "golden")
+    features = methods.features_of(adapter, golden["in.face"], golden.states(), golden.parts())
+    given = {"model": model, "consistentid": adapter, "features": features}
+    prompts = [[[golden[name], {}]] for name in ("out.positive_fused", "out.negative")]
+    node, x = pack.node("LikenessApplyConsistentID"), golden["in.x"]
+
+    def draw(strength: float) -> torch.Tensor:
+        return _rows(node.execute(**given, weight=strength, lora_strength=strength)[0], *prompts, x)
+
+    return Method(_network(model), lambda: _rows(model, *prompts, x), draw)
+
+
 def pva(pack: Any, dtype: torch.dtype) -> Method:
     golden = Golden("pva")
     model = golden.model("SD20", dtype, attn_precision=torch.float32)  # as the host makes a real SD2
@@ -163,6 +180,7 @@ METHODS: dict[str, Callable[[Any, torch.dtype], Method]] = {
     "EmojiDiff": e_adapter,
     "MasterWeaver": master_weaver,
     "FACT": fact,
+    "ConsistentID": consistent_id,
     "PVA": pva,
     "Hold Identity": hold,
     "FreeCure": freecure,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .. import emojidiff, fact_files, instantid_files, masterweaver
+from .. import consistentid_files, emojidiff, fact_files, instantid_files, masterweaver
 from ..fill import fill
 from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, ORDER, PROMPTS, PROPERTIES, TWIN
 from .networks import ARC2FACE, SD2, SDXL
@@ -167,6 +167,23 @@ def _fact(world: World, run: Run, strength: float) -> Run:
     return run.but(model=world.ours("LikenessApplyFACT", model=run.model, weight=strength, **given)[0])
 
 
+def _consistentid_adapter(world: World) -> Any:
+    hidden = [site.hidden for site in world.sites(SDXL)]
+    parse = world.pack.module("likeness.methods.consistentid").parse
+    return parse(consistentid_files.content(hidden, world.context(SDXL)), {}, "tiny")
+
+
+def _consistentid(world: World, run: Run, strength: float) -> Run:
+    """Tokens in the masked part, a LoRA everywhere."""
+    adapter = world.once("ConsistentID", lambda: _consistentid_adapter(world))
+    make = world.pack.module("likeness.methods.consistentid").features_of
+    states = fill("states", (2, 17, consistentid_files.VISION)) * 20
+    features = world.once("ConsistentID saw", lambda: make(adapter, fill("face", (1, 512)), states, []))
+    given = {"consistentid": adapter, "features": features, "mask": masks(run.pictures)}
+    given |= {"weight": strength, "lora_strength": strength}
+    return run.but(model=world.ours("LikenessApplyConsistentID", model=run.model, **given)[0])
+
+
 def _personalised(world: World, run: Run) -> Run:
     """The identity that FreeCure repairs."""
     return _instantid_model(world, run, FULL)
@@ -223,6 +240,7 @@ METHODS: tuple[Method, ...] = (
     Method("Apply E-Adapter", ARC2FACE, _e_adapter, shown_by={ORDER: "Apply Expression"}),
     Method("Apply MasterWeaver", ARC2FACE, _masterweaver, shown_by={ORDER: "Apply Expression"}),
     Method("Apply PVA", SD2, _pva),
+    Method("Apply ConsistentID", SDXL, _consistentid, shown_by={ALONE: "InstantID + ControlNet"}),
     Method("Apply FACT", SD2, _fact),
     Method("Hold Identity", SDXL, _hold),
     Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
