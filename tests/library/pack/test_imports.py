@@ -28,6 +28,7 @@ _METHODS = (
     "emojidiff",
     "fact",
     "masterweaver",
+    "consistentid",
     "freecure",
     "attributes",
     "story",
