@@ -2,9 +2,20 @@
 
 from ...attention import Use
 from .apply import apply
-from .encode import encode
+from .encode import encode, features_of
 from .features import Features
 from .files import fingerprint, load, parse
 from .prompt import Texts, prompt
 
-__all__ = ["Features", "Texts", "Use", "apply", "encode", "fingerprint", "load", "parse", "prompt"]
+__all__ = [
+    "Features",
+    "Texts",
+    "Use",
+    "apply",
+    "encode",
+    "features_of",
+    "fingerprint",
+    "load",
+    "parse",
+    "prompt",
+]

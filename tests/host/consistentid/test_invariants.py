@@ -26,7 +26,7 @@ def seeded(*shape: int, seed: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def room(pack: Any, host: Any) -> SimpleNamespace:
-    """Tiny SD1.5, also in float64, a file for it, what it saw of two people, the node with the rest filled."""
+    """Tiny SD1.5, also in float64, a file for it, what it saw of two people, the node with the rest given."""
     load = host.CheckpointLoaderSimple().load_checkpoint
     model, clip, _ = load("tiny_sd15.safetensors")
     exact = load("tiny_sd15.safetensors")[0]
