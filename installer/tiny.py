@@ -108,7 +108,8 @@ def _sizes(prompt: dict[str, Any]) -> list[float]:
 
 def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict[str, Any]:
     """The inputs of a node that name files, with tiny ones in their place; how long it may learn."""
-    kinds = {"v1-5": "tiny_sd15.safetensors", "512-inpainting": "tiny_sd2_inpaint.safetensors"}
+    kinds = dict.fromkeys(("v1-5", "majicmix"), "tiny_sd15.safetensors")
+    kinds |= {"512-inpainting": "tiny_sd2_inpaint.safetensors"}
     checkpoint = next((t for k, t in kinds.items() if str(inputs.get("ckpt_name")).startswith(k)), CHECKPOINT)
     posing = str(inputs.get("control_net_name")).startswith("arc2face/")
     family = "sdxl" if "sdxl" in str(inputs.get("file")).lower() else "sd15"
@@ -131,6 +132,8 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict
         "LikenessLoadMasterWeaver": {"file": "tiny_masterweaver.safetensors"},
         "LikenessLoadConsistentID": {"file": f"tiny_consistentid_{family}.safetensors"},
         "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
+        "LikenessLoadFACT": {"file": "tiny_fact.safetensors"},
+        "LikenessLoadTransFace": {"file": "tiny_transface.safetensors"},
         "LikenessLoadAttribute": {"file": "tiny_attributes.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
         "LikenessTunePVA": {"steps": 1, "timesteps": 1},

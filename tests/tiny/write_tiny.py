@@ -20,6 +20,7 @@ def main(comfyui: str, base: str) -> None:
         write_arc2face,
         write_attributes,
         write_emojidiff,
+        write_fact,
         write_masterweaver,
         write_pva,
     )
@@ -32,6 +33,7 @@ def main(comfyui: str, base: str) -> None:
     write_arc2face(base)
     write_pva(base)
     write_emojidiff(base)
+    write_fact(base)
     write_masterweaver(base)
     write_attributes(base)
     tiny_faces.write_antelopev2(models / "insightface")
@@ -44,7 +46,9 @@ def main(comfyui: str, base: str) -> None:
         content = consistentid_files.flat(consistentid_files.content([32] * layers, context))
         # As the tiny InstantID: it listens to the recogniser that comes with the pack.
         save_file(
-            content, models / "consistentid" / f"tiny_consistentid_{name}.safetensors", {"recogniser": "sface"}
+            content,
+            models / "consistentid" / f"tiny_consistentid_{name}.safetensors",
+            {"recogniser": "sface"},
         )
 
 

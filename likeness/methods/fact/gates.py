@@ -62,7 +62,7 @@ class Gates:
                         f"{name} is damaged: {part} of layer {number} is {list(layer[part].shape)} "
                         f"instead of {list(shape)}."
                     )
-            if any(tuple(norm.shape) != (wide,) for norm in norms[number : number + 1] for norm in norm):
+            if norms and any(tuple(part.shape) != (wide,) for part in norms[number]):
                 raise ValueError(f"{name} is damaged: ln of layer {number} is not {wide} wide.")
             broken = [part for part, value in layer.items() if not torch.isfinite(value).all()]
             if broken:

@@ -153,7 +153,8 @@ def _second_pass(world: World, run: Run) -> Run:
 _OUTSIDE = {ALONE: "it works on what the network gave, a picture at a time"}
 _LARGER = {**_OUTSIDE, NODE: "it makes larger pictures"}
 _ADAPTIVE = freecure(Refused("dpm_adaptive chooses its steps by looking at the picture"))
-_GROWING = {"Apply PVA": NotOffered("the host tells an inpainting network its hole in the first size only")}
+_HOLE = NotOffered("the host tells an inpainting network its hole in the first size only")
+_GROWING = {"Apply PVA": _HOLE, "Apply FACT": _HOLE}
 _OURS = freecure(NotOffered("KSampler takes no guider"))
 _ONE_AFTER_THE_OTHER, _CUSTOM = "samplings one after the other", "nodes_custom_sampler"
 

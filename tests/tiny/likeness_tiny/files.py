@@ -20,6 +20,7 @@ SD2_INPAINT = "tiny_sd2_inpaint.safetensors"
 PVA, PERSON = "tiny_pva.safetensors", "tiny_pva_person.safetensors"
 ATTRIBUTES = "tiny_attributes.safetensors"
 CLIP_VISION = "tiny_clip_vision.safetensors"
+FACT, TRANSFACE = "tiny_fact.safetensors", "tiny_transface.safetensors"
 MASTERWEAVER = "tiny_masterweaver.safetensors"
 EADAPTER = {"sd15": "tiny_emojidiff_sd15.safetensors", "sdxl": "tiny_emojidiff_sdxl.safetensors"}
 
@@ -74,6 +75,15 @@ def write_masterweaver(base: str | Path, seed: int = 0) -> None:
     from . import masterweaver
 
     _save(masterweaver.adapter(seed + 13), Path(base) / "models" / "masterweaver" / MASTERWEAVER)
+
+
+def write_fact(base: str | Path, seed: int = 0) -> None:
+    """Write a FACT for SD1.5 and a shallow TransFace under `base`/models."""
+    from . import fact
+
+    folder = Path(base) / "models" / "fact"
+    _save(fact.adapter(seed + 14), folder / FACT)
+    _save(fact.transface(seed + 15), folder / TRANSFACE, fact.METADATA)
 
 
 def write_attributes(base: str | Path, seed: int = 0) -> None:
