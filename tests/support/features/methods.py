@@ -212,6 +212,15 @@ def _freecure_sample(world: World, run: Run, strength: float) -> Run:
     return _personalised(world, run).but(foundation=run.model, whole=whole)
 
 
+def _attribute(world: World, run: Run, strength: float) -> Run:
+    """The man of the prompt, older."""
+    file = {"file": "tiny_attributes.safetensors", "attribute": "person_age"}
+    age = world.once("attribute", lambda: world.ours("LikenessLoadAttribute", **file)[0])
+    given = {"clip": run.clip, "text": "a photo of a man with glasses", "attribute": age, "subject": "man"}
+    given |= {"scale": 3 * strength, "delay": 0.0}
+    return run.but(positive=world.ours("LikenessApplyAttribute", conditioning=run.positive, **given)[0])
+
+
 def _hold(world: World, run: Run, strength: float) -> Run:
     given = {"identity_tokens": 6, "strength": strength}
     return run.but(model=world.ours("LikenessHoldIdentity", model=run.model, **given)[0])
@@ -243,6 +252,7 @@ METHODS: tuple[Method, ...] = (
     Method("Apply ConsistentID", SDXL, _consistentid, shown_by={ALONE: "InstantID + ControlNet"}),
     Method("Apply FACT", SD2, _fact),
     Method("Hold Identity", SDXL, _hold),
+    Method("Apply Attribute", SDXL, _attribute, frozenset({PROMPTS})),
     Method("Guide with FreeCure", SDXL, _freecure, _GUIDED, _personalised),
     Method(
         "Repair with FreeCure",

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused
+from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused, Works
 from .model_nodes import ALL, freecure
 from .networks import ARC2FACE, SD2, SDXL
 from .run import HEIGHT, WIDTH, Run, latent_of
@@ -16,6 +16,8 @@ from .world import World, masks, picture
 REGION = freecure(Refused("is for a region of the picture, but FreeCure needs prompts for all of it"))
 SEVERAL = freecure(Refused("FreeCure pairs one with one"))
 _ADDED = {ORDER: "a prompt that is added later has no ControlNet of ours"}
+#: They multiply the rows of the prompt: also the direction in them, when it is there before.
+_SCALED = {"Apply Attribute": Works({ORDER: "what is added first is multiplied, too"})}
 _NO_NEED = "these networks take no such thing"
 _HALF = torch.zeros(1, HEIGHT, WIDTH)
 _HALF[..., WIDTH // 2 :] = 1
@@ -139,6 +141,7 @@ _CONCAT = on_positive("ConditioningConcat", wire="conditioning_to", conditioning
 _AVERAGE = on_positive(
     "ConditioningAverage", wire="conditioning_to", conditioning_from=other, conditioning_to_strength=0.5
 )
+_MULTIPLY = on_positive("ConditioningMultiply", multiplier=1.5)
 _ONE_NET = on_positive("ControlNetApply", control_net=_net, image=_HINT, strength=0.8)
 _PIXELS = on_both("InstructPixToPixConditioning", "nodes_ip2p", vae=lambda w, r: w.vae, pixels=_HINT)
 _BOX = on_positive(
@@ -178,8 +181,8 @@ PROMPT_NODES: tuple[Feature, ...] = (
     _prompts("ConditioningSetDefaultCombine", "several prompts", _default, SEVERAL, lacks=_ADDED),
     _prompts("ConditioningSetTimestepRange", "several prompts", _two_times, _STEPS, lacks=_ADDED),
     _prompts("ConditioningConcat", "other tokens", _CONCAT),
-    _prompts("ConditioningAverage", "other tokens", _AVERAGE),
-    _prompts("ConditioningMultiply", "other tokens", on_positive("ConditioningMultiply", multiplier=1.5)),
+    _prompts("ConditioningAverage", "other tokens", _AVERAGE, _SCALED),
+    _prompts("ConditioningMultiply", "other tokens", _MULTIPLY, _SCALED),
     _prompts("ConditioningZeroOut", "other tokens", _zero_out),
     _prompts("ControlNetApplyAdvanced", "another ControlNet", _NET),
     _prompts("ControlNetApply", "another ControlNet", _ONE_NET),
