@@ -13,7 +13,15 @@ from support.features.run import Run, draw
 from support.features.world import World
 from support.golden import relative_error
 
-COMPILED = ("InstantID", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA", "Apply FACT")
+COMPILED = (
+    "InstantID",
+    "Apply Expression",
+    "Apply Reference",
+    "Apply E-Adapter",
+    "Apply PVA",
+    "Apply FACT",
+    "Hold Identity",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from support.tiny_faces import embedded, fitted, image
 
 from likeness.algebra.consistency import consistency, consistency_line
+from likeness.algebra.score import score_faces
+from likeness.algebra.score_sheet import write_table
+from likeness.faces.detect import detect
+from likeness.faces.embed import identify
 from likeness.values import Face
 
 VECTORS = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
@@ -44,3 +50,17 @@ def test_it_is_told_in_a_line() -> None:
     assert consistency_line([*FACES, None], "sface") == (
         "consistency 0.471 (mean cosine of all pairs of 3 pictures' faces)"
     )
+
+
+def test_the_table_of_scored_pictures_has_it(photos: dict[str, np.ndarray]) -> None:
+    """Of one man more than of two; of one picture nothing is said."""
+
+    def told(*names: str) -> list[str]:
+        scores = score_faces(embedded(), fitted(*(photos[name] for name in names)), him, if_no_face="skip")
+        return [line for line in write_table(scores).splitlines() if line.startswith("consistency")]
+
+    him = identify(embedded(), detect(embedded(), image(photos["obama"])), "sface", "mean")
+    (one,), (two,) = told("obama", "obama2", "obama3", "coffee"), told("obama", "biden")
+    assert one.endswith("(mean cosine of all pairs of 3 pictures' faces)")
+    assert float(one.split()[1]) > 0.6 > 0.4 > float(two.split()[1])
+    assert told("obama") == []
