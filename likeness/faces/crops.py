@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..values import Crops, Face, Faces
+from .ffhq import align_ffhq
 from .masks import face_masks
 from .pixels import check_finite, check_image
 from .resample import resample
@@ -21,8 +22,8 @@ def crop_faces(
     """A square crop of every face, picture by picture, and the faces as they lie in their crops.
 
     size: pixels of a side. margin, align: see squares.face_map. The crops are [N, size, size, 3] float32 on
-    the CPU; where the picture ends, its edge goes on. A picture without a face gives its middle square,
-    which is never pasted. Raises ValueError.
+    the CPU; where the picture ends, its edge goes on, and in FFHQ's frame what goes on there. A picture
+    without a face gives its middle square, which is never pasted. Raises ValueError.
     """
     if size < 8:
         raise ValueError(f"size must be 8 pixels or more, not {size}.")
@@ -34,7 +35,12 @@ def crop_faces(
         found += [(index, face) for face in here] or [(index, None)]
     maps = [face_map(face, margin, align) if face else middle_map(faces.size) for _, face in found]
     images = torch.cat(
-        [_cut(faces.images, index, square, size) for (index, _), square in zip(found, maps, strict=True)]
+        [
+            _as_ffhq(faces.images, index, face, size)
+            if face and align == FFHQ
+            else _cut(faces.images, index, square, size)
+            for (index, face), square in zip(found, maps, strict=True)
+        ]
     )
     pictures = tuple(index if face else -1 for index, face in found)
     inside = tuple(
@@ -56,6 +62,13 @@ def crop_masks(inside: Faces, margin: float = 0.5, align: str = UPRIGHT) -> torc
 def planes_of(picture: torch.Tensor) -> torch.Tensor:
     """A picture [H, W, C] as [1, 3, H, W], a view: without alpha, grey as three."""
     return picture[..., :3].movedim(-1, 0)[None].expand(-1, 3, -1, -1)
+
+
+def _as_ffhq(images: torch.Tensor, index: int, face: Face, size: int) -> torch.Tensor:
+    """[1, size, size, 3], as the pictures that models in this frame were trained on."""
+    picture = planes_of(images[index])[0].movedim(0, -1).to("cpu", torch.float32)
+    check_finite(picture, index, "faces")
+    return align_ffhq(picture, face.keypoints, size)[None]
 
 
 def _cut(images: torch.Tensor, index: int, square: torch.Tensor, size: int) -> torch.Tensor:

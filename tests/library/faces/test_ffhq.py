@@ -8,7 +8,9 @@ import pytest
 import torch
 from support.golden import Golden
 
-from likeness.faces.ffhq import align_ffhq
+from likeness.faces.crops import crop_faces
+from likeness.faces.ffhq import align_ffhq, square
+from likeness.values import Face, Faces
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,15 @@ def test_a_face_far_outside_of_its_picture_is_told() -> None:
     points = torch.tensor([[900.0, 900], [920, 900], [910, 910], [902, 925], [918, 925]])
     with pytest.raises(ValueError, match="lie far outside of its picture"):
         align_ffhq(torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(0)), points, 32)
+
+
+def test_crops_in_ffhqs_frame_are_made_the_same_way(golden: Golden) -> None:
+    """Also beyond the picture's edge; and in the place that the way back is told."""
+    case = next(case for case in golden.meta["align"] if case["name"] == "beyond_the_edge")
+    scene, points = golden["in.scene"].float() / 255, keypoints(case)
+    points[2] = points[[0, 1, 3, 4]].mean(dim=0)
+    face = Face(torch.tensor([0.0, 20, 70, 90]), points.float())
+    crops, inside = crop_faces(Faces(scene[None], ((face,),)), 96, align="ffhq")
+    assert torch.equal(crops.images[0], align_ffhq(scene, face.keypoints, 96))
+    again = square(inside.faces[0][0].keypoints)
+    assert torch.allclose(again, torch.tensor([[-0.5, -0.5], [96, 0], [0, 96]]), atol=1e-3)

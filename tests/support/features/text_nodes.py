@@ -15,7 +15,15 @@ from .world import World
 HOOKS = freecure(Refused("carries hooks|holds 2 prompts"))
 _LAST = {ARC2FACE: "Encode Arc2Face takes the last layer whatever is set, as it was trained"}
 _SDXL_ONLY = dict.fromkeys(
-    ("Arc2Face", "Apply Expression", "Apply Reference", "Apply E-Adapter", "Apply PVA", "Apply FACT"),
+    (
+        "Arc2Face",
+        "Apply Expression",
+        "Apply Reference",
+        "Apply E-Adapter",
+        "Apply PVA",
+        "Apply FACT",
+        "Apply MasterWeaver",
+    ),
     NotOffered("it is for SDXL"),
 )
 
