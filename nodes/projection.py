@@ -17,7 +17,7 @@ class ProjectOut(io.ComfyNode):
         return io.Schema(
             node_id="LikenessProjectOut",
             display_name="Project Out",
-            category="Likeness/Prompt",
+            category="Likeness/Attributes",
             description="Takes what unwanted words point to out of a prompt, such as what a LoRA always "
             "draws or what leaks from a style. After the formula of DECOR's paper.",
             search_aliases=["decor", "remove words", "orthogonal", "unwanted", "lora leak", "project"],
