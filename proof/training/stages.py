@@ -263,7 +263,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         *("attribute", "attribute", ("autoencoder", "sdxl")),
         seed=42,
-        full=Scale(steps=60, pictures=0, batch=4),
+        full=Scale(steps=60, pictures=0, batch=2),
         quick=Scale(steps=4, pictures=0, batch=1),
         minutes=3,
         about="a direction of smiling for the SDXL shape, by our trainer",

@@ -17,9 +17,7 @@ from ..studio import Studio
 from .instantid import FILES, apply
 from .row import Draw, Row
 
-SCALES = (-2.0, -1.0, 0.0, 1.0, 2.0)
-#: The difference is longer: half of it does as much.
-DIFFERENCES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+SCALES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _SUBJECT = "neutral person"
 
 
@@ -41,10 +39,8 @@ def difference(studio: Studio) -> Any:
     return studio.once("smile difference", lambda: studio.node("LikenessLearnAttribute", **given)[0])
 
 
-def _rows(
-    attribute: Callable[[Studio], Any], scales: Sequence[float], known: bool
-) -> Callable[[Studio], Draw]:
-    """known: with InstantID, which says who it is."""
+def _rows(attribute: Callable[[Studio], Any], known: bool) -> Callable[[Studio], Draw]:
+    """At all SCALES. known: with InstantID, which says who it is."""
 
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
@@ -60,9 +56,9 @@ def _rows(
             given = {"conditioning": changed[1], "clip": clip, "text": text, "attribute": direction}
             edited = [
                 studio.node("LikenessApplyAttribute", **given, subject=_SUBJECT, scale=scale, delay=0.2)[0]
-                for scale in scales
+                for scale in SCALES
             ]
-            seeds = [case.draw_seed] * len(scales)
+            seeds = [case.draw_seed] * len(SCALES)
             latent = studio.sample(changed[0], together(edited), changed[2], *seeds)
             return np.concatenate(list(studio.pictures(vae, latent)), axis=1)
 
@@ -88,7 +84,7 @@ ROWS = tuple(
         name,
         title,
         about,
-        _rows(attribute, scales, known),
+        _rows(attribute, known),
         files=(*(FILES if known else FILES[:1]), *(("smile",) if attribute is learnt else ())),
         people=len(SCALES),
         second="middle",
@@ -97,16 +93,16 @@ ROWS = tuple(
         reads="smile",
         table=False,
     )
-    for name, title, about, attribute, scales, known in (
-        ("attribute", "a learned smile", "our trainer's, at five scales", learnt, SCALES, False),
-        ("attribute_instantid", "a learned smile with InstantID", "the same", learnt, SCALES, True),
+    for name, title, about, attribute, known in (
+        ("attribute", "a learned smile", "our trainer's, at five scales", learnt, False),
+        ("attribute_instantid", "a learned smile with InstantID", "the same", learnt, True),
         (
             *("attribute_difference", "a smile by difference of prompts", "in seconds, at five scales"),
-            *(difference, DIFFERENCES, False),
+            *(difference, False),
         ),
         (
             *("attribute_difference_instantid", "a smile by difference, with InstantID", "the same"),
-            *(difference, DIFFERENCES, True),
+            *(difference, True),
         ),
     )
 )

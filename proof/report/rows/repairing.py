@@ -25,7 +25,7 @@ JUDGE = "auraface"
 FILES = (*INSTANTID, JUDGE)
 
 #: From which similarity on a face is right, by the recogniser that knows them.
-AT_LEAST = "0.6"
+AT_LEAST = "0.3"
 TRIES = 4
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75

@@ -25,6 +25,9 @@ NAME, PAIR = "smile", "smiling person | sad person | neutral person"
 #: Of the trunk's drawing: fewer steps than the trainer's 50, and guidance as this world's reports use.
 _STEPS, _GUIDANCE = 10, 2.5
 _RATE, _SCALES = 0.1, 4
+#: Prompts of a step after each other, each lot with a moment of its own; scales, beyond which this trunk's
+#: pictures come apart.
+_PARTS, _MOST = 4, 2.0
 _PREFIXES = 48
 
 
@@ -62,10 +65,10 @@ class AttributeLesson:
         from training.attributes import lesson
         from training.attributes.samples import Samples
 
-        course = lesson.Course(128, _RATE, 1, _SCALES, steps=_STEPS, guidance=_GUIDANCE)
+        course = lesson.Course(128, _RATE, _PARTS, _SCALES, most=_MOST, steps=_STEPS, guidance=_GUIDANCE)
         self.lesson = lesson.AttributeLesson(base(made), course)
         self.seed = seed
-        self.samples = Samples(read_pairs(PAIR), prefixes(), scale.batch, 1, seed)
+        self.samples = Samples(read_pairs(PAIR), prefixes(), scale.batch, _PARTS, seed)
         named = [(name, parameter) for name, parameter in self.lesson.trained().items()]
         # The trainer's AdamW, with the rates of this world's stages.
         self.optimiser = Muon(named, plain_rate=_RATE, betas=lesson.BETAS, decay=lesson.DECAY)
@@ -76,11 +79,14 @@ class AttributeLesson:
     def step(self, place: int) -> float:
         with torch.no_grad():
             prepared = self.lesson.prepare_batch(self.samples[place], generator("noise", self.seed, place))
-        loss = self.lesson(prepared, 0)
         self.optimiser.zero_grad()
-        loss.backward()
+        total = 0.0
+        for part in range(_PARTS):
+            loss = self.lesson(prepared, part) / _PARTS
+            loss.backward()
+            total += float(loss.detach())
         self.optimiser.step()
-        return float(loss.detach())
+        return total
 
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         made = {f"{NAME}.{name}": value.detach().clone() for name, value in self.trained().items()}
@@ -91,7 +97,7 @@ class AttributeLesson:
         """Losses of the direction, and of none, on the same noise and prompts."""
         from training.attributes.samples import Samples
 
-        look = Samples(self.samples.pairs, self.samples.prefixes, 4, 1, seed=2022)
+        look = Samples(self.samples.pairs, self.samples.prefixes, 2, _PARTS, seed=2022)
         prepared = [self.lesson.prepare_batch(look[n], generator("held out", n)) for n in range(4)]
         figures = {"loss_own": self._mean(prepared)}
         for name, value in self.lesson.trained().items():
@@ -100,4 +106,5 @@ class AttributeLesson:
         return {**figures, "loss_none": self._mean(prepared)}
 
     def _mean(self, prepared: list[Any]) -> float:
-        return round(sum(float(self.lesson(one, 0)) for one in prepared) / len(prepared), 5)
+        losses = [float(self.lesson(one, part)) for one in prepared for part in range(_PARTS)]
+        return round(sum(losses) / len(losses), 5)
