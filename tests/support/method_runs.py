@@ -115,7 +115,9 @@ def consistent_id(pack: Any, dtype: torch.dtype) -> Method:
     node, x = pack.node("LikenessApplyConsistentID"), golden["in.x"]
 
     def draw(strength: float) -> torch.Tensor:
-        return _rows(node.execute(**given, weight=strength, lora_strength=strength)[0], *prompts, x)
+        # Real LoRAs are small; all of this one would be most of the weights that are rounded.
+        strengths = {"weight": strength, "lora_strength": strength * 0.2}
+        return _rows(node.execute(**given, **strengths)[0], *prompts, x)
 
     return Method(_network(model), lambda: _rows(model, *prompts, x), draw)
 
