@@ -1,4 +1,4 @@
-"""ConsistentID: what a step costs, and what it keeps on the device. Its LoRA is in the weights: it costs none."""
+"""ConsistentID: what a step costs, and what it keeps on the device. Its LoRA lies in the weights."""
 
 from __future__ import annotations
 
