@@ -65,8 +65,8 @@ ARROWS: dict[str, set[str]] = {
     # No method imports another.
     **{f"methods.{name}": _BELOW_METHODS for name in _METHODS},
     "algebra": {"identity", "faces", "weights"},  # pictures are scored there
-    "redraw": {"cast", "algebra", "expressions", "identity", "faces", "host"},  # wrong faces drawn anew
-    "cast": {"algebra", "identity", "faces"},  # several people: who of them is where
+    "redraw": {"cast", "choices", "algebra", "expressions", "identity", "faces", "host"},  # wrong faces drawn anew
+    "cast": {"choices", "algebra", "identity", "faces"},  # several people: who of them is where
     "expressions": {"faces", "weights", "host"},
     "choices": {"sampling", "weights", "host"},  # what nodes offer before a method is loaded
     "sampling": {"host"},
@@ -82,6 +82,7 @@ ARROWS: dict[str, set[str]] = {
     "training": set(),
     "training.pva": {"training"},
     "training.emojidiff": {"training"},
+    "training.attributes": {"training"},
 }
 LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy", "timm"}
 FREE = {"values"}  # what travels on wires is everybody's

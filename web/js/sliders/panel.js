@@ -3,7 +3,7 @@
 
 import { LARGEST, SIGNS, STEP, UNKNOWN, readEdits, withEdit, withScale, without, written } from "./edits.js";
 
-const ROW = 46, BELOW = 54; // pixels of a slider, and of what stands below them all
+const ROW = 46, BELOW = 62; // pixels of a slider, and of what stands below them all
 
 function make(tag, properties, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
