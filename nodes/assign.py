@@ -6,10 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness import cast as whose
 from ..likeness import host
-from ..likeness.cast import SHARED
-from ..likeness.cast.find import PLACES, SOFT, find_people
-from ..likeness.cast.show import draw_people, faces_of, masks_of, require_everybody, write_people
+from ..likeness.choices.people import GO_ON, IF_MISSING, PLACES, SHARED, SOFT, STOP
 from ..likeness.faces.masks import REGIONS
 from ..likeness.faces.models import bundled_fingerprint
 from ..likeness.faces.policy import ERROR
@@ -23,8 +22,6 @@ from .common import (
     recogniser_names,
 )
 from .faces import FaceModelsType, FacesType, if_no_face_input
-
-GO_ON, STOP = IF_MISSING = ("go on", "error")
 
 
 class AssignFaces(io.ComfyNode):
@@ -135,16 +132,16 @@ class AssignFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         known = calibration()
         how = (recogniser, at_least, places, tracked, if_no_face)
-        found, people = find_people(cast, face_models, faces, image, *how, known)
+        found, people = whose.find_people(cast, face_models, faces, image, *how, known)
         if if_missing == STOP:
-            require_everybody(found, people)
-        masks = [host.running.to_image(mask) for mask in masks_of(found, people, region, grow, feather)]
+            whose.require_everybody(found, people)
+        masks = [host.running.to_image(mask) for mask in whose.masks_of(found, people, region, grow, feather)]
         return io.NodeOutput(
-            [faces_of(found, people, n) for n in range(len(people.names))],
+            [whose.faces_of(found, people, n) for n in range(len(people.names))],
             masks,
             list(people.names),
-            host.running.to_image(draw_people(found, people)),
-            write_people(found, people, known),
+            host.running.to_image(whose.draw_people(found, people)),
+            whose.write_people(found, people, known),
             people.found,
             people.missing,
             people.strangers,

@@ -6,9 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
+from ..likeness import cast as people
 from ..likeness import host
-from ..likeness.cast import ORDER, gather
-from ..likeness.cast.files import load_cast, save_cast
+from ..likeness.choices.people import ORDER
 from ..likeness.identity import fingerprint
 from ..likeness.values import CAST, FACES, IDENTITY
 from .common import output
@@ -27,7 +27,13 @@ class Cast(io.ComfyNode):
             category="Likeness/People",
             description="Puts several people under their names into one cast, each maybe with a place in the "
             "picture, for Assign Faces and everything that asks who is who.",
-            search_aliases=["cast", "several people", "characters", "group of people", "multiple faces"],
+            search_aliases=[
+                "named people",
+                "several people",
+                "characters",
+                "group of people",
+                "multiple faces",
+            ],
             inputs=[
                 io.Autogrow.Input(
                     "identities",
@@ -77,7 +83,7 @@ class Cast(io.ComfyNode):
         masks: io.Autogrow.Type | None = None,
         cast: Any = None,
     ) -> io.NodeOutput:
-        return io.NodeOutput(gather(identities, names, places, masks, cast))
+        return io.NodeOutput(people.gather(identities, names, places, masks, cast))
 
 
 class SaveCast(io.ComfyNode):
@@ -116,7 +122,7 @@ class SaveCast(io.ComfyNode):
 
     @classmethod
     def execute(cls, cast: Any, filename_prefix: str = "cast", faces: Any = None) -> io.NodeOutput:
-        path, pictures = save_cast(cast, filename_prefix, faces)
+        path, pictures = people.save_cast(cast, filename_prefix, faces)
         told = ui.PreviewText(f"Saved {path}").as_dict()
         return io.NodeOutput(ui=told if pictures is None else {**told, **_shown(cls, pictures)})
 
@@ -152,7 +158,7 @@ class LoadCast(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        cast, pictures = load_cast(file)
+        cast, pictures = people.load_cast(file)
         return io.NodeOutput(cast, ui=None if pictures is None else _shown(cls, pictures))
 
 

@@ -9,7 +9,7 @@ import torch
 from ..faces.portraits import portraits
 from ..identity import load_file, save_numbered
 from ..values import Faces
-from .gather import members_of, numbered, people_in
+from .gathering import members_of, numbered, people_in
 from .value import Cast
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import torch
 
 from ..algebra.calibration import Calibration
+from ..choices.people import HARD, PLACES, SHARED, SOFT
 from ..faces.detect import detect
 from ..faces.embed import embed
 from ..faces.models import FaceNetworks
 from ..faces.policy import ERROR, apply_policy
 from ..values import Faces
-from .assign import Assignment, assign
-from .bar import bar
-from .recogniser import SHARED, shared_recogniser
+from .assigning import Assignment, assign
+from .least import bar
+from .recogniser import shared_recogniser
 from .tracked import assign_tracked
 from .value import Cast
-
-#: What places mean: they must hold, or they help.
-SOFT, HARD = PLACES = ("soft", "hard")
 
 
 def find_people(

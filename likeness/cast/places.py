@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ..choices.people import BACK, FRONT, LEFT, MIDDLE, RIGHT
 from ..faces.mask_overlap import mask_overlaps
 from ..values import Face, Faces
-from .value import BACK, FRONT, LEFT, MIDDLE, RIGHT, Cast, Member, Place
+from .value import Cast, Member, Place
 
 #: A face in the right place is worth so much similarity, where places are soft: enough to tell twins apart,
 #: less than what lies between two strangers.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..choices.people import SHARED
 from ..faces.models import FaceNetworks, first_there
 from ..values import Faces, recogniser_text
 from .value import Cast
-
-#: The choice that takes whatever the cast and the face models have in common.
-SHARED = "one that all have"
 
 
 def shared_recogniser(models: FaceNetworks | None, cast: Cast, faces: Faces, wanted: str = SHARED) -> str:

@@ -8,7 +8,7 @@ from ..algebra.calibration import Calibration, explained, told
 from ..faces.draw import draw_faces
 from ..faces.masks import face_masks
 from ..values import Faces, recogniser_text
-from .assign import Assignment, Found, Seats
+from .assigning import Assignment, Found, Seats
 
 
 def faces_of(faces: Faces, assigned: Assignment, person: int) -> Faces:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..faces.track import follow
 from ..values import Faces
-from .assign import Assignment, Seats, assign, seats
+from .assigning import Assignment, Seats, assign, seats
 from .value import Cast
 
 

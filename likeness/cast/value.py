@@ -8,11 +8,9 @@ from types import MappingProxyType
 
 import torch
 
+from ..choices.people import ORDER
 from ..identity import check_name
 from ..values import Identity, recogniser_text
-
-#: Where somebody stands among the faces of a picture: by columns, or by size (front is the largest).
-LEFT, MIDDLE, RIGHT, FRONT, BACK = ORDER = ("left", "middle", "right", "front", "back")
 
 #: A MASK [H, W] of the pictures' size, or a word of ORDER.
 Place = torch.Tensor | str

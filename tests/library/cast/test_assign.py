@@ -8,10 +8,11 @@ import pytest
 import torch
 from support.drawn_faces import face
 
-from likeness.cast import SHARED, Cast, Member, assign, assign_tracked, shared_recogniser
-from likeness.cast.assign import best_pairs
+from likeness.cast import Cast, Member, assign, assign_tracked, shared_recogniser
+from likeness.cast.assigning import best_pairs
 from likeness.cast.places import WORTH, place_fits
 from likeness.cast.show import draw_people, faces_of, masks_of, require_everybody, write_people
+from likeness.choices.people import SHARED
 from likeness.values import Face, Faces, Identity
 
 WIDTH, HEIGHT = 500, 120

@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_explained(given: dict[str, object], says: str) -> 
 
 
 def test_a_person_of_a_file_keeps_their_name() -> None:
-    from likeness.cast.gather import members_of, numbered
+    from likeness.cast.gathering import members_of, numbered
 
     people = numbered(
         [Person(somebody(1), "anna"), Person(somebody(2)), Person(somebody(3, "arc2face"), "anna")]

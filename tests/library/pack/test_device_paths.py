@@ -18,7 +18,7 @@ GEOMETRY = "maps and points of Face and Crops, which values.py puts on the CPU"
 VECTORS = "vectors of an Identity, which values.py puts on the CPU"
 CPU_ONLY = {
     "likeness/algebra/compare.py": VECTORS,
-    "likeness/cast/assign.py": VECTORS,
+    "likeness/cast/assigning.py": VECTORS,
     "likeness/algebra/strangers.py": VECTORS,
     "likeness/algebra/copy_paste.py": VECTORS,
     "likeness/algebra/mix.py": VECTORS,
@@ -38,6 +38,7 @@ CPU_ONLY = {
     "likeness/faces/squares.py": GEOMETRY,
     "likeness/faces/template.py": GEOMETRY,
     "likeness/faces/turned.py": GEOMETRY,
+    "likeness/redraw/look.py": GEOMETRY,
 }
 #: Where a text is cut at slashes, and why it is no path of the system.
 NAMES = "subpaths of the catalogue, which have slashes on every system"

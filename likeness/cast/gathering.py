@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import torch
 
+from ..choices.people import ORDER
 from ..identity import Person, people_of
 from ..values import Identity
-from .value import ORDER, Cast, Member, Place
+from .value import Cast, Member, Place
 
 
 def gather(
