@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..fill import fill
-from .feature import Feature
+from .feature import ORDER, Answer, Feature, Works
 from .model_nodes import ALL, ONCE, no, of_model, on_model
 from .run import Run
 from .world import World
@@ -83,19 +83,25 @@ def _add_difference(world: World, run: Run) -> Run:
     return run.but(model=_merged(world, "ModelMergeAdd", run.model, difference))
 
 
-def _weights(name: str, apply: Callable[[World, Run], Run]) -> Feature:
-    return Feature(name, WEIGHTS, apply, answers=ONCE)
+def _weights(name: str, apply: Callable[[World, Run], Run], answers: Mapping[str, Answer] = ONCE) -> Feature:
+    return Feature(name, WEIGHTS, apply, answers=answers)
+
+
+#: ConsistentID's LoRA lies in the weights: what mixes or multiplies them takes its part of it, if it is there.
+_ALL_WEIGHTS = ONCE | {"Apply ConsistentID": Works({ORDER: "after ours it changes the file's LoRA, too"})}
 
 
 WEIGHT_NODES: tuple[Feature, ...] = (
     _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
     _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
-    _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4)),
-    _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6)),
+    _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4), _ALL_WEIGHTS),
+    _weights(
+        "ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6), _ALL_WEIGHTS
+    ),
     _weights("ModelMergeAdd", _add_difference),
-    _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.7)),
-    of_model(WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=ONCE, q=1.3, v=0.8),
-    of_model(WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=ONCE, k=1.3, out=0.8),
+    _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.7), _ALL_WEIGHTS),
+    of_model(WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ALL_WEIGHTS, q=1.3, v=0.8),
+    of_model(WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ALL_WEIGHTS, k=1.3, out=0.8),
     of_model(
         WEIGHTS,
         "nodes_attention_multiply",
