@@ -95,13 +95,20 @@ WEIGHT_NODES: tuple[Feature, ...] = (
     _weights("LoraLoaderModelOnly", _lora("LoraLoaderModelOnly", "nodes")),
     _weights("LoraLoaderBypassModelOnly", _lora("LoraLoaderBypassModelOnly", "nodes_lora_debug")),
     _weights("ModelMergeSimple", _merge("ModelMergeSimple", ratio=0.4), _ALL_WEIGHTS),
-    _weights(
-        "ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6), _ALL_WEIGHTS
-    ),
+    _weights("ModelMergeBlocks", _merge("ModelMergeBlocks", input=0.4, middle=0.2, out=0.6), _ALL_WEIGHTS),
     _weights("ModelMergeAdd", _add_difference),
     _weights("ModelMergeSubtract", _merge("ModelMergeSubtract", multiplier=0.7), _ALL_WEIGHTS),
-    of_model(WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ALL_WEIGHTS, q=1.3, v=0.8),
-    of_model(WEIGHTS, "nodes_attention_multiply", "UNetCrossAttentionMultiply", answers=_ALL_WEIGHTS, k=1.3, out=0.8),
+    of_model(
+        WEIGHTS, "nodes_attention_multiply", "UNetSelfAttentionMultiply", answers=_ALL_WEIGHTS, q=1.3, v=0.8
+    ),
+    of_model(
+        WEIGHTS,
+        "nodes_attention_multiply",
+        "UNetCrossAttentionMultiply",
+        answers=_ALL_WEIGHTS,
+        k=1.3,
+        out=0.8,
+    ),
     of_model(
         WEIGHTS,
         "nodes_attention_multiply",
