@@ -13,10 +13,10 @@ from likeness.cast import Cast, Member
 from likeness.faces.detect import detect
 from likeness.faces.embed import embed
 from likeness.faces.models import FaceModels
-from likeness.redraw import DenoiseRange, Redraw, Sampling
 from likeness.redraw.judge import Judge
 from likeness.redraw.repair import repair
 from likeness.redraw.settings import Settings
+from likeness.redraw.value import DenoiseRange, Redraw, Sampling
 from likeness.values import Identity
 
 #: Faces of a picture, and how they are laid out: columns and rows of one photo.

@@ -8,10 +8,9 @@ import torch
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.cast import bar
+from ..likeness import redraw as repairing
+from ..likeness.algebra.judge import OTHER
 from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.redraw.judge import OTHER, appoint
-from ..likeness.redraw.until import Request, draw_until, write_table
 from ..likeness.values import CAST, FACE_MODELS
 from .common import output, recogniser_names
 from .redraw import NOT_KNOWN
@@ -118,17 +117,24 @@ class DrawUntil(io.ComfyNode):
         hard_places: bool = True,
     ) -> io.NodeOutput:
         known = "" if drawn_by == NOT_KNOWN else drawn_by
-        judge = appoint(face_models, cast, known, recogniser, allow_same)
-        request = Request(guider, noise, sampler, sigmas, latent_image, vae)
-        made = draw_until(
-            request, face_models, cast, judge, bar(at_least, judge.recogniser), tries, keep, hard_places
+        judge = repairing.judge.appoint(face_models, cast, known, recogniser, allow_same)
+        request = repairing.until.Request(guider, noise, sampler, sigmas, latent_image, vae)
+        made = repairing.until.draw_until(
+            request,
+            face_models,
+            cast,
+            judge,
+            repairing.judge.bar(at_least, judge.recogniser),
+            tries,
+            keep,
+            hard_places,
         )
         accepted = host.running.to_image(torch.cat([one.picture for one in made.accepted]))
         rejected = host.running.blocked(None)
         if made.rest:
             rejected = host.running.to_image(torch.cat([one.picture for one in made.rest]))
         seeds = ",".join(str(one.seed) for one in made.accepted)
-        return io.NodeOutput(accepted, rejected, write_table(made), made.passed, seeds)
+        return io.NodeOutput(accepted, rejected, repairing.until.write_table(made), made.passed, seeds)
 
 
 NODES: list[type[io.ComfyNode]] = [DrawUntil]

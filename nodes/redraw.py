@@ -9,9 +9,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness import redraw as redrawing
+from ..likeness.choices.redraw import DENOISE
 from ..likeness.faces.squares import ALIGNS, UPRIGHT
-from ..likeness.redraw import Sampling
-from ..likeness.redraw.plain import DENOISE, plain
 from ..likeness.values import REDRAW
 from .common import cfg_input, output, recogniser_names
 
@@ -133,8 +133,8 @@ class RedrawPlain(io.ComfyNode):
     ) -> io.NodeOutput:
         known = "" if recogniser == NOT_KNOWN else recogniser
         given = {"person": person, "recogniser": known, "size": size, "denoise": denoise, "align": align}
-        sampling = Sampling(sampler_name, scheduler, steps, cfg)
-        return io.NodeOutput(plain(model, positive, negative, vae, sampling, **given))
+        sampling = redrawing.value.Sampling(sampler_name, scheduler, steps, cfg)
+        return io.NodeOutput(redrawing.plain.plain(model, positive, negative, vae, sampling, **given))
 
 
 NODES: list[type[io.ComfyNode]] = [RedrawPlain]

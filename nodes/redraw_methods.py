@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness import redraw as redrawing
 from ..likeness.choices import arc2face as arc2face_choices
 from ..likeness.choices import instantid as instantid_choices
 from ..likeness.expressions.files import list_files, load
@@ -14,7 +15,6 @@ from ..likeness.faces.squares import FFHQ, UPRIGHT
 from ..likeness.methods import arc2face
 from ..likeness.methods import instantid as method_instantid
 from ..likeness.methods import pva as method_pva
-from ..likeness.redraw import Sampling
 from ..likeness.values import EXPRESSION_ADAPTER, INSTANTID, PVA
 from .common import weight_input
 from .redraw import crop_inputs, denoise_input, prompt_inputs, redraw_output, sampling_inputs
@@ -80,7 +80,7 @@ class RedrawInstantID(io.ComfyNode):
     ) -> io.NodeOutput:
         given = {"control_net": control_net, "weight": weight, "control": controlnet_strength}
         given |= {"size": size, "denoise": denoise, "align": align}
-        sampling = Sampling(sampler_name, scheduler, steps, cfg)
+        sampling = redrawing.value.Sampling(sampler_name, scheduler, steps, cfg)
         return io.NodeOutput(
             method_instantid.redraw.maker(model, instantid, positive, negative, vae, sampling, **given)
         )
@@ -149,7 +149,7 @@ class RedrawArc2Face(io.ComfyNode):
         reads = None if encoder == NO_ENCODER else lambda faces: read_expression(load(encoder), faces)
         given = {"expression_adapter": expression_adapter, "reads": reads}
         given |= {"size": size, "denoise": denoise, "align": align}
-        sampling = Sampling(sampler_name, scheduler, steps, cfg)
+        sampling = redrawing.value.Sampling(sampler_name, scheduler, steps, cfg)
         return io.NodeOutput(arc2face.redraw.maker(model, clip, vae, sampling, **given))
 
 
@@ -198,7 +198,7 @@ class RedrawPVA(io.ComfyNode):
         size: int = 512,
         align: str = FFHQ,
     ) -> io.NodeOutput:
-        sampling = Sampling(sampler_name, scheduler, steps, cfg)
+        sampling = redrawing.value.Sampling(sampler_name, scheduler, steps, cfg)
         made = method_pva.redraw.maker(
             model, pva, positive, negative, vae, sampling, strength=strength, size=size, align=align
         )

@@ -7,13 +7,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.cast import bar
+from ..likeness import redraw as repairing
+from ..likeness.algebra.judge import OTHER
+from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
 from ..likeness.faces.colour import COLOUR_MATCHES, NONE
 from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.faces.policy import ERROR
-from ..likeness.redraw.judge import OTHER, appoint
-from ..likeness.redraw.repair import NO_FACE, repair, write_table
-from ..likeness.redraw.settings import FACE, REGIONS, Settings
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
 from .common import output, seed_input
 from .score import judge_input
@@ -208,9 +206,9 @@ class RepairFaces(io.ComfyNode):
         max_expression_shift: float = 0.15,
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
-        judge = appoint(face_models, cast, redraw.pleases, recogniser, allow_same)
-        settings = Settings(
-            bar(at_least, judge.recogniser),
+        judge = repairing.judge.appoint(face_models, cast, redraw.pleases, recogniser, allow_same)
+        settings = repairing.settings.Settings(
+            repairing.judge.bar(at_least, judge.recogniser),
             tries,
             denoise,
             crop_size,
@@ -223,10 +221,12 @@ class RepairFaces(io.ComfyNode):
             max_expression_shift,
             seed,
         )
-        done = repair(face_models, image, cast, redraw, judge, settings, hard_places, tracked, if_no_face)
+        done = repairing.repair.repair(
+            face_models, image, cast, redraw, judge, settings, hard_places, tracked, if_no_face
+        )
         images = (host.running.to_image(one) for one in (done.images, done.before_after, done.masks))
         repaired, both, mask = images
-        return io.NodeOutput(repaired, done.passed, write_table(done), both, mask)
+        return io.NodeOutput(repaired, done.passed, repairing.repair.write_table(done), both, mask)
 
 
 NODES: list[type[io.ComfyNode]] = [RepairFaces]

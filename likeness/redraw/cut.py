@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from ..choices.redraw import WHOLE_CROP
 from ..faces.crops import crop_faces, crop_masks
 from ..values import Crops, Face, Faces
 from .seam import others_near, put_back
-from .settings import WHOLE_CROP, Settings
+from .settings import Settings
 
 
 @dataclass(frozen=True, eq=False)

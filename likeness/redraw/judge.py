@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..algebra.judge import OTHER
-from ..cast import Cast
+from ..cast import Cast, bar
 from ..faces.models import FaceNetworks, first_there
 from ..values import recogniser_text
 
-__all__ = ["OTHER", "Judge", "appoint"]
+__all__ = ["OTHER", "Judge", "appoint", "bar"]
 
 
 @dataclass(frozen=True)

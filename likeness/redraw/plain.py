@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..choices.redraw import DENOISE
 from ..faces.squares import UPRIGHT
 from ..values import Conditioning
 from .value import DenoiseRange, Redraw, Sampling
-
-DENOISE = 0.1, 0.5, 1.0
 
 
 def plain(

@@ -13,9 +13,10 @@ import torch
 
 from .. import host
 from ..cast import Cast
+from ..choices.redraw import ERROR, NO_FACE
 from ..faces.models import FaceNetworks
 from ..faces.pixels import check_image
-from ..faces.policy import ERROR, IF_NO_FACE, apply_policy
+from ..faces.policy import apply_policy
 from ..values import Faces
 from .cut import Task
 from .judge import Judge
@@ -26,9 +27,6 @@ from .value import Redraw
 from .who import Judged, Verdict, judge
 
 log = logging.getLogger(__name__)
-
-#: What is done about pictures without a face; leaving them out would change the batch.
-NO_FACE = tuple(choice for choice in IF_NO_FACE if choice != "skip")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..choices.redraw import FACE, REGIONS
 from ..faces.colour import NONE
-
-FACE, WHOLE_CROP = REGIONS = ("face", "whole crop")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from likeness.cast import Cast, Member
 from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
 from likeness.faces.embed import identify
-from likeness.redraw import DenoiseRange, Redraw, Sampling, Subject
+from likeness.redraw.value import DenoiseRange, Redraw, Sampling, Subject
 from likeness.values import Faces, Identity
 from support.tiny_faces import fitted
 

@@ -9,7 +9,7 @@ from ...adapters import Adapter
 from ...attention.use import Use
 from ...choices.arc2face import DENOISE
 from ...faces.squares import FFHQ
-from ...redraw import DenoiseRange, Prompted, Redraw, Sampling, Subject
+from ...redraw.value import DenoiseRange, Prompted, Redraw, Sampling, Subject
 from ...values import Expression, Faces, Identity
 from .expression import apply as apply_expression
 from .prompt import RECOGNISER, encode

@@ -11,7 +11,7 @@ from ...attention import Use
 from ...choices.instantid import DENOISE
 from ...faces.keypoints import keypoint_images
 from ...faces.squares import UPRIGHT
-from ...redraw import DenoiseRange, Prompted, Redraw, Sampling, Subject
+from ...redraw.value import DenoiseRange, Prompted, Redraw, Sampling, Subject
 from ...values import Conditioning
 from .apply import Strengths, apply
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...attention import Use
 from ...faces.squares import FFHQ
-from ...redraw import DenoiseRange, Prompted, Redraw, Sampling, Subject
+from ...redraw.value import DenoiseRange, Prompted, Redraw, Sampling, Subject
 from ...values import Conditioning
 from .apply import apply
 from .content import PVA, identity_tokens

@@ -31,7 +31,7 @@ def room(pack: Any, host: Any) -> SimpleNamespace:
     vector = torch.randn(1, 512, generator=torch.Generator().manual_seed(3))
 
     def subject(recogniser: str, crop: torch.Tensor | None = None, expression: Any = None) -> Any:
-        return pack.module("likeness.redraw").Subject(
+        return pack.module("likeness.redraw.value").Subject(
             noise(1, SIZE, SIZE, 3) if crop is None else crop,
             mask,
             values.Face(drawn.box, drawn.keypoints),
@@ -193,7 +193,7 @@ def test_bad_input_has_its_sentence(pack: Any, host: Any, room: Any) -> None:
     with pytest.raises(ValueError, match=r"denoise is 0.05; this way to redraw takes from 0.2 to 1"):
         instantid(pack, room, denoise=0.05)
     with pytest.raises(ValueError, match="size must be a multiple of 8 from 64 pixels on, not 100"):
-        pack.module("likeness.redraw").Redraw("x", None, None, None, None, None, size=100)
+        pack.module("likeness.redraw.value").Redraw("x", None, None, None, None, None, size=100)
     for way in (instantid(pack, room), arc2face(pack, room), pva(pack, room, host)):
         with pytest.raises(ValueError, match="draws by an identity"):
             way.prepare(room.subject(""))

@@ -16,7 +16,6 @@ from support.redrawing import cast, member, redraw
 from likeness.cast import Member
 from likeness.faces.crops import crop_faces
 from likeness.faces.masks import face_masks
-from likeness.redraw import DenoiseRange, Redraw
 from likeness.redraw.judge import OTHER, appoint
 from likeness.redraw.kept import forget, key_of, tried
 from likeness.redraw.look import eye_distance, to_picture
@@ -24,6 +23,7 @@ from likeness.redraw.plain import plain
 from likeness.redraw.seam import others_near, put_back
 from likeness.redraw.seeds import seed_of
 from likeness.redraw.settings import Settings
+from likeness.redraw.value import DenoiseRange, Redraw
 from likeness.redraw.who import judge
 from likeness.values import Face, Faces, Identity
 
