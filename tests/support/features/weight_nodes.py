@@ -87,7 +87,7 @@ def _weights(name: str, apply: Callable[[World, Run], Run], answers: Mapping[str
     return Feature(name, WEIGHTS, apply, answers=answers)
 
 
-#: ConsistentID's LoRA lies in the weights: what mixes or multiplies them takes its part of it, if it is there.
+#: ConsistentID's LoRA lies in the weights: what mixes or multiplies them takes its part of it, if it can.
 _ALL_WEIGHTS = ONCE | {"Apply ConsistentID": Works({ORDER: "after ours it changes the file's LoRA, too"})}
 
 
