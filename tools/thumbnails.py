@@ -31,6 +31,7 @@ from likeness.faces.pixels import rgb8
 from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
 from . import thumbnails_people as people
+from . import thumbnails_repair as repairing
 from . import thumbnails_text as text
 from .drawn_world import instead, of_person, result
 from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
@@ -207,6 +208,7 @@ def main() -> None:
     emojidiff.instantid(models, image)
     emojidiff.sequence(models, image)
     people.cast(models, image)
+    repairing.save(models, image)
     text.story()
     text.projection()
 
