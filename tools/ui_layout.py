@@ -26,7 +26,12 @@ SIZES = {
 }
 WIDTH = 300
 #: Units for a list of several choices or a text of several lines.
-TALLER = {"LikenessParseFaces": 50, "LikenessPVAPrompt": 60}
+TALLER = {
+    "LikenessParseFaces": 50,
+    "LikenessPVAPrompt": 60,
+    "LikenessEncodeConsistentID": 50,
+    "LikenessConsistentIDPrompt": 120,
+}
 #: A row that the page's modern nodes have for the pack's name.
 BADGE = 26
 #: Units kept free below a node whose list of choices makes it higher than its size among modern nodes.
