@@ -216,6 +216,33 @@ def _pva(content: Mapping[str, Any]) -> object:
     return identity_tokens(pva, Identity(torch.ones(2, width), pva.base.recogniser)), pva.layers, pva.tuned
 
 
+def _fact_content() -> Mapping[str, Any]:
+    from support import fact_files
+
+    return fact_files.adapter([8] * 16, 16, norms=True)
+
+
+def _fact(content: Mapping[str, Any]) -> object:
+    from likeness.methods.fact.adapter import identity_tokens, parse
+    from likeness.methods.fact.gates import keys_values
+
+    adapter = parse(content, {}, NAME)
+    tokens = identity_tokens(adapter, torch.ones(1, 144, 512))
+    return keys_values(tokens.both, adapter.layers.layers)  # type: ignore[attr-defined]
+
+
+def _transface_content() -> Mapping[str, Any]:
+    from support import fact_files
+
+    return {**fact_files.transface(1), **fact_files.unused()}
+
+
+def _transface(content: Mapping[str, Any]) -> object:
+    from likeness.methods.fact.transface import build
+
+    return build(content, {"blocks": "1"}, NAME)
+
+
 def _person(content: Mapping[str, Any]) -> object:
     from likeness.methods.pva.content import PVA, parse_base, parse_person
 
@@ -337,6 +364,8 @@ CONTENTS: dict[str, tuple[Callable[[], Mapping[str, Any]], Callable[[Mapping[str
     "instantid": (_instantid_content, _instantid),
     "expression": (_expression_content, _expression),
     "emojidiff": (_emojidiff_content, _emojidiff),
+    "fact": (_fact_content, _fact),
+    "transface": (_transface_content, _transface),
     "pva": (_pva_content, _pva),
     "pva_person": (_person_content, _person),
     "parser": (_parser_content, _parser),
@@ -353,6 +382,8 @@ TARGETS: dict[str, Target] = {
     "instantid": Target(_from_content(*CONTENTS["instantid"]), _numbers, NAME, 300),
     "expression": Target(_from_content(*CONTENTS["expression"]), _numbers, NAME, 300),
     "emojidiff": Target(_from_content(*CONTENTS["emojidiff"]), _numbers, NAME, 300),
+    "fact": Target(_from_content(*CONTENTS["fact"]), _numbers, NAME, 200),
+    "transface": Target(_from_content(*CONTENTS["transface"]), _numbers, NAME, 20),
     "pva": Target(_from_content(*CONTENTS["pva"]), _numbers, NAME, 150),
     "pva_person": Target(_from_content(*CONTENTS["pva_person"]), _numbers, NAME, 40),
     "parser": Target(_from_content(*CONTENTS["parser"]), _numbers, NAME, 10),

@@ -45,8 +45,6 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
     found, strange = _sites(content)
     if not tensors or not found:
         raise ValueError(f"{name} is no FACT adapter but {_what_else(content, bool(tensors), bool(found))}.")
-    if strange:
-        log.warning("%s: %d tensors are passed over: %s ...", name, len(strange), strange[0])
     try:
         projector = Resampler.build(tensors)
     except ValueError as error:
@@ -57,6 +55,8 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
             f"{projector.embedding_width} wide, but FACT makes {TOKENS} of TransFace-S's {WIDTH}."
         )
     gates = Gates.parse(_layers(found, name), _norms(found, name), projector.token_width, name)
+    if strange:
+        log.warning("%s: names that FACT does not have are passed over: %s", name, ", ".join(strange[:3]))
     return Adapter(name, projector, gates, ENCODER, WORDS)
 
 

@@ -82,8 +82,12 @@ def build(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
 
     TransFace-S has 12 blocks; a safetensors file may say another number in its metadata (`blocks`).
     """
-    tensors = {key: value for key, value in content.items() if not key.startswith(_UNUSED)}
-    _check_kind(tensors, name)
+    _check_kind(content, name)
+    tensors = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, torch.Tensor) and not key.startswith(_UNUSED)
+    }
     blocks = _blocks(metadata, name)
     found = len({match[1] for match in map(_BLOCK.fullmatch, tensors) if match})
     if found != blocks:

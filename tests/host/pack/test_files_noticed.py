@@ -100,6 +100,7 @@ def test_another_checkpoint_that_is_no_sd15_changes_nothing(models: Path) -> Non
         "LikenessExpressionTemplate",
         "LikenessScoreExpression",
         "LikenessEncodePVA",
+        "LikenessEncodeFACT",
         "LikenessTunePVA",
     ],
 )
