@@ -7,8 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.choices.faces import ERROR, IF_NO_FACE
 from ..likeness.choices.masterweaver import ALIGNS, FFHQ, list_files
-from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.methods import masterweaver as method
 from ..likeness.values import FACES, MASTERWEAVER, MASTERWEAVER_TOKENS
 from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
@@ -95,6 +95,10 @@ class EncodeMasterWeaver(io.ComfyNode):
                 output(io.Image, "prepared", "What CLIP saw of each photo, 224 x 224."),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return str(method.fingerprint_faces())
 
     @classmethod
     def execute(

@@ -231,6 +231,21 @@ def _fact(content: Mapping[str, Any]) -> object:
     return keys_values(tokens.both, adapter.layers.layers)  # type: ignore[attr-defined]
 
 
+def _masterweaver_content() -> Mapping[str, Any]:
+    from support import masterweaver
+
+    return masterweaver.tiny([8] * 16, 16, 8)
+
+
+def _masterweaver(content: Mapping[str, Any]) -> object:
+    from likeness.methods.masterweaver import parse, tokens_of
+
+    adapter = parse(content, {}, NAME)
+    shown = torch.ones(1, 5, adapter.projector.embedding_width)
+    tokens = tokens_of(adapter, shown, shown)
+    return adapter.layers.keys_values(tokens.both, tuple(range(16)))  # type: ignore[attr-defined]
+
+
 def _transface_content() -> Mapping[str, Any]:
     from support import fact_files
 
@@ -365,6 +380,7 @@ CONTENTS: dict[str, tuple[Callable[[], Mapping[str, Any]], Callable[[Mapping[str
     "expression": (_expression_content, _expression),
     "emojidiff": (_emojidiff_content, _emojidiff),
     "fact": (_fact_content, _fact),
+    "masterweaver": (_masterweaver_content, _masterweaver),
     "transface": (_transface_content, _transface),
     "pva": (_pva_content, _pva),
     "pva_person": (_person_content, _person),
@@ -383,6 +399,7 @@ TARGETS: dict[str, Target] = {
     "expression": Target(_from_content(*CONTENTS["expression"]), _numbers, NAME, 300),
     "emojidiff": Target(_from_content(*CONTENTS["emojidiff"]), _numbers, NAME, 300),
     "fact": Target(_from_content(*CONTENTS["fact"]), _numbers, NAME, 200),
+    "masterweaver": Target(_from_content(*CONTENTS["masterweaver"]), _numbers, NAME, 200),
     "transface": Target(_from_content(*CONTENTS["transface"]), _numbers, NAME, 20),
     "pva": Target(_from_content(*CONTENTS["pva"]), _numbers, NAME, 150),
     "pva_person": Target(_from_content(*CONTENTS["pva_person"]), _numbers, NAME, 40),

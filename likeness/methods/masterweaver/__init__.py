@@ -3,9 +3,20 @@
 from ...adapters import attend as apply
 from ...attention import Use
 from .adapter import FILES, parse
-from .prepare import photos_of, prepare
+from .prepare import fingerprint_faces, photos_of, prepare
 from .tokens import encode, tokens_of
 
 fingerprint, load = FILES.fingerprint, FILES.load
 
-__all__ = ["Use", "apply", "encode", "fingerprint", "load", "parse", "photos_of", "prepare", "tokens_of"]
+__all__ = [
+    "Use",
+    "apply",
+    "encode",
+    "fingerprint",
+    "fingerprint_faces",
+    "load",
+    "parse",
+    "photos_of",
+    "prepare",
+    "tokens_of",
+]

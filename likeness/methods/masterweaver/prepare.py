@@ -13,7 +13,7 @@ from ...choices.masterweaver import ALIGNS, FFHQ, MOST, USUAL
 from ...faces.choose import select
 from ...faces.detect import detect
 from ...faces.ffhq import align_ffhq
-from ...faces.models import FaceModels
+from ...faces.models import FaceModels, bundled_fingerprint
 from ...faces.parsing import parse_pictures
 from ...faces.pixels import check_image, rgb8
 from ...faces.policy import ERROR, apply_policy
@@ -29,6 +29,11 @@ _SIDE, _OUTPUT = 512, 1024
 
 #: One photo [H, W, 3] as it came, and the face in it that counts, if there is one.
 Photo = tuple[torch.Tensor, Face | None]
+
+
+def fingerprint_faces() -> str:
+    """Changes when the files change that find faces."""
+    return bundled_fingerprint()
 
 
 def photos_of(

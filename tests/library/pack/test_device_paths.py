@@ -30,6 +30,7 @@ CPU_ONLY = {
     "likeness/expressions/templates.py": GEOMETRY,
     "likeness/faces/align.py": GEOMETRY,
     "likeness/faces/edit_keypoints.py": GEOMETRY,
+    "likeness/faces/ffhq.py": GEOMETRY,
     "likeness/faces/host_landmarks.py": "put on the CPU first, in a step of its own",
     "likeness/faces/mesh.py": GEOMETRY,
     "likeness/faces/parsing.py": "row numbers, counted on the CPU",
