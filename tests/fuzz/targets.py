@@ -246,6 +246,30 @@ def _masterweaver(content: Mapping[str, Any]) -> object:
     return adapter.layers.keys_values(tokens.both, tuple(range(16)))  # type: ignore[attr-defined]
 
 
+def _consistentid_content() -> Mapping[str, Any]:
+    from support import consistentid_files
+
+    return consistentid_files.content([8] * 3, 16, 8)
+
+
+def _consistentid(content: Mapping[str, Any]) -> object:
+    from likeness.methods.consistentid import features_of, parse
+
+    adapter = parse(content, {}, NAME)
+    states = torch.ones(3, 5, adapter.projector.embedding_width)
+    features = features_of(adapter, torch.ones(1, adapter.projector.face_width), states, ["face"])
+    known = features.facial.fuse(torch.ones(1, features.width), features.parts["face"][None])
+    kept = adapter.layers.keys_values(features.tokens.both, (0, 1, 2))  # type: ignore[attr-defined]
+    return known, kept
+
+
+def _caption(text: str) -> object:
+    from likeness.choices.consistentid import PARTS
+    from likeness.methods.consistentid.words import caption_of
+
+    return caption_of(text, PARTS)
+
+
 def _transface_content() -> Mapping[str, Any]:
     from support import fact_files
 
@@ -381,6 +405,7 @@ CONTENTS: dict[str, tuple[Callable[[], Mapping[str, Any]], Callable[[Mapping[str
     "emojidiff": (_emojidiff_content, _emojidiff),
     "fact": (_fact_content, _fact),
     "masterweaver": (_masterweaver_content, _masterweaver),
+    "consistentid": (_consistentid_content, _consistentid),
     "transface": (_transface_content, _transface),
     "pva": (_pva_content, _pva),
     "pva_person": (_person_content, _person),
@@ -400,6 +425,7 @@ TARGETS: dict[str, Target] = {
     "emojidiff": Target(_from_content(*CONTENTS["emojidiff"]), _numbers, NAME, 300),
     "fact": Target(_from_content(*CONTENTS["fact"]), _numbers, NAME, 200),
     "masterweaver": Target(_from_content(*CONTENTS["masterweaver"]), _numbers, NAME, 200),
+    "consistentid": Target(_from_content(*CONTENTS["consistentid"]), _numbers, NAME, 200),
     "transface": Target(_from_content(*CONTENTS["transface"]), _numbers, NAME, 20),
     "pva": Target(_from_content(*CONTENTS["pva"]), _numbers, NAME, 150),
     "pva_person": Target(_from_content(*CONTENTS["pva_person"]), _numbers, NAME, 40),
@@ -413,5 +439,6 @@ TARGETS: dict[str, Target] = {
     "layer_list": Target(_from_text(_layer_list), _texts("13-23, 31", ""), "layer_list", 500),
     "weights": Target(_from_text(_mix), _texts("1, 0.5", "1e3,-2"), "weights", 500),
     "words": Target(_from_text(_words), _texts("left eye and her hair", "hats"), "words", 300),
+    "caption": Target(_from_text(_caption), _texts("a face, two eyes, a nose.", "big ears and face"), "caption", 300),
     "person": Target(_from_text(_person_choice), _texts("anna", "0", ""), "person", 300),
 }
