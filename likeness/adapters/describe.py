@@ -17,6 +17,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("down_blocks.", "a diffusers U-Net: load it with Load Diffusion Model"),
     ("input_blocks.", "a U-Net: load it with Load Diffusion Model"),
     ("id_encoder", "a MasterWeaver adapter: load it with Load MasterWeaver"),
+    ("w_proj", "a W+ Adapter: load it with Load W+ Adapter"),
     ("FacialEncoder", "ConsistentID: load it with Load ConsistentID"),
     ("pulid", "a PuLID adapter"),
     ("id_adapter", "a PuLID adapter"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import comfy.utils
 import folder_paths
+import torch
 
 #: Model folders the pack adds to the host's own, with the file endings that count in them.
 MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "arc2face_checkpoints": frozenset({".bin", ".safetensors"}),
     "attributes": frozenset({".safetensors"}),
     "consistentid": frozenset({".bin", ".safetensors"}),
+    "e4e": frozenset({".pt", ".pth", ".safetensors"}),
     "emojidiff": frozenset({".bin", ".safetensors"}),
     "fact": frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors"}),
     "face_parsing": frozenset({".pth", ".safetensors"}),
@@ -24,6 +28,9 @@ MODEL_FOLDERS: Mapping[str, frozenset[str]] = {
     "masterweaver": frozenset({".bin", ".pt", ".safetensors"}),
     "pva": frozenset({".bin", ".safetensors"}),
     "smirk": frozenset({".pt", ".pth", ".safetensors"}),
+    "wplus": frozenset({".bin", ".pt", ".safetensors"}),
+    "wplus_codes": frozenset({".pt", ".pth", ".safetensors"}),
+    "wplus_directions": frozenset({".json", ".npy", ".pt", ".pth", ".safetensors"}),
 }
 
 
@@ -94,6 +101,17 @@ def next_number(directory: str, filename_prefix: str) -> tuple[str, str, int]:
     os.makedirs(directory, exist_ok=True)
     folder, name, number, _, _ = folder_paths.get_save_image_path(filename_prefix, directory)
     return folder, name, number
+
+
+def load_archive(path: str) -> tuple[Any, dict[str, str]]:
+    """A file with all that is beside its `state_dict`, weights only; numbers are read when they are needed.
+
+    Files of training scripts may also hold their settings, an argparse.Namespace.
+    """
+    if path.lower().endswith((".safetensors", ".sft")):
+        return load_tensors(path)
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)), {}
 
 
 def load_tensors(path: str) -> tuple[Any, dict[str, str]]:

@@ -29,9 +29,11 @@ _DAMAGED = (
 _LONGEST = 160
 
 
-def read_weights(path: str) -> tuple[Mapping[str, Any], dict[str, str]]:
+def read_weights(path: str, whole: bool = False, alone: str = "") -> tuple[Mapping[str, Any], dict[str, str]]:
     """(tensors or dicts of tensors, metadata) of a .safetensors or pickled file, weights only.
 
+    whole: also what lies beside a `state_dict`, which is left out else. alone: what to call a tensor that has
+    no name, where a file may be one.
     Raises ValueError naming the file when it is truncated, not a weights file, claims more than it holds, or
     holds no mapping.
     """
@@ -42,7 +44,10 @@ def read_weights(path: str) -> tuple[Mapping[str, Any], dict[str, str]]:
     name, size = os.path.basename(path), os.path.getsize(path)
     try:
         check_container(path)
-        content, metadata = host.files.load_tensors(path)
+        load = host.files.load_archive if whole else host.files.load_tensors
+        content, metadata = load(path)
+        if alone and isinstance(content, torch.Tensor):
+            content = {alone: content}
         if isinstance(content, Mapping):
             check_tensors(content)
     except pickle.UnpicklingError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .identity_transformer import IdentityTransformer
 from .joined_resampler import JoinedResampler
+from .layer_groups import LayerGroups
 from .perceiver import Perceiver
 from .perceptron import Perceptron, build_perceptron
 from .resampler import Resampler
@@ -12,6 +13,7 @@ from .tensors import Tensors
 __all__ = [
     "IdentityTransformer",
     "JoinedResampler",
+    "LayerGroups",
     "Perceiver",
     "Perceptron",
     "Projector",

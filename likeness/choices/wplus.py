@@ -1,0 +1,35 @@
+"""The W+ Adapter: its files, the folders of codes and directions, and what sliders offer."""
+
+from .. import host
+from ..weights.chosen import list_files as list_chosen
+
+FOLDER, PUBLISHED = "wplus", "wplus/adapter"
+ENCODERS, ENCODER = "e4e", "wplus/e4e"
+CODES = "wplus_codes"
+DIRECTIONS, DIRECTION = "wplus_directions", "wplus/directions"
+
+#: Several photos: one person of them all, or one code each.
+MEAN, EACH = COMBINE = ("mean", "each")
+#: FFHQ: the face in the position of FFHQ's pictures. AS_IT_IS: the photos are such portraits already.
+FFHQ, AS_IT_IS = ALIGNS = ("ffhq", "none")
+#: As the authors: 7 of 30 steps are drawn without the person.
+WEIGHT, START = 1.0, 0.23
+#: Strengths of the published examples lie between -4 and 4. web/js/sliders/edits.js knows both numbers.
+LARGEST_STRENGTH, STRENGTH_STEP = 10.0, 0.05
+ALL = "all"
+
+
+def list_files() -> list[str]:
+    return list_chosen(FOLDER, PUBLISHED)
+
+
+def list_encoders() -> list[str]:
+    return list_chosen(ENCODERS, ENCODER)
+
+
+def list_codes() -> list[str]:
+    return host.files.list_models(CODES)
+
+
+def list_directions() -> list[str]:
+    return list_chosen(DIRECTIONS, DIRECTION)
