@@ -19,7 +19,7 @@ from .row import Draw, Row
 DAMAGES = ("swapped", "stranger", "blurred", "shrunk")
 #: Of a head in a picture of _LARGE pixels: the face takes a twentieth of the height.
 SMALL, _LARGE = 0.06, 8 * SIZE
-_BLUR, _SHRUNK = 2.5, 4
+_BLUR, _SHRUNK = 4.0, 10
 
 
 def damage(number: int) -> str:
@@ -64,14 +64,13 @@ def _before(make: Callable[[Sequence[Case]], Picture]) -> Callable[[Studio], Dra
     return lambda studio: make
 
 
-def _after(make: Callable[[Sequence[Case]], Picture]) -> Callable[[Studio], Draw]:
+def _after(make: Callable[[Sequence[Case]], Picture], second: bool = False) -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         def drawn(people: Sequence[Case]) -> Picture:
             picture = make(people)
             height, width = picture.shape[:2]
-            return repaired(
-                studio, picture, cast(studio, people, (height, width)), people[0].draw_seed % 2**32
-            )
+            wanted = cast(studio, people, (height, width))
+            return repaired(studio, picture, wanted, people[0].draw_seed, second)
 
         return drawn
 
@@ -92,6 +91,18 @@ def _pair(
 
 ROWS = (
     *_pair("repair", "two people", ", ".join(DAMAGES), damaged, 2, 1.0),
+    Row(
+        "repair_second",
+        "two people, repaired, judged by a second recogniser",
+        "PVA's face encoder, which took no part in drawing",
+        _after(damaged, second=True),
+        files=FILES,
+        cases=2,
+        people=2,
+        second="partner",
+        share=0.5,
+        table=False,
+    ),
     *_pair("repair_five", "five people", "everybody stands where another should", turned_round, 5, 0.5),
     *_pair("repair_close", "a close-up", "a stranger in the person's place", close, 1, 0.5),
     *_pair("repair_small", "a face of 5 % of the height", "the same stranger, far away", small, 1, 0.5),

@@ -17,18 +17,23 @@ from ...world.scene import USUAL_SIZE, Figure, Scene
 from ..cases import Case
 from ..studio import Studio, image, pixels
 from .instantid import FILES as INSTANTID
+from .instantid import control_net
 
 Picture = NDArray[np.uint8]
 
-#: The recogniser that judges in the node, and what all rows of this kind need.
-JUDGE = "auraface"
-FILES = (*INSTANTID, JUDGE)
+#: Recognisers of the people: what InstantID is told, and one that nothing is drawn by.
+FIRST, SECOND = "glintr100", "auraface"
+FILES = (*INSTANTID, "identitynet", SECOND)
 
-#: From which similarity on a face is right, by the recogniser that knows them.
-AT_LEAST = "0.3"
+#: From which similarity on a face is right, by each of them.
+AT_LEAST = "0.5", "0.3"
 TRIES = 4
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75
+#: In parts of the eyes' distance: IdentityNet is some 0.15 off.
+_POSE = 0.8
+#: That the judge knows somebody by.
+_PICTURES = 4
 #: The same for everybody: what they wear is in the picture.
 _PROMPT = "a neutral person"
 
@@ -38,9 +43,8 @@ def cast(studio: Studio, people: Sequence[Case], size: tuple[int, int], anywhere
     width)."""
     height, width = size
     both = [
-        (f"person {case.number}", studio.identity(case.reference_drawing.picture, recogniser))
-        for recogniser in ("glintr100", JUDGE)
-        for case in people
+        *((_name(case), studio.identity(case.reference_drawing.picture)) for case in people),
+        *((_name(case), _judged(studio, case)) for case in people),
     ]
     known = {f"identity_{n}": identity for n, (_, identity) in enumerate(both)}
     names = ", ".join(name for name, _ in both)
@@ -51,8 +55,25 @@ def cast(studio: Studio, people: Sequence[Case], size: tuple[int, int], anywhere
     return studio.node("LikenessCast", identities=known, names=names, masks=masks)[0]
 
 
+def _name(case: Case) -> str:
+    return f"person {case.number}"
+
+
+def _judged(studio: Studio, case: Case) -> Any:
+    """IDENTITY in the eyes of SECOND, of four pictures: it knows faces less well than FIRST."""
+
+    def make() -> Any:
+        models = studio.other_models()
+        shown = image(case.reference_drawing.picture, *case.more(_PICTURES - 1))
+        faces = studio.node("LikenessDetectFaces", face_models=models, image=shown, max_faces=1)[0]
+        given = {"face_models": models, "faces": faces, "recogniser": SECOND, "combine": "unit mean"}
+        return studio.node("LikenessEmbedFaces", **given)[0]
+
+    return studio.once(f"judged {case.number} {case.portrait is None}", make)
+
+
 def redraw(studio: Studio) -> Any:
-    """REDRAW by InstantID on the SDXL-shaped trunk."""
+    """REDRAW by InstantID with IdentityNet on the SDXL-shaped trunk."""
 
     def make() -> Any:
         model, clip, vae = studio.checkpoint("sdxl")
@@ -64,7 +85,9 @@ def redraw(studio: Studio) -> Any:
             positive=positive,
             negative=negative,
             vae=vae,
+            control_net=control_net(studio),
             weight=1.0,
+            controlnet_strength=1.0,
             steps=studio.steps,
             cfg=2.5,
             sampler_name="dpmpp_2m",
@@ -76,19 +99,23 @@ def redraw(studio: Studio) -> Any:
     return studio.once("redraw", make)
 
 
-def repaired(studio: Studio, picture: Picture, people: Any, seed: int) -> Picture:
-    """By Repair Faces, whose judge is another recogniser than InstantID's; the report's is a third."""
+def repaired(studio: Studio, picture: Picture, people: Any, seed: int, second: bool = False) -> Picture:
+    """By Repair Faces. second: judged in the node by SECOND, else by the recogniser that InstantID knows them
+    by (`allow_same`), which is far better at it. Whether that flatters says the report's judge, a third."""
     return pixels(
         studio.node(
             "LikenessRepairFaces",
             image=image(picture),
             cast=people,
             redraw=redraw(studio),
-            face_models=studio.other_models(),
-            at_least=AT_LEAST,
+            face_models=studio.other_models() if second else studio.face_models(),
+            recogniser=SECOND if second else FIRST,
+            allow_same=not second,
+            at_least=AT_LEAST[second],
             tries=TRIES,
             seed=seed,
             seam=8,
+            max_pose_shift=_POSE,
             max_expression_shift=0.0,
         )[0]
     )
