@@ -439,6 +439,8 @@ TARGETS: dict[str, Target] = {
     "layer_list": Target(_from_text(_layer_list), _texts("13-23, 31", ""), "layer_list", 500),
     "weights": Target(_from_text(_mix), _texts("1, 0.5", "1e3,-2"), "weights", 500),
     "words": Target(_from_text(_words), _texts("left eye and her hair", "hats"), "words", 300),
-    "caption": Target(_from_text(_caption), _texts("a face, two eyes, a nose.", "big ears and face"), "caption", 300),
+    "caption": Target(
+        _from_text(_caption), _texts("a face, two eyes, a nose.", "big ears and face"), "caption", 300
+    ),
     "person": Target(_from_text(_person_choice), _texts("anna", "0", ""), "person", 300),
 }
