@@ -43,6 +43,8 @@ from . import (
     score_expression,
     select,
     story,
+    wplus,
+    wplus_codes,
 )
 from .compat import NODES as COMPAT_NODES
 from .compat import replacements
@@ -69,6 +71,8 @@ NODES: list[type[io.ComfyNode]] = [
     *emojidiff.NODES,
     *fact.NODES,
     *masterweaver.NODES,
+    *wplus.NODES,
+    *wplus_codes.NODES,
     *freecure.NODES,
     *pva.NODES,
     *pva_tools.NODES,

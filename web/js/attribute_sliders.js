@@ -1,14 +1,38 @@
-// Prompt with Attributes: a slider in the node for each line of its text widget `edits`. That text is what the
-// server gets and what a workflow keeps; the sliders only read and write it.
+// Prompt with Attributes and Edit W+: a slider in the node for each line of its text widget `edits`. That text
+// is what the server gets and what a workflow keeps; the sliders only read and write it.
 
 import { app } from "../../../scripts/app.js";
 import { SliderPanel } from "./sliders/panel.js";
 
-const NODE = "LikenessAttributePrompt";
+/** socket: of what edits name. named: nodes that know its name before they run, and the widget that has it. */
+const KINDS = {
+  LikenessAttributePrompt: {
+    socket: "attribute",
+    named: { LikenessLoadAttribute: "attribute", LikenessLearnAttribute: "name" },
+    words: {
+      subject: "person",
+      whose: "Subject",
+      whoseTitle: "Whose words: a noun of the text",
+      what: "Attribute",
+      whatTitle: "One of the connected attributes",
+      connect: "Connect Load Attribute to attribute_0.",
+    },
+  },
+  LikenessEditWPlus: {
+    socket: "direction",
+    named: { LikenessLoadWPlusDirection: "direction" },
+    words: {
+      subject: "all",
+      whose: "Layers",
+      whoseTitle: "Which layers of the code: all, or such as 0-7",
+      what: "Direction",
+      whatTitle: "One of the connected directions",
+      connect: "Connect Load W+ Direction to direction_0.",
+    },
+  },
+};
 const WIDTH = 420, TEXT = 60;
 const panels = new Map();
-/** Nodes that know an attribute's name before they run, and the widget that has it. */
-const NAMED = { LikenessLoadAttribute: "attribute", LikenessLearnAttribute: "name" };
 
 const style = Object.assign(document.createElement("link"), { rel: "stylesheet" });
 style.href = new URL("./sliders/panel.css", import.meta.url).href;
@@ -24,28 +48,29 @@ function after(object, name, then) {
   };
 }
 
-/** The connected attributes: {number of the socket, name}, name empty where only a run tells. */
-function attributes(node) {
+/** What is connected: {number of the socket, name}, name empty where only a run tells. */
+function connected(node, { socket, named }) {
+  const numbered = new RegExp(`${socket}_(\\d+)$`);
   return node.inputs.flatMap((input, slot) => {
-    const number = input.name.match(/attribute_(\d+)$/)?.[1];
+    const number = input.name.match(numbered)?.[1];
     if (number === undefined || input.link == null) return [];
     const from = node.getInputNode(slot);
-    const widget = from?.widgets?.find((w) => w.name === NAMED[from.comfyClass]);
+    const widget = from?.widgets?.find((w) => w.name === named[from?.comfyClass]);
     return [{ number, name: String(widget?.value ?? "").trim() }];
   });
 }
 
-function attach(node) {
+function attach(node, kind) {
   const text = node.widgets.find((w) => w.name === "edits");
   const panel = new SliderPanel({
     read: () => text.value,
     write: (value) => (text.value = value),
     // Makes the edit one step of the graph's own history, too.
     changed: () => (app.canvas.emitBeforeChange(), app.canvas.emitAfterChange()),
-    attributes: () => attributes(node),
+    attributes: () => connected(node, kind),
     locked: () => node.inputs.some((input) => input.widget?.name === "edits" && input.link != null),
     grown: () => grow(node),
-  });
+  }, kind.words);
   panels.set(node, panel);
   after(text, "callback", () => panel.show());
   after(node, "onConfigure", () => panel.show());
@@ -73,7 +98,7 @@ function grow(node) {
 app.registerExtension({
   name: "Likeness.AttributeSliders",
   nodeCreated(node) {
-    if (node.comfyClass === NODE) attach(node);
+    if (KINDS[node.comfyClass]) attach(node, KINDS[node.comfyClass]);
   },
   // Names and links of the others are there only when all nodes are.
   afterConfigureGraph: () => panels.forEach((panel) => panel.show()),

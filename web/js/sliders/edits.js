@@ -1,5 +1,5 @@
-// The text of edits, a line each: `man: person_age = 1.5`. Read here as likeness/methods/attributes/edits.py
-// reads it.
+// The text of edits, a line each: `man: person_age = 1.5`, `0-7: smile = 1`. Read here as edits.py of attributes
+// and wplus in likeness/methods reads it.
 
 export const LARGEST = 10, STEP = 0.05;
 /** What a scale below and above 0 does, of the attributes where that is known: SIGNS in

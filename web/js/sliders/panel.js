@@ -1,5 +1,5 @@
-// The sliders of Prompt with Attributes: a row for each edit, and one to add another. Does nothing when loaded
-// alone.
+// The sliders of Prompt with Attributes and Edit W+: a row for each edit, and one to add another. Does nothing
+// when loaded alone.
 
 import { LARGEST, SIGNS, STEP, UNKNOWN, readEdits, withEdit, withScale, without, written } from "./edits.js";
 
@@ -16,13 +16,14 @@ export class SliderPanel {
   rows = []; // by line: {show(scale)}
 
   /** host: read() and write(text) of the edits, changed() after a whole edit, attributes() connected, locked()
-   * while a link sets the text, grown() when there are more rows. */
-  constructor(host) {
-    this.host = host;
+   * while a link sets the text, grown() when there are more rows. words: what the node calls its things:
+   * `subject`, what a new line begins with, `whose` and `whoseTitle`, `what` and `whatTitle`, `connect`. */
+  constructor(host, words) {
+    Object.assign(this, { host, words });
     this.list = make("div", { className: "likeness-sliders-list", role: "list" });
-    this.subject = make("input", { type: "text", value: "person", title: "Whose words: a noun of the text" });
-    this.subject.ariaLabel = "Subject";
-    this.choice = make("select", { title: "One of the connected attributes", ariaLabel: "Attribute" });
+    this.subject = make("input", { type: "text", value: words.subject, title: words.whoseTitle });
+    this.subject.ariaLabel = words.whose;
+    this.choice = make("select", { title: words.whatTitle, ariaLabel: words.what });
     this.button = make("input", { type: "button", value: "Add", title: "Add a slider", onclick: () => this.add() });
     const more = make("div", { className: "likeness-sliders-add" }, this.subject, this.choice, this.button);
     this.status = make("div", { className: "likeness-sliders-status", role: "status" });
@@ -128,7 +129,7 @@ export class SliderPanel {
     const unknown = entries.some(({ edit }) => edit && !SIGNS[this.meant(edit.name, connected)?.name ?? edit.name]);
     const told =
       (locked && "The text comes over a link.") ||
-      (!connected.length && "Connect Load Attribute to attribute_0.") ||
+      (!connected.length && this.words.connect) ||
       (wrong && `${wrong} of the lines can't be used: see edits.`) ||
       (unknown && `?: ${UNKNOWN}.`) ||
       "";
