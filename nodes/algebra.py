@@ -7,9 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.algebra.compare import compare_identities, draw_pairs
-from ..likeness.algebra.mix import MODES, mix_identities
-from ..likeness.algebra.sample import sample_identities
+from ..likeness.algebra import compare, mix, sample
+from ..likeness.choices.people import MIXES
 from ..likeness.values import IDENTITY
 from .common import calibration, calibration_fingerprint, output
 
@@ -44,7 +43,7 @@ class MixIdentities(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "mode",
-                    options=list(MODES),
+                    options=list(MIXES),
                     default="mean",
                     tooltip="mean: the weighted average of directions. slerp: on the sphere, so that halfway "
                     "in weight is halfway in angle. add-subtract: weights may be negative. The length is the "
@@ -56,7 +55,7 @@ class MixIdentities(io.ComfyNode):
 
     @classmethod
     def execute(cls, identities: io.Autogrow.Type, weights: str = "", mode: str = "mean") -> io.NodeOutput:
-        return io.NodeOutput(mix_identities(identities, weights, mode))
+        return io.NodeOutput(mix.mix_identities(identities, weights, mode))
 
 
 class CompareIdentities(io.ComfyNode):
@@ -94,8 +93,8 @@ class CompareIdentities(io.ComfyNode):
 
     @classmethod
     def execute(cls, identity_a: Any, identity_b: Any) -> io.NodeOutput:
-        similarity, pairs, report = compare_identities(identity_a, identity_b, calibration())
-        return io.NodeOutput(similarity, report, host.running.to_image(draw_pairs(pairs)))
+        similarity, pairs, report = compare.compare_identities(identity_a, identity_b, calibration())
+        return io.NodeOutput(similarity, report, host.running.to_image(compare.draw_pairs(pairs)))
 
 
 class SampleIdentities(io.ComfyNode):
@@ -150,7 +149,7 @@ class SampleIdentities(io.ComfyNode):
         min_distance: float = 0.4,
         seed: int = 0,
     ) -> io.NodeOutput:
-        return io.NodeOutput(sample_identities(identities, count, spread, min_distance, seed))
+        return io.NodeOutput(sample.sample_identities(identities, count, spread, min_distance, seed))
 
 
 NODES: list[type[io.ComfyNode]] = [MixIdentities, CompareIdentities, SampleIdentities]

@@ -8,10 +8,9 @@ from comfy_api.latest import io
 
 from ..likeness import cast as whose
 from ..likeness import host
+from ..likeness.choices.faces import ERROR, SHAPES
 from ..likeness.choices.people import GO_ON, IF_MISSING, PLACES, SHARED, SOFT, STOP
-from ..likeness.faces.masks import REGIONS
-from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.faces.policy import ERROR
+from ..likeness.faces import models
 from .cast import CastType
 from .common import (
     at_least_input,
@@ -71,7 +70,7 @@ class AssignFaces(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "region",
-                    options=list(REGIONS),
+                    options=list(SHAPES),
                     default="box",
                     tooltip="Of the masks. box: the detector's box. hull: the outline of the face from 468 "
                     "points. ellipse: the ellipse inside the box.",
@@ -111,7 +110,7 @@ class AssignFaces(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return f"{bundled_fingerprint()}; {calibration_fingerprint()}"
+        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(

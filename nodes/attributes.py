@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..likeness import text as texts
 from ..likeness.choices import attributes as choices
+from ..likeness.choices.text import MATCHES
 from ..likeness.methods import attributes as method
 from ..likeness.values import ATTRIBUTE
 from .common import output
@@ -122,7 +123,7 @@ class ApplyAttribute(io.ComfyNode):
                 delay_input(),
                 io.Combo.Input(
                     "match",
-                    options=list(texts.MATCHES),
+                    options=list(MATCHES),
                     default="word",
                     tooltip="word: whole words. text: letters anywhere. regex: a regular expression of "
                     "Python, on the text in small letters.",

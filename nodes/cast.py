@@ -8,8 +8,8 @@ from comfy_api.latest import io, ui
 
 from ..likeness import cast as people
 from ..likeness import host
+from ..likeness import identity as identities
 from ..likeness.choices.people import ORDER
-from ..likeness.identity import fingerprint
 from ..likeness.values import CAST, FACES, IDENTITY
 from .common import output
 
@@ -149,7 +149,7 @@ class LoadCast(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None = None) -> str:
-        return fingerprint(file)
+        return identities.fingerprint(file)
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool:

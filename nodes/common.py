@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.algebra.calibration import FILE, Calibration, load
+from ..likeness.algebra import calibration as rarity
 from ..likeness.values import RECOGNISERS
 
 _ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface", "w600k_r50")
@@ -58,14 +58,14 @@ def size_inputs(default: int, smallest: int, what: str) -> list[io.Int.Input]:
     ]
 
 
-def calibration() -> Calibration:
+def calibration() -> rarity.Calibration:
     """How rare strangers are: the user's own measurements over those that come with the pack."""
-    return load(host.files.find_model("identities", FILE))
+    return rarity.load(host.files.find_model("identities", rarity.FILE))
 
 
 def calibration_fingerprint() -> str:
     """Changes when the user's measurements do."""
-    return host.files.fingerprint("identities", FILE)
+    return host.files.fingerprint("identities", rarity.FILE)
 
 
 def at_least_input(default: str, more: str) -> io.String.Input:

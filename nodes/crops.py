@@ -7,12 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.colour import COLOUR_MATCHES, NONE
-from ..likeness.faces.crops import crop_faces, crop_masks
-from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.faces.paste import paste_faces
-from ..likeness.faces.policy import ERROR, apply_policy
-from ..likeness.faces.squares import ALIGNS, UPRIGHT
+from ..likeness.choices.faces import ALIGNS, COLOUR_MATCHES, ERROR, NO_MATCH, UPRIGHT
+from ..likeness.faces import crops as cutting
+from ..likeness.faces import models, paste, policy
 from ..likeness.values import CROPS
 from .common import output
 from .faces import FacesType, if_no_face_input
@@ -82,7 +79,7 @@ class CropFaces(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(
@@ -94,9 +91,9 @@ class CropFaces(io.ComfyNode):
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
         advice = "Choose other faces or pictures, or set if_no_face to skip or pass through."
-        faces = apply_policy(faces, if_no_face, advice)
-        crops, inside = crop_faces(faces, size, margin, align)
-        masks = crop_masks(inside, margin, align)
+        faces = policy.apply_policy(faces, if_no_face, advice)
+        crops, inside = cutting.crop_faces(faces, size, margin, align)
+        masks = cutting.crop_masks(inside, margin, align)
         return io.NodeOutput(host.running.to_image(crops.images), host.running.to_image(masks), crops, inside)
 
 
@@ -138,7 +135,7 @@ class PasteFaces(io.ComfyNode):
                 io.Combo.Input(
                     "colour_match",
                     options=list(COLOUR_MATCHES),
-                    default=NONE,
+                    default=NO_MATCH,
                     tooltip="mean and deviation: give each crop the colours and contrast it had before, so "
                     "that a model's cast does not show.",
                 ),
@@ -159,11 +156,11 @@ class PasteFaces(io.ComfyNode):
         crops: Any,
         crops_info: Any,
         seam: int = 32,
-        colour_match: str = NONE,
+        colour_match: str = NO_MATCH,
         mask: Any = None,
     ) -> io.NodeOutput:
         return io.NodeOutput(
-            host.running.to_image(paste_faces(image, crops, crops_info, seam, colour_match, mask))
+            host.running.to_image(paste.paste_faces(image, crops, crops_info, seam, colour_match, mask))
         )
 
 

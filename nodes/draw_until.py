@@ -9,8 +9,8 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness import redraw as repairing
-from ..likeness.algebra.judge import OTHER
-from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.choices.people import OTHER
+from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS
 from .common import output, recogniser_names
 from .redraw import NOT_KNOWN
@@ -95,7 +95,7 @@ class DrawUntil(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(

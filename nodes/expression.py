@@ -6,11 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.expressions.edit import SLIDERS, edit_expression
-from ..likeness.expressions.files import fingerprint, list_files, load
-from ..likeness.expressions.presets import NONE, PRESETS
-from ..likeness.expressions.read import read_expression
-from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.choices.expressions import NONE, PRESETS, SLIDERS, list_files
+from ..likeness.expressions import edit, files, read
+from ..likeness.faces import models
 from ..likeness.values import EXPRESSION, FACES
 from .common import output
 
@@ -60,7 +58,7 @@ class ReadExpression(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, encoder: str | None = None, **inputs: Any) -> str:
-        return f"{fingerprint(encoder)}; {bundled_fingerprint()}"
+        return f"{files.fingerprint(encoder)}; {models.bundled_fingerprint()}"
 
     @classmethod
     def validate_inputs(cls, encoder: str | None) -> bool:
@@ -71,7 +69,7 @@ class ReadExpression(io.ComfyNode):
     def execute(
         cls, encoder: str, image: Any = None, faces: Any = None, face_landmarks: Any = None
     ) -> io.NodeOutput:
-        return io.NodeOutput(read_expression(load(encoder), faces, image, face_landmarks))
+        return io.NodeOutput(read.read_expression(files.load(encoder), faces, image, face_landmarks))
 
 
 class EditExpression(io.ComfyNode):
@@ -140,7 +138,7 @@ class EditExpression(io.ComfyNode):
         mix: float = 1.0,
         **sliders: float,
     ) -> io.NodeOutput:
-        return io.NodeOutput(edit_expression(expression, preset, preset_strength, sliders, mix))
+        return io.NodeOutput(edit.edit_expression(expression, preset, preset_strength, sliders, mix))
 
 
 NODES: list[type[io.ComfyNode]] = [ReadExpression, EditExpression]

@@ -7,10 +7,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.expressions.templates import How, make_templates
-from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.faces.policy import ERROR
-from ..likeness.faces.template import SIZE
+from ..likeness.choices.emojidiff import SIDE
+from ..likeness.choices.faces import ERROR
+from ..likeness.expressions import templates
+from ..likeness.faces import models
 from ..likeness.values import FACES
 from .common import output
 from .faces import if_no_face_input
@@ -64,7 +64,7 @@ class ExpressionTemplate(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "size",
-                    default=SIZE,
+                    default=SIDE,
                     min=32,
                     max=1024,
                     step=8,
@@ -89,7 +89,7 @@ class ExpressionTemplate(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(
@@ -98,15 +98,15 @@ class ExpressionTemplate(io.ComfyNode):
         faces: Any = None,
         align: bool = True,
         mask_outside: bool = True,
-        size: int = SIZE,
+        size: int = SIDE,
         box_x: int = 0,
         box_y: int = 0,
         box_width: int = 0,
         box_height: int = 0,
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
-        how = How(size, align, mask_outside, (box_x, box_y, box_width, box_height), if_no_face)
-        made = make_templates(image, faces, how)
+        how = templates.How(size, align, mask_outside, (box_x, box_y, box_width, box_height), if_no_face)
+        made = templates.make_templates(image, faces, how)
         template = (
             host.running.to_image(made.images) if len(made.images) else host.running.blocked(_NONE_LEFT)
         )

@@ -7,13 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.detect import detect
-from ..likeness.faces.draw import draw_faces
-from ..likeness.faces.models import FaceModels, default_pack, fingerprint
-from ..likeness.faces.policy import ERROR, IF_NO_FACE, apply_policy
-from ..likeness.faces.sessions import provider_choices
+from ..likeness.choices.faces import ERROR, IF_NO_FACE, PROVIDERS, default_pack, list_packs
+from ..likeness.faces import detect, draw, models, policy
 from ..likeness.values import FACE_MODELS, FACES
-from ..likeness.weights.catalogue import face_packs
 from .common import output
 
 FaceModelsType = io.Custom(FACE_MODELS)
@@ -62,7 +58,7 @@ class LoadFaceModels(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "pack",
-                    options=list(face_packs()),
+                    options=list_packs(),
                     default=default_pack(),
                     tooltip="antelopev2: what InstantID and Arc2Face were trained with, for non-commercial "
                     "research only. embedded: comes with this pack, free to use; finds, compares and masks "
@@ -71,7 +67,7 @@ class LoadFaceModels(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "provider",
-                    options=provider_choices(),
+                    options=list(PROVIDERS),
                     default="auto",
                     tooltip="What runs them. auto takes a GPU that onnxruntime can use, else the CPU, which "
                     "is fast enough for pictures. With CoreML the detector stays on the CPU.",
@@ -82,7 +78,7 @@ class LoadFaceModels(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, pack: str | None = None, **inputs: Any) -> str:
-        return fingerprint(pack)
+        return models.fingerprint(pack)
 
     @classmethod
     def validate_inputs(cls, provider: str | None) -> bool:
@@ -91,7 +87,7 @@ class LoadFaceModels(io.ComfyNode):
 
     @classmethod
     def execute(cls, pack: str, provider: str = "auto") -> io.NodeOutput:
-        return io.NodeOutput(FaceModels.open(pack, provider))
+        return io.NodeOutput(models.FaceModels.open(pack, provider))
 
 
 class DetectFaces(io.ComfyNode):
@@ -129,7 +125,9 @@ class DetectFaces(io.ComfyNode):
         cls, face_models: Any, image: Any, min_score: float = 0.5, max_faces: int = 0, if_no_face: str = ERROR
     ) -> io.NodeOutput:
         advice = "Lower min_score, use another picture, or set if_no_face to skip or pass through."
-        faces = apply_policy(detect(face_models, image, min_score, max_faces), if_no_face, advice)
+        faces = policy.apply_policy(
+            detect.detect(face_models, image, min_score, max_faces), if_no_face, advice
+        )
         return faces_result(faces)
 
 
@@ -151,7 +149,7 @@ class DrawFaces(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Any, faces: Any) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(draw_faces(image, faces)))
+        return io.NodeOutput(host.running.to_image(draw.draw_faces(image, faces)))
 
 
 NODES: list[type[io.ComfyNode]] = [LoadFaceModels, DetectFaces, DrawFaces]

@@ -8,7 +8,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
+from ..likeness.choices.faces import MATCHING, PARTS, WHOLE_WORDS
+from ..likeness.faces import labels
 from ..likeness.methods import freecure
 from .common import cfg_input, output
 from .freecure import branch_inputs, gamma_input, repair_inputs
@@ -65,7 +66,7 @@ class FreeCureSample(io.ComfyNode):
                 *repair_inputs(),
                 io.MultiCombo.Input(
                     "classes",
-                    options=list(CHOICES),
+                    options=list(PARTS),
                     default=["hair", "glasses"],
                     tooltip="The parts that are given back, found in the foundation's picture.",
                 ),
@@ -154,7 +155,7 @@ class FreeCureSample(io.ComfyNode):
     ) -> io.NodeOutput:
         prompts = freecure.Prompts(positive, negative, foundation_positive, foundation_negative)
         settings = freecure.Repair(strength, mode, layers, style_fidelity, start, end, experimental)
-        wanted = wanted_classes(classes, words, word_matching, True) if mask is None else ()
+        wanted = labels.wanted_classes(classes, words, word_matching, True) if mask is None else ()
         expression = None
         if repair == WITH_EXPRESSION:
             expression = freecure.ExpressionRepair(template, target, gamma, inversion_cfg)

@@ -7,10 +7,10 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness import host
-from ..likeness.faces.embed import ONLY, identify
-from ..likeness.faces.models import default_pack
-from ..likeness.faces.portraits import portraits
-from ..likeness.identity import ANY, COMBINATIONS, fingerprint, load_named, people_of, save_numbered
+from ..likeness import identity as identities
+from ..likeness.choices.faces import ONLY, default_pack
+from ..likeness.choices.people import ANY, COMBINATIONS
+from ..likeness.faces import embed, portraits
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
 from .common import output, recogniser_names
 
@@ -56,7 +56,7 @@ class EmbedFaces(io.ComfyNode):
 
     @classmethod
     def execute(cls, face_models: Any, faces: Any, recogniser: str, combine: str = "mean") -> io.NodeOutput:
-        return io.NodeOutput(identify(face_models, faces, recogniser, combine))
+        return io.NodeOutput(embed.identify(face_models, faces, recogniser, combine))
 
 
 class SaveIdentity(io.ComfyNode):
@@ -112,9 +112,9 @@ class SaveIdentity(io.ComfyNode):
         names: str = "",
         faces: Any = None,
     ) -> io.NodeOutput:
-        people = people_of(identity, others, names)
-        pictures = None if faces is None else portraits(faces, len(people))
-        path = save_numbered(people, filename_prefix, pictures)
+        people = identities.people_of(identity, others, names)
+        pictures = None if faces is None else portraits.portraits(faces, len(people))
+        path = identities.save_numbered(people, filename_prefix, pictures)
         told = ui.PreviewText(f"Saved {path}").as_dict()
         return io.NodeOutput(ui=told if pictures is None else {**told, **_shown(cls, pictures)})
 
@@ -156,7 +156,7 @@ class LoadIdentity(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None, person: str = "", recogniser: str = ANY) -> str:
-        return fingerprint(file)
+        return identities.fingerprint(file)
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool:
@@ -165,7 +165,7 @@ class LoadIdentity(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str, person: str = "", recogniser: str = ANY) -> io.NodeOutput:
-        identity, picture = load_named(file, person, recogniser)
+        identity, picture = identities.load_named(file, person, recogniser)
         return io.NodeOutput(identity, ui=None if picture is None else _shown(cls, picture))
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.faces.foreign_models import wrap_analysis
-from ..likeness.faces.host_boxes import boxes_from_faces, faces_in_boxes
-from ..likeness.faces.host_landmarks import faces_from_landmarks, landmarks_from_faces
-from ..likeness.faces.policy import ERROR, apply_policy
+from ..likeness.choices.faces import ERROR
+from ..likeness.faces import foreign_models, host_boxes, host_landmarks, policy
 from .common import output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input, min_score_input
 
@@ -41,7 +39,9 @@ class FacesFromLandmarks(io.ComfyNode):
     @classmethod
     def execute(cls, face_landmarks: Any, image: Any, if_no_face: str = ERROR) -> io.NodeOutput:
         advice = "Lower min_confidence of the node that made face_landmarks, or set if_no_face to skip."
-        faces = apply_policy(faces_from_landmarks(face_landmarks, image), if_no_face, advice)
+        faces = policy.apply_policy(
+            host_landmarks.faces_from_landmarks(face_landmarks, image), if_no_face, advice
+        )
         return faces_result(faces)
 
 
@@ -79,8 +79,8 @@ class FacesFromBoxes(io.ComfyNode):
     def execute(
         cls, face_models: Any, image: Any, bboxes: Any, min_score: float = 0.5, if_no_face: str = ERROR
     ) -> io.NodeOutput:
-        found, report, advice = faces_in_boxes(face_models, image, bboxes, min_score)
-        faces = apply_policy(found, if_no_face, advice)
+        found, report, advice = host_boxes.faces_in_boxes(face_models, image, bboxes, min_score)
+        faces = policy.apply_policy(found, if_no_face, advice)
         return faces_result(faces, report)
 
 
@@ -107,7 +107,7 @@ class FacesToLandmarks(io.ComfyNode):
 
     @classmethod
     def execute(cls, faces: Any) -> io.NodeOutput:
-        return io.NodeOutput(landmarks_from_faces(faces))
+        return io.NodeOutput(host_landmarks.landmarks_from_faces(faces))
 
 
 class FacesToBoxes(io.ComfyNode):
@@ -131,7 +131,7 @@ class FacesToBoxes(io.ComfyNode):
 
     @classmethod
     def execute(cls, faces: Any) -> io.NodeOutput:
-        return io.NodeOutput(boxes_from_faces(faces))
+        return io.NodeOutput(host_boxes.boxes_from_faces(faces))
 
 
 class FaceModelsFromAnalysis(io.ComfyNode):
@@ -170,7 +170,7 @@ class FaceModelsFromAnalysis(io.ComfyNode):
 
     @classmethod
     def execute(cls, face_analysis: Any) -> io.NodeOutput:
-        return io.NodeOutput(wrap_analysis(face_analysis))
+        return io.NodeOutput(foreign_models.wrap_analysis(face_analysis))
 
 
 NODES: list[type[io.ComfyNode]] = [

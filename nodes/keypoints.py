@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from ..likeness.faces.edit_keypoints import canvas, edit_keypoints, keypoints_text, page_data, page_pictures
+from ..likeness.faces import edit_keypoints as keypoints_by_hand
 from .common import output, size_inputs
 from .faces import FacesType
 
@@ -65,9 +65,11 @@ class EditKeypoints(io.ComfyNode):
     def execute(
         cls, faces: Any = None, image: Any = None, width: int = 1024, height: int = 1024, keypoints: str = ""
     ) -> io.NodeOutput:
-        source = canvas(faces, image, width, height)
-        edited = edit_keypoints(source, keypoints)
-        return io.NodeOutput(edited, keypoints_text(edited), ui=_for_the_page(source, edited))
+        source = keypoints_by_hand.canvas(faces, image, width, height)
+        edited = keypoints_by_hand.edit_keypoints(source, keypoints)
+        return io.NodeOutput(
+            edited, keypoints_by_hand.keypoints_text(edited), ui=_for_the_page(source, edited)
+        )
 
 
 def _for_the_page(source: Any, edited: Any) -> dict[str, Any]:
@@ -75,9 +77,13 @@ def _for_the_page(source: Any, edited: Any) -> dict[str, Any]:
     if not source.faces:
         return {"likeness_pictures": [], "likeness_faces": []}
     saved = ui.ImageSaveHelper.save_images(
-        page_pictures(source.images), "likeness_keypoints", io.FolderType.temp, None, compress_level=1
+        keypoints_by_hand.page_pictures(source.images),
+        "likeness_keypoints",
+        io.FolderType.temp,
+        None,
+        compress_level=1,
     )
-    return {"likeness_pictures": saved, "likeness_faces": page_data(source, edited)}
+    return {"likeness_pictures": saved, "likeness_faces": keypoints_by_hand.page_data(source, edited)}
 
 
 NODES: list[type[io.ComfyNode]] = [EditKeypoints]

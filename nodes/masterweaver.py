@@ -7,8 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
+from ..likeness.choices.faces import ERROR, IF_NO_FACE
 from ..likeness.choices.masterweaver import ALIGNS, FFHQ, list_files
-from ..likeness.faces.policy import ERROR, IF_NO_FACE
 from ..likeness.methods import masterweaver as method
 from ..likeness.values import FACES, MASTERWEAVER, MASTERWEAVER_TOKENS
 from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs

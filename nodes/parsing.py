@@ -8,11 +8,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces import parser_files
-from ..likeness.faces.label_masks import class_masks
-from ..likeness.faces.labels import CHOICES, MATCHING, WHOLE_WORDS, wanted_classes
-from ..likeness.faces.parsing import parse
-from ..likeness.faces.parsing_draw import draw_parsed
+from ..likeness.choices.faces import MATCHING, PARTS, WHOLE_WORDS, list_parsers
+from ..likeness.faces import label_masks, labels, parser_files, parsing, parsing_draw
 from ..likeness.values import FACES
 from .common import LoadFile, mask_edge_inputs, output
 
@@ -34,7 +31,7 @@ class LoadFaceParser(LoadFile):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=parser_files.list_files(),
+                    options=list_parsers(),
                     tooltip="A file of models/face_parsing: 79999_iter.pth of the project "
                     "face-parsing.PyTorch (elsewhere called parsing_bisenet.pth).",
                 )
@@ -76,7 +73,7 @@ class ParseFaces(io.ComfyNode):
                 ),
                 io.MultiCombo.Input(
                     "classes",
-                    options=list(CHOICES),
+                    options=list(PARTS),
                     default=["hair"],
                     tooltip="The parts to mask, together. mouth is the inside between the lips. Left and "
                     "right are named as in the parser's data set.",
@@ -122,11 +119,12 @@ class ParseFaces(io.ComfyNode):
         grow: int = 0,
         feather: int = 0,
     ) -> io.NodeOutput:
-        wanted = wanted_classes(classes, words, word_matching)
-        images, parsed = parse(face_parser.ready(), image, faces, host.running.progress)
-        mask = class_masks(parsed, wanted, grow, feather)
+        wanted = labels.wanted_classes(classes, words, word_matching)
+        images, parsed = parsing.parse(face_parser.ready(), image, faces, host.running.progress)
+        mask = label_masks.class_masks(parsed, wanted, grow, feather)
         return io.NodeOutput(
-            host.running.to_image(mask), host.running.to_image(draw_parsed(images, parsed, wanted))
+            host.running.to_image(mask),
+            host.running.to_image(parsing_draw.draw_parsed(images, parsed, wanted)),
         )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from ..likeness import host
-from ..likeness.choices.pva import CONTENTS, EVERYTHING, PRECISIONS
-from ..likeness.faces import holes
-from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.choices.pva import CONTENTS, EVERYTHING, HOLES, PRECISIONS, WHOLE_FACE
+from ..likeness.faces import holes, models
 from ..likeness.methods import pva as method
 from ..likeness.values import FACES, PVA
 from .common import output, seed_input
@@ -31,8 +30,8 @@ class PVAMask(io.ComfyNode):
                 io.Image.Input("image", tooltip="The picture to fill, at the size it will be drawn."),
                 io.Combo.Input(
                     "region",
-                    options=list(holes.REGIONS),
-                    default=holes.WHOLE_FACE,
+                    options=list(HOLES),
+                    default=WHOLE_FACE,
                     tooltip="Boxes around parts of the face as PVA was trained with, brush strokes at "
                     "random, or only the mask that is connected.",
                 ),
@@ -69,13 +68,13 @@ class PVAMask(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(
         cls,
         image: Any,
-        region: str = holes.WHOLE_FACE,
+        region: str = WHOLE_FACE,
         official_box_quirk: bool = False,
         seed: int = 0,
         feather: int = 16,

@@ -10,8 +10,8 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness import redraw as redrawing
+from ..likeness.choices.faces import ALIGNS, UPRIGHT
 from ..likeness.choices.redraw import DENOISE
-from ..likeness.faces.squares import ALIGNS, UPRIGHT
 from ..likeness.values import REDRAW
 from .common import cfg_input, output, recogniser_names
 

@@ -9,9 +9,9 @@ from comfy_api.latest import io
 from ..likeness import redraw as redrawing
 from ..likeness.choices import arc2face as arc2face_choices
 from ..likeness.choices import instantid as instantid_choices
-from ..likeness.expressions.files import list_files, load
-from ..likeness.expressions.read import read_expression
-from ..likeness.faces.squares import FFHQ, UPRIGHT
+from ..likeness.choices.expressions import list_files
+from ..likeness.choices.faces import FFHQ, UPRIGHT
+from ..likeness.expressions import files, read
 from ..likeness.methods import arc2face
 from ..likeness.methods import instantid as method_instantid
 from ..likeness.methods import pva as method_pva
@@ -146,7 +146,9 @@ class RedrawArc2Face(io.ComfyNode):
                 "expression_adapter is connected, but encoder is none: nobody reads the expression for it. "
                 "Choose SMIRK_em1.pt in encoder, or disconnect expression_adapter."
             )
-        reads = None if encoder == NO_ENCODER else lambda faces: read_expression(load(encoder), faces)
+        reads = (
+            None if encoder == NO_ENCODER else lambda faces: read.read_expression(files.load(encoder), faces)
+        )
         given = {"expression_adapter": expression_adapter, "reads": reads}
         given |= {"size": size, "denoise": denoise, "align": align}
         sampling = redrawing.value.Sampling(sampler_name, scheduler, steps, cfg)

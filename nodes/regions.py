@@ -7,9 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.faces.keypoints import FITS, POINTS, STOP, WITHOUT_FACE, keypoint_images
-from ..likeness.faces.masks import REGIONS, face_masks
-from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.choices.faces import FITS, POINTS, SHAPES, STOP, WITHOUT_FACE
+from ..likeness.faces import keypoints, masks, models
 from .common import mask_edge_inputs, output, size_inputs
 from .faces import FacesType
 
@@ -67,7 +66,7 @@ class FaceKeypoints(io.ComfyNode):
         points: str = "all",
         without_face: str = STOP,
     ) -> io.NodeOutput:
-        drawn = keypoint_images(faces, width, height, fit, points, without_face)
+        drawn = keypoints.keypoint_images(faces, width, height, fit, points, without_face)
         return io.NodeOutput(host.running.to_image(drawn))
 
 
@@ -84,7 +83,7 @@ class FaceMask(io.ComfyNode):
                 FacesType.Input("faces", tooltip="The faces to mask, all of each picture together."),
                 io.Combo.Input(
                     "region",
-                    options=list(REGIONS),
+                    options=list(SHAPES),
                     default="box",
                     tooltip="box: the detector's box. hull: the outline of the face from 468 points. "
                     "ellipse: the ellipse inside the box.",
@@ -102,11 +101,11 @@ class FaceMask(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(cls, faces: Any, region: str = "box", grow: int = 0, feather: int = 0) -> io.NodeOutput:
-        return io.NodeOutput(host.running.to_image(face_masks(faces, region, grow, feather)))
+        return io.NodeOutput(host.running.to_image(masks.face_masks(faces, region, grow, feather)))
 
 
 NODES: list[type[io.ComfyNode]] = [FaceKeypoints, FaceMask]

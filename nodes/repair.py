@@ -8,10 +8,10 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness import redraw as repairing
-from ..likeness.algebra.judge import OTHER
+from ..likeness.choices.faces import COLOUR_MATCHES, NO_MATCH
+from ..likeness.choices.people import OTHER
 from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
-from ..likeness.faces.colour import COLOUR_MATCHES, NONE
-from ..likeness.faces.models import bundled_fingerprint
+from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
 from .common import output, seed_input
 from .score import judge_input
@@ -179,7 +179,7 @@ class RepairFaces(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(
@@ -215,7 +215,7 @@ class RepairFaces(io.ComfyNode):
             margin,
             region,
             seam,
-            COLOUR_MATCHES[1] if colour_match else NONE,
+            COLOUR_MATCHES[1] if colour_match else NO_MATCH,
             read_expression,
             max_pose_shift,
             max_expression_shift,

@@ -8,10 +8,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.algebra.judge import OTHER
-from ..likeness.algebra.score import MOST_SIMILAR, WHICH, score_faces
-from ..likeness.algebra.score_sheet import draw_sheet, write_table
-from ..likeness.faces.policy import ERROR, IF_NO_FACE
+from ..likeness.algebra import score, score_sheet
+from ..likeness.choices.faces import ERROR, IF_NO_FACE
+from ..likeness.choices.people import MOST_SIMILAR, OTHER, WHICH
 from ..likeness.values import FACE_MODELS, IDENTITY
 from .common import at_least_input, calibration, calibration_fingerprint, output, recogniser_names
 
@@ -143,10 +142,10 @@ class ScoreFaces(io.ComfyNode):
         truth: Any = None,
     ) -> io.NodeOutput:
         how, known = (recogniser, keep, face, if_no_face, at_least, truth), calibration()
-        scores = score_faces(face_models, image, identity, reference, *how, known)
+        scores = score.score_faces(face_models, image, identity, reference, *how, known)
         best, indices = best_of(image, scores.kept)
-        sheet = host.running.to_image(draw_sheet(scores))
-        table, found = write_table(scores, known), scores.found.count > 0
+        sheet = host.running.to_image(score_sheet.draw_sheet(scores))
+        table, found = score_sheet.write_table(scores, known), scores.found.count > 0
         below = image[list(scores.rejected)] if scores.rejected else None
         rejected = host.running.blocked(None) if below is None else host.running.to_image(below)
         return io.NodeOutput(scores.similarity, table, best, sheet, indices, found, scores.passed, rejected)

@@ -6,11 +6,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.algebra.judge import OTHER
-from ..likeness.algebra.score import score_faces
-from ..likeness.expressions.score import NOBODY, score_expressions, write_table
-from ..likeness.faces.models import bundled_fingerprint
-from ..likeness.faces.policy import ERROR
+from ..likeness.algebra import score as likeness
+from ..likeness.choices.expressions import NOBODY
+from ..likeness.choices.faces import ERROR
+from ..likeness.choices.people import OTHER
+from ..likeness.expressions import score
+from ..likeness.faces import models
 from ..likeness.values import FACE_MODELS, FACES, IDENTITY
 from .common import output
 from .score import best_of, faceless_input, judge_input, keep_input
@@ -96,7 +97,7 @@ class ScoreExpression(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return bundled_fingerprint()
+        return models.bundled_fingerprint()
 
     @classmethod
     def execute(
@@ -115,12 +116,14 @@ class ScoreExpression(io.ComfyNode):
     ) -> io.NodeOutput:
         judged = None
         if identity is not None:
-            judged = score_faces(face_models, image, identity, reference, recogniser, if_no_face=if_no_face)
+            judged = likeness.score_faces(
+                face_models, image, identity, reference, recogniser, if_no_face=if_no_face
+            )
         wanted = template_faces if template_faces is not None else template
-        scores = score_expressions(
+        scores = score.score_expressions(
             face_models, image, wanted, landmarker, judged, keep, min_similarity, if_no_face
         )
-        table = write_table(scores, judged.judge.says if judged else "")
+        table = score.write_table(scores, judged.judge.says if judged else "")
         best, indices = best_of(image, scores.kept)
         found = scores.best is not None
         return io.NodeOutput(scores.distance, scores.similarity, table, best, indices, found)

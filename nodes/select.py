@@ -6,9 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..likeness.faces.choose import BY
-from ..likeness.faces.policy import ERROR, apply_policy
-from ..likeness.faces.selection import MIN_SIMILARITY, Wanted, select_faces
+from ..likeness.choices.faces import ERROR, MIN_SIMILARITY, ORDERS
+from ..likeness.faces import policy, selection
 from ..likeness.values import IDENTITY
 from .common import output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input
@@ -38,7 +37,7 @@ class SelectFaces(io.ComfyNode):
                 FacesType.Input("faces", tooltip="From Detect Faces."),
                 io.Combo.Input(
                     "by",
-                    options=list(BY),
+                    options=list(ORDERS),
                     default="largest",
                     tooltip="The order in which places are counted. Index list keeps the order of the input: "
                     "best score first after Detect Faces. Most similar needs reference, largest mask overlap "
@@ -114,10 +113,10 @@ class SelectFaces(io.ComfyNode):
         min_similarity: float = MIN_SIMILARITY,
         track: bool = False,
     ) -> io.NodeOutput:
-        wanted = Wanted(reference, face_models, mask, min_similarity)
-        selection = select_faces(faces, by, indices, wanted, track)
-        chosen = apply_policy(selection.faces, if_no_face, selection.advice)
-        return faces_result(chosen, selection.report)
+        wanted = selection.Wanted(reference, face_models, mask, min_similarity)
+        chosen = selection.select_faces(faces, by, indices, wanted, track)
+        kept = policy.apply_policy(chosen.faces, if_no_face, chosen.advice)
+        return faces_result(kept, chosen.report)
 
 
 NODES: list[type[io.ComfyNode]] = [SelectFaces]

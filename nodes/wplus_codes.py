@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..likeness import host
 from ..likeness.choices import wplus as choices
-from ..likeness.faces.policy import ERROR, IF_NO_FACE
+from ..likeness.choices.faces import ERROR, IF_NO_FACE
 from ..likeness.methods import wplus as method
 from ..likeness.values import FACE_ENCODER, FACES, WPLUS, WPLUS_DIRECTION
 from .common import LoadFile, output

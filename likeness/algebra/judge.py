@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..choices.people import OTHER
 from ..faces.choose import select
 from ..faces.detect import detect
 from ..faces.embed import identify
@@ -19,9 +20,6 @@ from ..faces.policy import pictures
 from ..values import Identity, recogniser_text
 
 log = logging.getLogger(__name__)
-
-#: The choice that takes another recogniser whenever it can.
-OTHER = "other than the identity's"
 
 
 @dataclass(frozen=True)

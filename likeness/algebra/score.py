@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..choices.people import OTHER, WHICH
 from ..faces.choose import select
 from ..faces.detect import detect
 from ..faces.embed import embed
@@ -17,10 +18,10 @@ from ..values import Face, Faces, Identity
 from .bar import least_similarity
 from .calibration import Calibration
 from .copy_paste import Axes, axes_of
-from .judge import OTHER, Judge, appoint, photographed
+from .judge import Judge, appoint, photographed
 
 #: Which face of a picture is compared.
-MOST_SIMILAR, LARGEST = WHICH = ("most similar", "largest")
+MOST_SIMILAR, LARGEST = WHICH
 #: What a batch without a single face scores: the lowest cosine there is.
 NOBODY = -1.0
 

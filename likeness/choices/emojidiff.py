@@ -9,6 +9,9 @@ PUBLISHED = "emojidiff/weights"
 #: The CLIP vision model that files are made for unless they say otherwise.
 CLIP = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
+#: The side of a template: what CLIP looks at.
+SIDE = 224
+
 ALL, UP_ONLY, MID_UP, CUSTOM = LAYERS = ("all", "up_only", "mid+up", "custom")
 #: What negative prompts attend to.
 BLACK, NOTHING = NEGATIVES = ("no expression", "nothing")

@@ -1,4 +1,4 @@
-"""PVA: its files, the person's word, whose rows look, and how it is tuned and saved."""
+"""PVA: its files, the person's word, whose rows look, the holes it fills, and how it is tuned and saved."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -16,6 +16,12 @@ APPLY_TO: Mapping[str, frozenset[Literal["positive", "negative"]]] = {
     "positive": frozenset({"positive"}),
     "both": frozenset({"positive", "negative"}),
 }
+
+#: Holes to fill: boxes of parts of the face, strokes at random, or a mask of one's own alone.
+LOWER_FACE, EYES_AND_BROWS, WHOLE_FACE, BRUSH, OWN = HOLES = (
+    *("lower face", "eyes and brows", "whole face"),
+    *("brush", "only mask"),
+)
 
 EVERYTHING, PERSON = CONTENTS = ("everything", "person")
 PRECISIONS: Mapping[str, torch.dtype | None] = {"as it is": None, "float16": torch.float16}

@@ -3,60 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 
+from ..choices.expressions import NONE, SLIDERS
 from ..values import Expression
-from .presets import JAW_OPEN, JAW_SIDEWAYS, JAW_TILT, LEFT_EYELID, NONE, RIGHT_EYELID, preset
+from .presets import preset
 from .smirk import limit
-
-
-@dataclass(frozen=True)
-class Slider:
-    """One of the 55 parameters that can be moved: its place, how far either way, and what it does."""
-
-    place: int
-    reach: float
-    step: float
-    text: str
-
-
-def _component(number: int) -> Slider:
-    text = (
-        f"Added to component {number} of FLAME's 50 (a principal component: it has no meaning of its own "
-        "and moves several parts of the face). About 1 is usual, 3 extreme; negative is the opposite."
-    )
-    return Slider(number - 1, 3.0, 0.05, text)
-
-
-#: In the order of the node's widgets.
-SLIDERS: Mapping[str, Slider] = {
-    "jaw_open": Slider(
-        JAW_OPEN, 1.0, 0.01, "Opens the mouth, in radians: 0.2 is open, 0.4 wide. Negative closes it."
-    ),
-    "jaw_sideways": Slider(
-        JAW_SIDEWAYS,
-        0.2,
-        0.01,
-        "Turns the chin to a side, in radians. By FLAME's axes positive is the person's left (not tried "
-        "with real weights).",
-    ),
-    "jaw_tilt": Slider(
-        JAW_TILT,
-        0.2,
-        0.01,
-        "Tilts the jaw about the line of sight, in radians. By FLAME's axes positive swings the chin to the "
-        "person's left (not tried with real weights).",
-    ),
-    "left_eyelid": Slider(
-        LEFT_EYELID, 1.0, 0.01, "Closes the person's left eye: 1 shuts it. Negative opens a closed one."
-    ),
-    "right_eyelid": Slider(
-        RIGHT_EYELID, 1.0, 0.01, "Closes the person's right eye: 1 shuts it. Negative opens a closed one."
-    ),
-    **{f"component_{number}": _component(number) for number in range(1, 11)},
-}
 
 
 def edit_expression(

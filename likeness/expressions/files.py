@@ -1,21 +1,15 @@
-"""SMIRK's weights: which files there are, and loading one once per process."""
+"""SMIRK's weights: loading a file once per process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from .. import host
+from ..choices.expressions import FOLDER, PUBLISHED
 from ..faces.sessions import PROVIDERS, once
 from ..weights.chosen import find_chosen
-from ..weights.chosen import list_files as list_chosen
 from ..weights.read import read_weights
 from .smirk import ExpressionEncoder, build_encoder
-
-FOLDER, PUBLISHED = "smirk", "smirk/em1"
-
-
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
 
 
 def fingerprint(file: str | None) -> str:

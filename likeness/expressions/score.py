@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 
+from ..choices.expressions import NOBODY
 from ..faces.choose import select
 from ..faces.detect import detect
 from ..faces.models import FaceNetworks
@@ -20,9 +21,6 @@ from ..values import Face, Faces
 from .measure import Measure, Reading, distance
 
 log = logging.getLogger(__name__)
-
-#: What stands for no face at all: no distance is negative.
-NOBODY = -1.0
 
 
 class Judged(Protocol):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..choices.faces import OVERLAP, SIMILAR
 from ..values import Face, Faces
 
 Range = tuple[int, int]
@@ -30,8 +31,7 @@ ORDERS: dict[str, Callable[[Sequence[Face]], list[Face]]] = {
     "index list": list,
 }
 
-#: Orders that need more than the faces; selection.py knows them.
-SIMILAR, OVERLAP = "most similar", "largest mask overlap"
+#: With those that need more than the faces; selection.py knows them.
 BY = (*ORDERS, SIMILAR, OVERLAP)
 
 _PART = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?\s*")  # Python reads no number of 5000 digits

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-NONE, LAB = COLOUR_MATCHES = ("none", "mean and deviation")
-
 #: Contrast is changed by no more than this factor: a flat crop has none to be judged by.
 _LARGEST_GAIN = 2.0
 

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 import torch
 
+from ..choices.faces import ONLY
 from ..identity import combine
 from ..values import Face, Faces, Identity
 from .align import align
 from .models import FaceNetworks
 from .pixels import rgb8
 from .policy import require_faces
-
-#: Instead of a recogniser's name: the one there is. For foreign packs, whose names no list can know.
-ONLY = "whatever face_models has"
 
 
 def embed(models: FaceNetworks, faces: Faces, recogniser: str) -> Faces:

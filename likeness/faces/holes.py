@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import torch
 
+from ..choices.pva import BRUSH, EYES_AND_BROWS, HOLES, LOWER_FACE, OWN, WHOLE_FACE
 from ..values import Face, Faces
 from .draw import places_in
 from .masks import soften
@@ -25,14 +26,11 @@ _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
 _EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
 #: The extremes of all 68 lie on the jaw, which for this box has its two upper ends, and the brows.
 _JAW_ENDS = (127, 356)
-WHOLE_FACE = "whole face"
 BOXES: Mapping[str, tuple[int, ...]] = {
-    "lower face": _JAW,
-    "eyes and brows": _BROWS + _EYES,
+    LOWER_FACE: _JAW,
+    EYES_AND_BROWS: _BROWS + _EYES,
     WHOLE_FACE: _JAW + _JAW_ENDS + _BROWS,
 }
-BRUSH, OWN = "brush", "only mask"
-REGIONS = (*BOXES, BRUSH, OWN)
 _LARGER, _SMALLEST = 1.2, 0.2
 
 #: The brush: strokes of a few corners, turning by about 72 degrees; lengths and widths in parts of the
@@ -51,13 +49,13 @@ def holes(
 ) -> torch.Tensor:
     """One hole per picture of an IMAGE [B, H, W, C]: [B, H, W] float32 on the CPU, 0 or 1.
 
-    region: a name of REGIONS. swap_sides: boxes as high as they should be wide, and the other way round, as
+    region: a name of HOLES. swap_sides: boxes as high as they should be wide, and the other way round, as
     the authors' code has them. seed: of the brush. faces: whose boxes, all of a picture together; without,
     the largest face of each is looked for. mask [1 or B, H, W]: added to the region. Raises ValueError.
     """
     check_image(images)
-    if region not in REGIONS:
-        raise ValueError(f"region must be one of {', '.join(REGIONS)}, not {region!r}.")
+    if region not in HOLES:
+        raise ValueError(f"region must be one of {', '.join(HOLES)}, not {region!r}.")
     if region == OWN and mask is None:
         raise ValueError(f"region is {OWN!r}, but mask is not connected: connect one, or choose a region.")
     count, height, width = images.shape[:3]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..choices.faces import BLACK, FITS, LAST, POINTS, STOP, WITHOUT_FACE
 from ..values import Face, Faces
 from .policy import pictures
 
@@ -20,12 +21,6 @@ _STICKS = ((0, 2), (1, 2), (3, 2), (4, 2))
 _STICK_HALF_WIDTH, _DOT_RADIUS = 4, 10
 #: The reference multiplies the sticks' colour by 0.6 on a float canvas: 255 becomes exactly 153.
 _STICK_BRIGHTNESS = 153
-
-FITS = ("stretch", "crop", "pad")
-#: Which points are drawn, by how many of the five. Without the mouth something else may decide it.
-POINTS = {"all": 5, "eyes and nose": 3}
-#: What is drawn for a picture without a face. The two others keep a clip in step.
-STOP, BLACK, LAST = WITHOUT_FACE = ("stop", "black", "last picture")
 
 
 def draw_kps(width: int, height: int, faces: Sequence[torch.Tensor]) -> Any:

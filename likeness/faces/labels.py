@@ -9,19 +9,13 @@ import logging
 import re
 from collections.abc import Sequence
 
+from ..choices.faces import MATCHING, PARTS, SUBSTRING, WHOLE_WORDS
+
 log = logging.getLogger(__name__)
 
-#: In the order of their numbers. Left and right are named as in the parser's data set.
-NAMES = (
-    *("background", "skin", "left brow", "right brow", "left eye", "right eye", "glasses"),
-    *("left ear", "right ear", "earring", "nose", "mouth", "upper lip", "lower lip"),
-    *("neck", "necklace", "cloth", "hair", "hat"),
-)
+#: In the order of their numbers.
+NAMES = (PARTS[-1], *PARTS[:-1])
 BACKGROUND = 0
-#: As a list of choices shows them: what is seldom wanted comes last.
-CHOICES = (*NAMES[1:], NAMES[0])
-
-WHOLE_WORDS, SUBSTRING = MATCHING = ("whole words", "substring")
 
 #: The released code's keywords. It asks whether the text contains them, also inside other words.
 _SUBSTRINGS = {"hair": (17,), "eye": (4, 5), "glasses": (6,)}
@@ -62,7 +56,7 @@ def wanted_classes(
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise ValueError(
-            f"classes has no {', '.join(repr(name) for name in unknown)}. There are: {', '.join(CHOICES)}."
+            f"classes has no {', '.join(repr(name) for name in unknown)}. There are: {', '.join(PARTS)}."
         )
     wanted = {NAMES.index(name) for name in names}
     if words.strip():

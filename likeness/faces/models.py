@@ -37,7 +37,7 @@ class FaceNetworks(Protocol):
 class FaceModels:
     """Files are named one by one in the catalogue: strangers in the same folder are never touched.
 
-    pack: a name of weights.catalogue.face_packs(). provider: a name of sessions.provider_choices().
+    pack: a name of weights.catalogue.face_packs(). provider: one of choices.faces.PROVIDERS.
     folders: searched instead of the host's insightface folders; for use without the host.
     """
 
@@ -154,17 +154,6 @@ def bundled_fingerprint() -> str:
     """The same for what looks at faces without face models: the detector and the mesh of this pack."""
     parts = face_packs()["embedded"]
     return stamps(parts.detector, parts.mesh)
-
-
-def default_pack(folders: Sequence[str | Path] | None = None) -> str:
-    """antelopev2, which InstantID needs, when its detector and recogniser are there; else embedded."""
-    try:
-        pack = face_packs()["antelopev2"]
-        find_file(pack.detector, folders)
-        find_file(pack.recognisers["glintr100"], folders)
-    except MissingModel:
-        return "embedded"
-    return "antelopev2"
 
 
 def _open_detector(path: Path, provider: str) -> Any:

@@ -1,4 +1,4 @@
-"""The face parser's weights: which files there are, and loading one once per process."""
+"""The face parser's weights: loading a file once per process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from typing import Any
 import torch
 
 from .. import host
+from ..choices.faces import PARSER, PARSERS
 from ..weights.chosen import find_chosen
-from ..weights.chosen import list_files as list_chosen
 from ..weights.read import read_weights
 from .parser_weights import build_network
 from .parsing import SIZE, label
 from .sessions import once
-
-FOLDER, PUBLISHED = "face_parsing", "face_parsing/bisenet"
 
 #: Bytes that one picture of 512 x 512 takes in the network beside its weights: 34 MB of features (measured),
 #: the rest for what convolutions take for themselves.
@@ -44,18 +42,14 @@ class FaceParser:
         return f"FaceParser({self.name})"
 
 
-def list_files() -> list[str]:
-    return list_chosen(FOLDER, PUBLISHED)
-
-
 def fingerprint(file: str | None) -> str:
     """Changes when the file does, so that the host runs the node again."""
-    return host.files.fingerprint(FOLDER, file)
+    return host.files.fingerprint(PARSERS, file)
 
 
 def load(file: str) -> FaceParser:
     """The parser in models/face_parsing/`file`. Raises MissingModel, or ValueError for another file."""
-    path = Path(find_chosen(FOLDER, file, PUBLISHED))
+    path = Path(find_chosen(PARSERS, file, PARSER))
     return once("face_parser", path, "host", lambda found, _: open_parser(found))
 
 

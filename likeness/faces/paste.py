@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ..choices.faces import COLOUR_MATCHES, LAB, NO_MATCH
 from ..values import Crops
 from .align import invert, transform
-from .colour import COLOUR_MATCHES, LAB, NONE, match_colours
+from .colour import match_colours
 from .crops import planes_of
 from .draw import places_of
 from .masks import soften
@@ -33,7 +34,7 @@ def paste_faces(
     edited: torch.Tensor,
     crops: Crops,
     seam: float = 32,
-    colour_match: str = NONE,
+    colour_match: str = NO_MATCH,
     masks: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """An IMAGE [B, H, W, C] with edited crops [N, S, S, 3 or 4] in the places they were cut from.

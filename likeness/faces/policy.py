@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..choices.faces import IF_NO_FACE
 from ..values import Faces
 
 log = logging.getLogger(__name__)
 
-ERROR, SKIP, PASS_THROUGH = IF_NO_FACE = ("error", "skip", "pass through")
+ERROR, SKIP, PASS_THROUGH = IF_NO_FACE
 
 
 def apply_policy(faces: Faces, if_no_face: str, advice: str) -> Faces:

@@ -8,21 +8,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..choices.faces import MIN_SIMILARITY, OVERLAP, SIMILAR
 from ..identity import cosines
 from ..values import Faces, Identity, recogniser_text
 from .choice import Candidate, Choice, likeness, told
-from .choose import BY, ORDERS, OVERLAP, SIMILAR, Range, parse_indices, pick
+from .choose import BY, ORDERS, Range, parse_indices, pick
 from .embed import embed
 from .mask_overlap import Overlap, mask_overlaps
 from .models import FaceNetworks, first_there
 from .track import follow
 
 log = logging.getLogger(__name__)
-
-#: Measured with sface on the photos of our tests: two people reach 0.36 (0.38 in a dark copy), and one
-#: person 0.74 between photos, 0.55 when one is badly blurred, 0.3 for two strongly tilted
-#: heads. Compare Identities has the same rule.
-MIN_SIMILARITY = 0.4
 
 _NO_FACE = Choice((), lack="there is no face to choose from", remedy="look at Detect Faces")
 

@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..choices.faces import PROVIDERS as CHOICES
+
 log = logging.getLogger(__name__)
 
-#: What the widget offers, and ONNX Runtime's names for it. The list is the same on every machine, so
-#: that a workflow opens anywhere; what is not there falls back to the CPU with a line in the log.
+#: What the widget offers, and ONNX Runtime's names for it.
 PROVIDERS: dict[str, str] = {
     "CPU": "CPUExecutionProvider",
     "CUDA": "CUDAExecutionProvider",
@@ -35,10 +36,6 @@ class BrokenModel(ValueError):
     """A model file that can't be what its name says. The message names the file."""
 
 
-def provider_choices() -> list[str]:
-    return ["auto", *PROVIDERS]
-
-
 @lru_cache(maxsize=64)
 def _say_once(message: str) -> None:
     log.warning(message)
@@ -56,7 +53,7 @@ def resolve_provider(choice: str) -> str:
         return next((PROVIDERS[name] for name in _AUTOMATIC if PROVIDERS[name] in available), _CPU)
     name = next((name for name in PROVIDERS if name.lower() == choice.lower()), None)
     if name is None:
-        raise ValueError(f"Unknown provider {choice!r}. There are: {', '.join(provider_choices())}.")
+        raise ValueError(f"Unknown provider {choice!r}. There are: {', '.join(CHOICES)}.")
     if PROVIDERS[name] not in available:
         _say_once(f"This onnxruntime has no {name} provider: face models run on the CPU.")
         return _CPU

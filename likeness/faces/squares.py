@@ -6,11 +6,12 @@ import math
 
 import torch
 
+from ..choices.faces import ALIGNS
 from ..values import Face
 from .align import invert, transform
 from .resample import scale_of
 
-UPRIGHT, STRAIGHT, FFHQ = ALIGNS = ("upright", "straight", "ffhq")
+UPRIGHT, STRAIGHT, FFHQ = ALIGNS
 
 
 def face_map(face: Face, margin: float = 0.5, align: str = UPRIGHT) -> torch.Tensor:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import torch
 
+from ..choices.emojidiff import SIDE
 from ..values import Face
 from .align import TEMPLATE as ARCFACE
 from .align import invert, similarity, transform
@@ -20,8 +21,7 @@ from .mesh_points import BROWS_TO_CHIN, MESHES, five_points
 from .resample import resample, scaling
 from .squares import STRAIGHT, face_map
 
-#: The side of what CLIP looks at.
-SIZE = 224
+SIZE = SIDE
 #: Middle and side of the square in pixels of ArcFace's picture. Faces of real photos reach from 9 to 122
 #: across and from 29 to 126 down, with closed mouths; the chin of an open one goes 20 lower.
 _MIDDLE, _SIDE = torch.tensor([56.0, 80.0], dtype=torch.float64), 132.0

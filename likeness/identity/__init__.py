@@ -1,9 +1,10 @@
 """Identities: vectors of several faces made one and compared, and the files that people are kept in."""
 
+from ..choices.people import ANY
 from .combining import COMBINATIONS, combine
 from .compared import NOTHING, cosines, mean_of
 from .files import FORMATS, load_people, save_people
-from .people import ANY, Person, check_name, choose_person, people_of
+from .people import Person, check_name, choose_person, people_of
 from .pictures import SIDE
 from .saved import fingerprint, load_file, load_named, save_numbered
 

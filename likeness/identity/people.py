@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..choices.people import ANY
 from ..values import Identity, recogniser_text
-
-#: The choice that takes an identity of any recogniser.
-ANY = "any"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
+from ..choices.people import ANY
 from ..values import Identity
 from ..weights.write import write_numbered
 from .files import load_people, save_people
-from .people import ANY, Person, choose_person
+from .people import Person, choose_person
 
 
 def save_numbered(

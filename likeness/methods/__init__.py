@@ -4,23 +4,9 @@ A package taken from here (`from ..methods import pva`) is loaded by the first l
 quickly, however many methods there are. What its nodes offer before that is in `likeness.choices`.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # who checks types sees the packages themselves
+    from ..late import modules
 
-    class _Later:
-        __slots__ = ("_package",)
-
-        def __init__(self, package):
-            self._package = package
-
-        def __getattr__(self, name):
-            return getattr(import_module(self._package), name)
-
-    def __getattr__(name):
-        package = f"{__name__}.{name}"
-        if name.startswith("_") or find_spec(package) is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return _Later(package)
+    __getattr__ = modules(__name__, __path__)

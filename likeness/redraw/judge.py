@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..algebra.judge import OTHER
 from ..cast import Cast, bar
+from ..choices.people import OTHER
 from ..faces.models import FaceNetworks, first_there
 from ..values import recogniser_text
 

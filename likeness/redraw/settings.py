@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..choices.faces import NO_MATCH
 from ..choices.redraw import FACE, REGIONS
-from ..faces.colour import NONE
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Settings:
     margin: float = 0.5
     region: str = FACE
     seam: float = 32
-    colour_match: str = NONE
+    colour_match: str = NO_MATCH
     read_expression: bool = False
     pose_shift: float = 0.25
     expression_shift: float = 0.15

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..faces.squares import ALIGNS, UPRIGHT
+from ..choices.faces import ALIGNS, UPRIGHT
 from ..values import Conditioning, Expression, Face, Faces, Identity
 
 #: What a method makes of a subject: MODEL, positive, negative.

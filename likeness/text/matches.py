@@ -8,12 +8,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..choices.text import MATCHES
 from .spans import TokenSpan, normal
 
 log = logging.getLogger(__name__)
 
 #: How a subject is looked for: whole words, letters anywhere, a regular expression.
-MATCHES = ("word", "text", "regex")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from likeness.expressions.presets import JAW_OPEN, LEFT_EYELID, RIGHT_EYELID
+from likeness.choices.expressions import JAW_OPEN, LEFT_EYELID, RIGHT_EYELID
 from likeness.expressions.smirk import ExpressionEncoder
 
 from .classifier import EXPRESSION

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
+from ...choices.pva import WHOLE_FACE
 from ...faces.choose import select
 from ...faces.detect import detect
-from ...faces.holes import CELL, WHOLE_FACE, boxes
+from ...faces.holes import CELL, boxes
 from ...faces.models import FaceModels
 from ...faces.policy import SKIP, apply_policy, pictures
 from ...faces.references import face_crop

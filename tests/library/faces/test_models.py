@@ -12,10 +12,11 @@ import pytest
 import torch
 from support.tiny_faces import EMBEDDED, embedded, image, write_antelopev2, write_recogniser
 
+from likeness.choices.faces import default_pack
 from likeness.faces import sessions
 from likeness.faces.detect import detect
 from likeness.faces.embed import identify
-from likeness.faces.models import FaceModels, default_pack
+from likeness.faces.models import FaceModels
 from likeness.weights.find import MissingModel
 
 CROP = torch.randint(0, 256, (3, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))

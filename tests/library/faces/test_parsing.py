@@ -128,7 +128,7 @@ def test_wrong_files_are_explained() -> None:
 def test_classes_have_the_numbers_of_the_data_set() -> None:
     numbers = {"skin": 1, "left eye": 4, "right eye": 5, "glasses": 6, "mouth": 11, "hair": 17, "hat": 18}
     assert len(NAMES) == 19 and all(NAMES[number] == name for name, number in numbers.items())
-    assert sorted(labels.CHOICES) == sorted(NAMES) and labels.CHOICES[-1] == "background"
+    assert sorted(labels.PARTS) == sorted(NAMES) and labels.PARTS[-1] == "background"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image
 from support.drawn_faces import centre_of, disc, face, noise
 from support.tiny_faces import embedded, image
 
-from likeness.faces.colour import COLOUR_MATCHES
+from likeness.choices.faces import COLOUR_MATCHES
 from likeness.faces.crops import crop_faces
 from likeness.faces.detect import detect
 from likeness.faces.paste import paste_faces

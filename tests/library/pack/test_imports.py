@@ -89,7 +89,7 @@ ARROWS: dict[str, set[str]] = {
         "identity",
         "weights",
         "host",
-    },  # describing faces makes identities; never the other way
+    },  # describing faces makes identities
     "weights": {"host"},
     "host": set(),
     # Trainers: what they share is in the root; none imports another's.

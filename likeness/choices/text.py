@@ -1,0 +1,3 @@
+"""Texts: how words are looked for in them."""
+
+MATCHES = ("word", "text", "regex")
