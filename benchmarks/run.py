@@ -33,11 +33,11 @@ def main() -> None:
     args.cpu = True
     import torch
 
-    from benchmarks import consistentid, faces, fact, people, repair, steps, stories
+    from benchmarks import consistentid, faces, fact, people, repair, steps, stories, wplus
 
     torch.set_num_threads(1)
     with torch.inference_mode():
-        rows = [*steps.rows(), *stories.rows(), *consistentid.rows(), *fact.rows(), *repair.rows(), *faces.rows(), *people.rows()]
+        rows = [*steps.rows(), *stories.rows(), *consistentid.rows(), *fact.rows(), *wplus.rows(), *repair.rows(), *faces.rows(), *people.rows()]
     width = max(len(what) for what, _ in rows)
     print(f"\n| {'what'.ljust(width)} | measured |\n| {'-' * width} | --- |")
     for what, measured in rows:

@@ -23,6 +23,7 @@ _WRITERS = (
     "tests/support/smirk_files.py",
     "tests/support/parser_files.py",
     "tests/support/consistentid_files.py",
+    "tests/support/wplus_files.py",
 )
 CHECKPOINT = "tiny_sdxl.safetensors"
 INSTANTID = "tiny_instantid.safetensors"
@@ -134,6 +135,10 @@ def _stand_ins(class_type: str, inputs: dict[str, Any], own_packs: bool) -> dict
         "CLIPVisionLoader": {"clip_name": "tiny_clip_vision.safetensors"},
         "LikenessLoadFACT": {"file": "tiny_fact.safetensors"},
         "LikenessLoadTransFace": {"file": "tiny_transface.safetensors"},
+        "LikenessLoadWPlus": {"file": "tiny_wplus.safetensors"},
+        "LikenessLoadFaceEncoder": {"file": "tiny_e4e.safetensors"},
+        "LikenessLoadWPlusDirection": {"file": "tiny_directions.safetensors"},
+        "LikenessLoadWPlusCode": {"file": "tiny_code.safetensors"},
         "LikenessLoadAttribute": {"file": "tiny_attributes.safetensors"},
         "LikenessLoadPVA": {"file": "tiny_pva.safetensors"},
         "LikenessTunePVA": {"steps": 1, "timesteps": 1},

@@ -132,6 +132,15 @@ def _transface(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], st
     return _state(encoder.patcher.model), ", 144 tokens of 512"
 
 
+def _wplus(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    adapter = host.node("LikenessLoadWPlus").execute(file=name)[0]
+    tokens = adapter.projector(torch.randn(1, 18, 512))
+    assert tuple(tokens.shape) == (1, 4, 768) and torch.isfinite(tokens).all()
+    layers = [weight for pair in adapter.layers.family.pairs for weight in pair]
+    loaded = [*_tensors_of(adapter.projector), *layers, *adapter.layers.queries]
+    return loaded, ", 16 layers, 4 tokens of 768"
+
+
 def _consistentid(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
     adapter = host.node("LikenessLoadConsistentID").execute(file=name)[0]
     width = adapter.projector.token_width
@@ -176,6 +185,7 @@ _LOADERS = {
     "masterweaver/adapter": _masterweaver,
     "fact/adapter_maj": _fact,
     "fact/transface": _transface,
+    "wplus/adapter": _wplus,
     "consistentid/sd15": _consistentid,
     "consistentid/sdxl": _consistentid,
     "emojidiff/clip_vision": _clip_vision,

@@ -50,6 +50,7 @@ LAYOUTS = {
         Layout("masterweaver/adapter", KEYS / "masterweaver.json", "F32", ("id_encoder", "adapter_modules")),
         Layout("fact/adapter_maj", KEYS / "fact_adapter.json", "F32", ()),
         Layout("fact/transface", KEYS / "fact_transface.json", "F32", ()),
+        Layout("wplus/adapter", KEYS / "wplus_adapter.json", "F32", ("w_proj", "wplus_adapter")),
         Layout("consistentid/sd15", KEYS / "consistentid_sd15.json", "F32", ("image_proj", *_CONSISTENTID)),
         Layout(
             "consistentid/sdxl", KEYS / "consistentid_sdxl.json", "F32", ("image_proj_model", *_CONSISTENTID)

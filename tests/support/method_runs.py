@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from . import emojidiff, fact_files, instantid_files, masterweaver, pva_files
+from . import emojidiff, fact_files, instantid_files, masterweaver, pva_files, wplus_files
 from .consistentid_golden import ConsistentGolden
 from .fill import fill
 from .flux_runs import Room as FluxRoom
@@ -104,6 +104,16 @@ def fact(pack: Any, dtype: torch.dtype) -> Method:
     return _on_sd15(pack, golden, model, "LikenessApplyFACT", given)
 
 
+def wplus(pack: Any, dtype: torch.dtype) -> Method:
+    """The W+ Adapter, one code."""
+    golden = Golden("wplus")
+    model, width = golden.model("SD15", dtype), golden.meta["unet_config"]["context_dim"]
+    methods, hidden = pack.module("likeness.methods.wplus"), [site.hidden for site in _sites(pack, model)]
+    adapter = methods.parse(wplus_files.tiny(hidden, width), {}, "golden")
+    given = {"adapter": adapter, "wplus": methods.WPlus(golden["in.w"][:1])}
+    return _on_sd15(pack, golden, model, "LikenessApplyWPlus", given)
+
+
 def consistent_id(pack: Any, dtype: torch.dtype) -> Method:
     """Its tokens, its LoRA, and words that know the parts of a face."""
     golden = ConsistentGolden("sd15")
@@ -182,6 +192,7 @@ METHODS: dict[str, Callable[[Any, torch.dtype], Method]] = {
     "EmojiDiff": e_adapter,
     "MasterWeaver": master_weaver,
     "FACT": fact,
+    "W+ Adapter": wplus,
     "ConsistentID": consistent_id,
     "PVA": pva,
     "Hold Identity": hold,

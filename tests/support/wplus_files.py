@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -107,3 +108,22 @@ def encoder_file(widths: Sequence[int] = WIDTHS) -> dict[str, Any]:
         "latent_avg": average,
         "opts": {},
     }
+
+
+def write(models: Path) -> None:
+    """Under a folder of models: an adapter for the tiny SD1.5, an encoder, directions and a code."""
+    from safetensors.torch import save_file
+
+    file = encoder_file()
+    state = {key: value for key, value in file["state_dict"].items() if key.startswith("encoder.")}
+    directions = {name: fill(f"direction.{name}", (18, 512)) * 8 for name in ("smile", "age80", "eyeglasses")}
+    code = {"codes": fill("code", (1, 18, 512)) * 10}
+    for place, tensors, metadata in (
+        ("wplus/tiny_wplus", flat(tiny()), {}),
+        ("e4e/tiny_e4e", {**state, "latent_avg": file["latent_avg"]}, {}),
+        ("wplus_directions/tiny_directions", directions, {}),
+        ("wplus_codes/tiny_code", code, {"format": "likeness-wplus/1", "source": "tiny"}),
+    ):
+        path = models / f"{place}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path, metadata)

@@ -25,7 +25,7 @@ def main(comfyui: str, base: str) -> None:
         write_pva,
     )
     from safetensors.torch import save_file
-    from support import consistentid_files, parser_files, smirk_files, tiny_faces
+    from support import consistentid_files, parser_files, smirk_files, tiny_faces, wplus_files
 
     models = Path(base) / "models"
     for kind in CHECKPOINT:
@@ -41,6 +41,7 @@ def main(comfyui: str, base: str) -> None:
     save_file(smirk_files.content(), models / "smirk" / "tiny_smirk.safetensors")
     (models / "face_parsing").mkdir()
     save_file(parser_files.colours(), models / "face_parsing" / "tiny_parser.safetensors")
+    wplus_files.write(models)
     (models / "consistentid").mkdir()
     for name, layers, context in (("sd15", 16, 64), ("sdxl", 70, 128)):
         content = consistentid_files.flat(consistentid_files.content([32] * layers, context))

@@ -23,6 +23,7 @@ def test_every_list_has_as_many_names_as_the_file() -> None:
         "masterweaver/adapter": 57,
         "fact/adapter_maj": 323,
         "fact/transface": 137,
+        "wplus/adapter": 54,
         "consistentid/sd15": 453,
         "consistentid/sdxl": 1425,
         "emojidiff/clip_vision": 521,
@@ -54,6 +55,10 @@ def test_fact_s_lists_hold_as_many_numbers_as_its_files() -> None:
     numbers = {key: LAYOUTS[key].bytes_of_numbers() / 4e6 for key in ("fact/adapter_maj", "fact/transface")}
     assert numbers["fact/adapter_maj"] == pytest.approx(255.5, abs=0.1)
     assert numbers["fact/transface"] == pytest.approx(38.01, abs=0.01)
+
+
+def test_the_w_plus_adapter_s_list_holds_as_many_numbers_as_its_file() -> None:
+    assert LAYOUTS["wplus/adapter"].bytes_of_numbers() / 4e6 == pytest.approx(38.6, abs=0.1)
 
 
 def test_a_pattern_stands_for_its_names(tmp_path: Path) -> None:

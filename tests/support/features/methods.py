@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .. import consistentid_files, emojidiff, fact_files, instantid_files, masterweaver
+from .. import consistentid_files, emojidiff, fact_files, instantid_files, masterweaver, wplus_files
 from ..fill import fill
 from .feature import ALONE, EFFECT, GUIDER, MODEL, NODE, OFF, ORDER, PROMPTS, PROPERTIES, TWIN
 from .networks import ARC2FACE, SD2, SDXL
@@ -145,6 +145,22 @@ def _masterweaver(world: World, run: Run, strength: float) -> Run:
     )
 
 
+def _a_wplus(world: World) -> Any:
+    """The adapter, and a person."""
+    methods, hidden = (
+        world.pack.module("likeness.methods.wplus"),
+        [site.hidden for site in world.sites(ARC2FACE)],
+    )
+    adapter = methods.parse(wplus_files.tiny(hidden, world.context(ARC2FACE)), {}, "tiny")
+    return adapter, methods.WPlus(fill("code", (1, 18, 512)) * 10)
+
+
+def _wplus(world: World, run: Run, strength: float) -> Run:
+    adapter, code = world.once("W+", lambda: _a_wplus(world))
+    given = {"adapter": adapter, "wplus": code, "start": 0.0, "mask": masks(run.pictures)}
+    return run.but(model=world.ours("LikenessApplyWPlus", model=run.model, weight=strength, **given)[0])
+
+
 def _pva(world: World, run: Run, strength: float) -> Run:
     given = {"pva": world.pva, "identity": world.identity("ms1mv3_r50", 3, 2)}
     tokens = world.once("PVA tokens", lambda: world.ours("LikenessEncodePVA", **given)[0])
@@ -248,6 +264,7 @@ METHODS: tuple[Method, ...] = (
     Method("Apply Reference", ARC2FACE, _reference),
     Method("Apply E-Adapter", ARC2FACE, _e_adapter, shown_by={ORDER: "Apply Expression"}),
     Method("Apply MasterWeaver", ARC2FACE, _masterweaver, shown_by={ORDER: "Apply Expression"}),
+    Method("Apply W+ Adapter", ARC2FACE, _wplus),
     Method("Apply PVA", SD2, _pva),
     Method("Apply ConsistentID", SDXL, _consistentid, shown_by={ALONE: "InstantID + ControlNet"}),
     Method("Apply FACT", SD2, _fact),
