@@ -57,7 +57,11 @@ class Card:
         self.text((middle, bottom - 9), "drawn world", 12)
 
     def text(self, centre: tuple[int, int], text: str, size: int, colour: Any = INK) -> None:
-        self.draw.text(centre, text, fill=colour, anchor="mm", font=ImageFont.load_default(size))
+        self.draw.text(centre, text, fill=colour, anchor="mm", font=self.font(size))
+
+    @staticmethod
+    def font(size: int) -> Any:
+        return ImageFont.load_default(size)
 
     def arrow(self, x: int, y: int, length: int = 26) -> None:
         self.draw.line((x, y, x + length, y), fill=INK, width=3)
@@ -96,8 +100,8 @@ def ball(size: int = 260) -> torch.Tensor:
     return (torch.stack([x, -y, z], -1) * (z > 0)[..., None] * 0.5 + 0.5)[None]
 
 
-def cells(vector: torch.Tensor) -> torch.Tensor:
-    """512 numbers as 32 x 16 coloured cells, [1, 256, 128, 3]."""
-    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, 32, 16, 1)
+def cells(vector: torch.Tensor, columns: int = 16) -> torch.Tensor:
+    """Numbers as coloured cells of 8 x 8, so many in a row: 512 are [1, 256, 128, 3]."""
+    level = (vector / vector.abs().max() * 0.5 + 0.5).reshape(1, -1, columns, 1)
     cold, warm = torch.tensor((40, 90, 150)) / 255, torch.tensor((240, 170, 80)) / 255
     return (cold * (1 - level) + warm * level).repeat_interleave(8, 1).repeat_interleave(8, 2)

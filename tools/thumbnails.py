@@ -28,10 +28,12 @@ from likeness.faces.mesh import landmarks
 from likeness.faces.models import FaceModels
 from likeness.faces.pixels import rgb8
 
+from . import thumbnails_adapters as adapters
 from . import thumbnails_emojidiff as emojidiff
 from . import thumbnails_methods as methods
 from . import thumbnails_people as people
 from . import thumbnails_repair as repairing
+from . import thumbnails_sliders as sliders
 from . import thumbnails_text as text
 from .drawn_world import instead, of_person, result
 from .thumbnail_card import DIM, LEFT, RIGHT, Card, around_face, cells, mesh_picture, photo
@@ -209,6 +211,8 @@ def main() -> None:
     emojidiff.sequence(models, image)
     people.cast(models, image)
     repairing.save(models, image)
+    adapters.save(models, image)
+    sliders.save(models, image)
     text.story()
     text.projection()
 
