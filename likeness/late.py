@@ -9,15 +9,22 @@ from typing import Any
 
 
 class _Later:
-    """Stands for a module."""
+    """Stands for a module: what is asked of it, set or deleted, is the module's."""
 
     __slots__ = ("_module",)
+    _module: str
 
     def __init__(self, module: str) -> None:
-        self._module = module
+        object.__setattr__(self, "_module", module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(import_module(self._module), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(import_module(self._module), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(import_module(self._module), name)
 
 
 def modules(

@@ -49,6 +49,9 @@ from . import (
 from .compat import NODES as COMPAT_NODES
 from .compat import replacements
 
+#: Where the server shows which model files there are.
+MODELS_PAGE = "/likeness/models"
+
 NODES: list[type[io.ComfyNode]] = [
     *faces.NODES,
     *select.NODES,
@@ -95,7 +98,7 @@ NODES: list[type[io.ComfyNode]] = [
 class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
         host.files.register_model_folders()
-        host.pages.show_text(page.PATH, page.text)
+        host.pages.show_text(MODELS_PAGE, lambda: page.text())
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -94,7 +94,7 @@ class SaveAttribute(io.ComfyNode):
             category="Likeness/Attributes",
             description="Writes an attribute to a file in models/attributes under the next free number, for "
             "Load Attribute.",
-            search_aliases=["save slider", "export attribute"],
+            search_aliases=["save slider", "export attribute", "save direction"],
             inputs=[
                 AttributeType.Input("attribute", tooltip="What to save."),
                 io.String.Input(

@@ -1,4 +1,4 @@
-"""What the widgets of a method's nodes offer: choices, defaults, files. A module per method.
+"""What the widgets of nodes offer: choices, defaults, files. A module per method, or room of the library.
 
-All of a method that is loaded with the pack: `likeness.methods` comes when a node of it first runs.
+All of the library that is loaded with the pack, nearly: the rest comes when a node first looks into it.
 """

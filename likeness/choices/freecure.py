@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from ..sampling.inversion import LARGEST_GAMMA, LEAST_GAMMA
-
 Mode = Literal["code", "paper", "paper_masked"]
 MODES: tuple[Mode, ...] = ("code", "paper", "paper_masked")
 
-__all__ = ["LARGEST_GAMMA", "LEAST_GAMMA", "MODES", "Mode"]
+#: How far back to noise: a part of the whole way.
+LEAST_GAMMA, LARGEST_GAMMA = 0.05, 0.95

@@ -40,29 +40,37 @@ def register_model_folders() -> None:
     A folder that the yaml made has no filter of endings; other packs use the same folders, so a
     filter that is already there is widened, never replaced.
     """
-    for name, endings in MODEL_FOLDERS.items():
-        default = os.path.join(folder_paths.models_dir, name)
-        folders, known = folder_paths.folder_names_and_paths.get(name, ([], set()))
-        if default not in folders or not endings <= set(known):
-            paths = [*folders, *([default] if default not in folders else [])]
-            folder_paths.folder_names_and_paths[name] = (paths, set(known) | endings)
+    for name in MODEL_FOLDERS:
+        _register(name)
+
+
+def _register(name: str) -> None:
+    """One of them. Nothing for a folder of the host's own."""
+    endings = MODEL_FOLDERS.get(name)
+    if endings is None:
+        return
+    default = os.path.join(folder_paths.models_dir, name)
+    folders, known = folder_paths.folder_names_and_paths.get(name, ([], set()))
+    if default not in folders or not endings <= set(known):
+        paths = [*folders, *([default] if default not in folders else [])]
+        folder_paths.folder_names_and_paths[name] = (paths, set(known) | endings)
 
 
 def model_folders(folder: str) -> list[str]:
     """Every folder searched for this kind of model, in order."""
-    register_model_folders()
+    _register(folder)
     return list(folder_paths.get_folder_paths(folder))
 
 
 def list_models(folder: str) -> list[str]:
     """Names of the files there are, relative to their folder."""
-    register_model_folders()
+    _register(folder)
     return list(folder_paths.get_filename_list(folder))
 
 
 def find_model(folder: str, name: str) -> str | None:
     """Full path of a model file, or None. Names of a workflow from another system have other slashes."""
-    register_model_folders()
+    _register(folder)
     names = (name, name.replace("\\", "/"))
     path = next(filter(None, (folder_paths.get_full_path(folder, one) for one in names)), None)
     return str(path) if path else None

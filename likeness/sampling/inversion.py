@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..choices.freecure import LARGEST_GAMMA, LEAST_GAMMA
+
 #: Where the way up begins, as the host's Flip Sigmas has it: at 0 a denoiser cannot be asked.
 FIRST_SIGMA = 1e-4
-LEAST_GAMMA, LARGEST_GAMMA = 0.05, 0.95
 #: From here on a flow model's latent, which the host divides by 1 - sigma, is nothing but noise.
 PURE_NOISE = 0.999
 

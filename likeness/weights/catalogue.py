@@ -116,6 +116,11 @@ def _toml_reader() -> Any:
 
 def catalogue() -> dict[str, ModelFile]:
     """Every model file by key, in the order of the catalogue."""
+    return dict(_files())
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, ModelFile]:
     files = {}
     for entry in _document()["file"]:
         lists = {name: tuple(entry.get(name, ())) for name in ("methods", "also")}

@@ -8,8 +8,6 @@ from .catalogue import ModelFile
 from .find import PACK_FOLDER, find_copies
 from .listing import listing
 
-PATH = "/likeness/models"
-
 
 def text() -> str:
     """The page, as plain text."""

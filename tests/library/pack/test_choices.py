@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-import likeness
+import likeness.faces
 from installer.paths import REPOSITORY
 from likeness import late
 from likeness.algebra.mix import MODES
@@ -45,6 +45,16 @@ def test_a_module_comes_with_the_first_look_into_it() -> None:
         cwd=REPOSITORY,
     )
     assert said.stdout.splitlines() == ["[False, False]", "background word", "module module"]
+
+
+def test_what_stands_for_a_module_is_changed_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stands = late.modules("likeness.faces", likeness.faces.__path__)("labels")
+    with monkeypatch.context() as patch:
+        patch.setattr(stands, "BACKGROUND", 5)
+        assert labels.BACKGROUND == 5
+        patch.delattr(stands, "NAMES")
+        assert not hasattr(labels, "NAMES")
+    assert labels.BACKGROUND == 0 and labels.NAMES
 
 
 def test_what_is_not_there_is_not_given() -> None:

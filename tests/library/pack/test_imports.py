@@ -77,8 +77,8 @@ ARROWS: dict[str, set[str]] = {
     },  # wrong faces drawn anew
     "cast": {"choices", "algebra", "identity", "faces"},  # several people: who of them is where
     "expressions": {"choices", "faces", "weights", "host"},
-    "choices": {"sampling", "weights", "host"},  # what nodes offer before anything else is loaded
-    "sampling": {"host"},
+    "choices": {"weights", "host"},  # what nodes offer before anything else is loaded
+    "sampling": {"choices", "host"},
     "control": {"adapters", "attention", "host"},
     "adapters": {"attention", "weights", "host"},
     "attention": {"weights", "host"},
@@ -101,7 +101,7 @@ ARROWS: dict[str, set[str]] = {
 LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy", "timm"}
 FREE = {"values", "late"}  # what travels on wires is everybody's, and how modules come late
 #: Rooms of which nodes take modules, and rooms they take whole: loaded by the first look into them.
-LATE = {"faces", "algebra", "expressions", "methods"}
+LATE = {"faces", "algebra", "expressions", "methods", "weights"}
 WHOLE = {"cast", "identity", "redraw", "text"}
 
 
