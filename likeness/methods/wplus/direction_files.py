@@ -80,7 +80,7 @@ def _numpy(path: Path) -> torch.Tensor:
 
     try:
         found = np.load(path, allow_pickle=False)
-        return torch.from_numpy(np.asarray(found, dtype=np.float64))
+        return torch.from_numpy(np.asarray(found, dtype=np.float32))
     except (ValueError, EOFError, OSError, TypeError, MemoryError) as error:
         raise ValueError(f"{path.name} is no numpy file of numbers, or is cut short.") from error
 

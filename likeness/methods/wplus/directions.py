@@ -48,7 +48,7 @@ class Direction:
 
 
 def _vectors(value: Any, name: str) -> torch.Tensor:
-    rows = torch.as_tensor(value).detach().to("cpu", torch.float64)
+    rows = torch.as_tensor(value).detach().to("cpu", torch.float32)
     if rows.numel() not in (WIDTH, LAYERS * WIDTH) or rows.shape[-1] != WIDTH:
         raise ValueError(
             f"The direction {name} is {list(rows.shape)}: a direction of W+ is [{WIDTH}] or [{LAYERS}, "
@@ -56,4 +56,4 @@ def _vectors(value: Any, name: str) -> torch.Tensor:
         )
     if not rows.isfinite().all():
         raise ValueError(f"The direction {name} holds NaN or infinity.")
-    return rows.reshape(-1, WIDTH).expand(LAYERS, -1).to(torch.float32)
+    return rows.reshape(-1, WIDTH).expand(LAYERS, -1)

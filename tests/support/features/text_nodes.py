@@ -23,6 +23,7 @@ _SDXL_ONLY = dict.fromkeys(
         "Apply PVA",
         "Apply FACT",
         "Apply MasterWeaver",
+        "Apply W+ Adapter",
     ),
     NotOffered("it is for SDXL"),
 )
