@@ -41,12 +41,22 @@ LOOKS = {
     "Comfy.NodeBadge.NodeLifeCycleBadgeMode": "None",
     "Comfy.Graph.CanvasInfo": False,
 }
-#: One node alone with these widget values, at the page's own size for it or a larger one; its box.
+#: One node alone with these widget values, at the page's own size for it or a larger one; its box. What
+#: sliders are named after is connected to it, far outside of the picture.
 PLACE = """(async () => {
   app.graph.clear();
-  const node = LiteGraph.createNode(%s), values = %s, [width, height] = %s;
-  app.graph.add(node);
-  for (const widget of node.widgets ?? []) if (widget.name in values) widget.value = values[widget.name];
+  const made = (type, values) => {
+    const one = LiteGraph.createNode(type);
+    app.graph.add(one);
+    for (const widget of one.widgets ?? []) if (widget.name in values) widget.value = values[widget.name];
+    return one;
+  };
+  const node = made(%s, %s), [width, height] = %s;
+  for (const [name, slot, type, values] of %s) {
+    const source = made(type, values);
+    source.pos = [-4000, 0];
+    source.connect(slot, node, node.inputs.findIndex((input) => input.name === name));
+  }
   const [least, high] = node.computeSize();
   node.setSize([Math.max(least, width, 60 + 9 * node.title.length), Math.max(high, height)]);
   node.pos = [0, 30];
@@ -65,20 +75,36 @@ WIDTH = 300
 DRAWING = ("LikenessEditKeypoints",)
 
 
-def values_of(node_id: str) -> dict[str, Any]:
-    """The values it has in the first workflow that uses it: those that people see first."""
+#: Nodes whose sliders are named after what is connected; the row of sockets.
+SLIDERS = {"LikenessAttributePrompt": "attributes.", "LikenessEditWPlus": "directions."}
+
+
+def values_of(node: dict[str, Any]) -> dict[str, Any]:
+    return {k: plain(v) for k, v in node["inputs"].items() if not is_link(v)}
+
+
+def shown(node_id: str) -> tuple[dict[str, Any], list[tuple[str, int, str, dict[str, Any]]]]:
+    """The values it has in the first workflow that uses it: those that people see first; and, where it has
+    sliders, their sockets, and slot, type and values of what is connected there."""
     for path in api_files().values():
-        for node in read(path).values():
+        prompt = read(path)
+        for node in prompt.values():
             if node["class_type"] == node_id:
-                return {k: plain(v) for k, v in node["inputs"].items() if not is_link(v)}
-    return {}
+                row = SLIDERS.get(node_id, " ")
+                links = {k: v for k, v in node["inputs"].items() if k.startswith(row)}
+                sources = [
+                    (k, slot, prompt[i]["class_type"], values_of(prompt[i])) for k, (i, slot) in links.items()
+                ]
+                return values_of(node), sources
+    return {}, []
 
 
 async def place(page: Page, node_id: str) -> tuple[float, float]:
     """The node alone in the middle of nothing; its width and height in graph units, title bar included."""
     width, height = SIZES.get(node_id, (WIDTH, 0))
     least = [width, height if node_id in DRAWING else 0]
-    arguments = (json.dumps(node_id), json.dumps(values_of(node_id)), least, SCALE)
+    values, sources = shown(node_id)
+    arguments = (json.dumps(node_id), json.dumps(values), least, json.dumps(sources), SCALE)
     width, height = await page.run(PLACE % arguments)
     return width, height
 
