@@ -211,4 +211,4 @@ async def template(sliders: Sliders) -> None:
     made = json.loads(await page.run("app.graphToPrompt().then((p) => JSON.stringify(p.output))"))
     made = {i: node for i, node in made.items() if node["class_type"] != "MarkdownNote"}
     assert made == read(api_files()["attribute_slider"])
-    assert len(await sliders.shown()) == 2
+    assert len(await sliders.shown()) == 3
