@@ -1,0 +1,54 @@
+"""The sliders of Edit W+ in the real page: those of Prompt with Attributes, with its own words.
+
+A screenshot is left in demo/browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from installer.paths import REPOSITORY
+from installer.server import Server
+from tools.chromium import SETTINGS, Page
+from tools.ui_workflow import WORKFLOWS, api_files, read
+
+SHOTS = REPOSITORY / "demo" / "browser"
+LOOK = """(() => {
+  window.node = () => app.graph.nodes.find((node) => node.type === 'LikenessEditWPlus');
+  window.text = () => node().widgets.find((widget) => widget.name === 'edits').value;
+  window.panel = () => document.querySelector('.likeness-sliders');
+  window.rows = () => [...panel().querySelectorAll('.likeness-sliders-row')];
+  app.canvas.ds.scale = 1;
+  app.canvas.ds.offset = [40 - node().pos[0], 60 - node().pos[1]];
+  app.canvas.setDirty(true, true);
+})()"""
+
+
+def test_codes_are_edited_by_the_same_sliders(server: Server) -> None:
+    asyncio.run(scenario(server.url))
+
+
+async def scenario(url: str) -> None:
+    async with Page(url, 1500, 1100) as page:
+        await page.settle("LikenessEditWPlus", SETTINGS)
+        await page.run(f"app.loadGraphData({json.dumps(read(WORKFLOWS / 'wplus_sliders.json'))})")
+        await page.rest(1)
+        made = json.loads(await page.run("app.graphToPrompt().then((p) => JSON.stringify(p.output))"))
+        made = {i: node for i, node in made.items() if node["class_type"] != "MarkdownNote"}
+        assert made == read(api_files()["wplus_sliders"])
+        await page.run(LOOK)
+        await page.rest(1)
+        labels = "rows().map((row) => row.querySelector('.likeness-sliders-label').textContent)"
+        assert await page.run(labels) == ["all: smile", "all: eyeglasses"]
+        options = "[...panel().querySelectorAll('option')].map((option) => option.value)"
+        assert await page.run(options) == ["smile", "eyeglasses"]
+        layers = "panel().querySelector('input[type=text]')"
+        assert await page.run(f"[{layers}.value, {layers}.ariaLabel]") == ["all", "Layers"]
+        await page.run(f"{layers}.value = '0-7'; panel().querySelector('input[value=Add]').click()")
+        assert await page.run("text()") == "all: smile = 1\nall: eyeglasses = 1.5\n0-7: smile = 1"
+        number = "rows()[0].querySelector('input[type=number]')"
+        await page.run(f"{number}.value = '-2'; {number}.dispatchEvent(new Event('input'))")
+        assert (await page.run("text()")).startswith("all: smile = -2\n")
+        await page.rest(1)
+        await page.screenshot(SHOTS / "wplus_sliders.png")
