@@ -23,6 +23,7 @@ SIZES = {
     "LikenessSaveIdentity": (300, 390),
     "PreviewAny": (340, 240),
     "BatchImagesNode": (220, 110),
+    "LikenessEditWPlus": (420, 370),  # its two sliders
 }
 WIDTH = 300
 #: Units for a list of several choices or a text of several lines.

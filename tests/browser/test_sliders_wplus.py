@@ -39,6 +39,8 @@ async def scenario(url: str) -> None:
         assert made == read(api_files()["wplus_sliders"])
         await page.run(LOOK)
         await page.rest(1)
+        edge = "node().pos[0] + node().size[0] <= app.graph.groups[1].pos[0] + app.graph.groups[1].size[0]"
+        assert await page.run(edge), "the node is wider than its group"
         labels = "rows().map((row) => row.querySelector('.likeness-sliders-label').textContent)"
         assert await page.run(labels) == ["all: smile", "all: eyeglasses"]
         options = "[...panel().querySelectorAll('option')].map((option) => option.value)"
