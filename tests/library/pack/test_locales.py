@@ -15,6 +15,10 @@ from tools.locales import FILES, LANGUAGES, leaves, read, texts_of, written
 COMPILED = {"display_name", "description", "name"}
 
 
+#: Rooms of the menu called by their method, whose name is more than a word.
+METHODS = {"W+ Adapter"}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated_from_the_english_of_today(language: str) -> None:
     assert list(read(language, "texts")) == texts_of(written()), "See `python -m tools.locales --todo`."
@@ -57,7 +61,7 @@ def test_nodes_can_be_told_apart(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_sentences_are_not_left_in_english(language: str) -> None:
     same = [text for text, translation in read(language, "texts").items() if text == translation]
-    assert [text for text in same if not is_name(text)] == []
+    assert [text for text in same if not is_name(text) and text not in METHODS] == []
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
