@@ -93,7 +93,7 @@ def write_attributes(base: str | Path, seed: int = 0) -> None:
     generator = torch.Generator().manual_seed(seed + 12)
     directions = {
         f"{name}.{encoder}": torch.randn(networks.TEXT_WIDTH, generator=generator)
-        for name in ("person_age", "person_smile")
+        for name in ("person_age", "person_smile", "person_pale", "person_tired")
         for encoder in ("clip_l", "clip_g")
     }
     metadata = {"format": "likeness-attribute-deltas/1", "kind": "learned", "base_model": "tiny"}
