@@ -49,7 +49,7 @@ class Loras:
                         f"{name} is incomplete: adapter_modules has no whole {number}.{projection}_lora. "
                         "Delete it and download it again."
                     )
-                rank = down.shape[0]
+                rank = len(down) if down.ndim else 0
                 if tuple(up.shape) != (hidden, rank) or tuple(down.shape) != (rank, inside) or rank == 0:
                     raise ValueError(
                         f"{name} is damaged: {number}.{projection}_lora is {list(up.shape)} and "
