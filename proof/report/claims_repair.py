@@ -10,9 +10,9 @@ from .claim import Claim, Rows
 from .rows import repair
 from .shots import Shots
 
-#: From which likeness on, by the report's judge, somebody is the person: strangers reach it once in some
-#: twenty.
-RIGHT = 0.35
+#: From which likeness on, by the report's judge, somebody is the person: of other people one in some twenty
+#: reaches it.
+RIGHT = 0.45
 #: By which a likeness may be lower without being worse: the judge's word is no more exact.
 _WORSE = 0.02
 

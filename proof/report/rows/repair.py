@@ -19,7 +19,7 @@ from .row import Draw, Row
 DAMAGES = ("swapped", "stranger", "blurred", "shrunk")
 #: Of a head in a picture of _LARGE pixels: the face takes a twentieth of the height.
 SMALL, _LARGE = 0.06, 8 * SIZE
-_BLUR, _SHRUNK = 4.0, 10
+_BLUR, _SHRUNK = 4.0, 8
 
 
 def damage(number: int) -> str:

@@ -30,6 +30,8 @@ AT_LEAST = "0.5", "0.3"
 TRIES = 4
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75
+#: Of a face's box, as much on each side as portraits of this world have.
+_MARGIN = 0.35
 #: In parts of the eyes' distance: IdentityNet is some 0.15 off.
 _POSE = 0.8
 #: That the judge knows somebody by.
@@ -114,6 +116,7 @@ def repaired(studio: Studio, picture: Picture, people: Any, seed: int, second: b
             at_least=AT_LEAST[second],
             tries=TRIES,
             seed=seed,
+            margin=_MARGIN,
             seam=8,
             max_pose_shift=_POSE,
             max_expression_shift=0.0,
