@@ -112,6 +112,10 @@ class EncodeWPlus(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return str(method.fingerprint_faces())
+
+    @classmethod
     def execute(
         cls,
         face_encoder: Any,

@@ -246,6 +246,30 @@ def _masterweaver(content: Mapping[str, Any]) -> object:
     return adapter.layers.keys_values(tokens.both, tuple(range(16)))  # type: ignore[attr-defined]
 
 
+def _wplus_content() -> Mapping[str, Any]:
+    from support import wplus_files
+
+    return wplus_files.tiny([8] * 16, 16)
+
+
+def _wplus(content: Mapping[str, Any]) -> object:
+    from likeness.attention.cascade import fold
+    from likeness.methods.wplus import WPlus, identity_tokens, parse
+
+    adapter = parse(content, {}, NAME)
+    tokens = identity_tokens(adapter, WPlus(torch.ones(1, 18, 512)))
+    layers: Any = adapter.layers
+    pairs = layers.family.pairs
+    return fold(tokens.both, pairs, layers.queries, [2] * len(pairs))
+
+
+def _wplus_edits(text: str) -> object:
+    from likeness.methods.wplus import read_edits
+    from likeness.methods.wplus.directions import Direction
+
+    return read_edits(text, [("direction_0", Direction("smile", torch.ones(18, 512)))])
+
+
 def _consistentid_content() -> Mapping[str, Any]:
     from support import consistentid_files
 
@@ -405,6 +429,7 @@ CONTENTS: dict[str, tuple[Callable[[], Mapping[str, Any]], Callable[[Mapping[str
     "emojidiff": (_emojidiff_content, _emojidiff),
     "fact": (_fact_content, _fact),
     "masterweaver": (_masterweaver_content, _masterweaver),
+    "wplus": (_wplus_content, _wplus),
     "consistentid": (_consistentid_content, _consistentid),
     "transface": (_transface_content, _transface),
     "pva": (_pva_content, _pva),
@@ -425,6 +450,10 @@ TARGETS: dict[str, Target] = {
     "emojidiff": Target(_from_content(*CONTENTS["emojidiff"]), _numbers, NAME, 300),
     "fact": Target(_from_content(*CONTENTS["fact"]), _numbers, NAME, 200),
     "masterweaver": Target(_from_content(*CONTENTS["masterweaver"]), _numbers, NAME, 200),
+    "wplus": Target(_from_content(*CONTENTS["wplus"]), _numbers, NAME, 150),
+    "wplus_edits": Target(
+        _from_text(_wplus_edits), _texts("all: smile = 1.5", "0-7, 9: 0 = -2"), "edits", 300
+    ),
     "consistentid": Target(_from_content(*CONTENTS["consistentid"]), _numbers, NAME, 200),
     "transface": Target(_from_content(*CONTENTS["transface"]), _numbers, NAME, 20),
     "pva": Target(_from_content(*CONTENTS["pva"]), _numbers, NAME, 150),

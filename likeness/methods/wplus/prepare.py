@@ -13,7 +13,7 @@ from ...faces.choose import select
 from ...faces.detect import detect
 from ...faces.ffhq import align_ffhq, square
 from ...faces.labels import BACKGROUND, NAMES
-from ...faces.models import FaceModels
+from ...faces.models import FaceModels, bundled_fingerprint
 from ...faces.parsing import parse_pictures
 from ...faces.pixels import check_image, rgb8
 from ...faces.policy import ERROR, apply_policy
@@ -66,6 +66,11 @@ def photos_of(
         if face is not None:
             _check_size(face, place)
     return found
+
+
+def fingerprint_faces() -> str:
+    """Changes when what finds faces does."""
+    return bundled_fingerprint()
 
 
 def _with_faces(faces: Faces, align: str, if_no_face: str, advice: str) -> list[Photo]:

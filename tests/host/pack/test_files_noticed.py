@@ -102,6 +102,7 @@ def test_another_checkpoint_that_is_no_sd15_changes_nothing(models: Path) -> Non
         "LikenessEncodePVA",
         "LikenessEncodeFACT",
         "LikenessEncodeMasterWeaver",
+        "LikenessEncodeWPlus",
         "LikenessTunePVA",
     ],
 )
