@@ -37,7 +37,8 @@ def main() -> None:
 
     torch.set_num_threads(1)
     with torch.inference_mode():
-        rows = [*steps.rows(), *stories.rows(), *consistentid.rows(), *fact.rows(), *wplus.rows(), *repair.rows(), *faces.rows(), *people.rows()]
+        methods = (steps, stories, consistentid, fact, wplus, repair, faces, people)
+        rows = [row for method in methods for row in method.rows()]
     width = max(len(what) for what, _ in rows)
     print(f"\n| {'what'.ljust(width)} | measured |\n| {'-' * width} | --- |")
     for what, measured in rows:

@@ -139,7 +139,7 @@ class Inserts(Source, Protocol):
     """A layer of its own between the self- and the cross-attention of a block."""
 
     def insert(self, hidden: Tensor, place: Place) -> Tensor:
-        """Hidden states [rows, tokens, width] as self-attention left them -> as cross-attention finds them."""
+        """Hidden states [rows, tokens, width] after self-attention -> as the attention to text finds them."""
 
     def models(self) -> list[Any]:
         """What the host has to load beside the MODEL."""
