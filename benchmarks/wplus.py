@@ -24,7 +24,7 @@ def rows() -> list[tuple[str, str]]:
 
 
 def _ratio() -> str:
-    """At a fifth of SD1.5's widths, on its grid of 64 x 64."""
+    """At two fifths of SD1.5's widths, on its grid of 64 x 64."""
     import comfy.model_management
     from support import wplus_files
     from support.golden import Golden
@@ -32,11 +32,11 @@ def _ratio() -> str:
     from likeness.attention.sites import attention_sites
 
     golden = Golden("wplus")
-    model = golden.model("SD15", model_channels=64, channel_mult=[1, 2, 4, 4], num_heads=HEADS)
+    model = golden.model("SD15", model_channels=128, channel_mult=[1, 2, 4, 4], num_heads=4)
     comfy.model_management.load_models_gpu([model])
     hidden = [site.hidden for site in attention_sites(model.model.diffusion_model)]
     adapter = wplus.parse(wplus_files.tiny(hidden, golden.meta["unet_config"]["context_dim"]), {}, "tiny")
     tokens = wplus.identity_tokens(adapter, wplus.WPlus(golden["in.w"][:1]))
     prompt = [[golden["in.positive"], {}]]
     drawn = wplus.attend(model, adapter, tokens, Use(1.0))
-    return ratios(7, one_step(model, prompt, prompt), one_step(drawn, prompt, prompt))[0]
+    return ratios(3, one_step(model, prompt, prompt), one_step(drawn, prompt, prompt))[0]
