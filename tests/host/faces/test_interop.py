@@ -174,9 +174,7 @@ def test_a_foreign_analysis_serves_as_face_models(run: Run, astronaut: torch.Ten
     assert who.recogniser == "w600k_r50"
     chosen = run("LikenessSelectFaces", faces=found, by="most similar", reference=who, face_models=foreign)
     assert chosen[3] == "picture 0 (1 face): face 0, similarity 1.000, no other face"
-    with pytest.raises(
-        ValueError, match="buffalo_l have no recogniser glintr100; they have: w600k_r50"
-    ):
+    with pytest.raises(ValueError, match="buffalo_l have no recogniser glintr100; they have: w600k_r50"):
         run("LikenessEmbedFaces", face_models=foreign, faces=found, recogniser="glintr100")
 
 
