@@ -86,10 +86,8 @@ def test_files_that_are_none(room: Any, base: Path) -> None:
     gone = said(room.load, file="gone.safetensors", attribute="a")
     assert "There is no attribute file 'gone.safetensors' in" in gone and "Choose 'built in'" in gone
     text = said(room.load, file=TINY, attribute="person_bald")
-    assert (
-        text
-        == f"attribute 'person_bald' is not in {TINY}. It holds: person_age, person_pale, person_smile, person_tired."
-    )
+    held = "person_age, person_pale, person_smile, person_tired"
+    assert text == f"attribute 'person_bald' is not in {TINY}. It holds: {held}."
     node = room.node("LikenessLoadAttribute")
     assert node.validate_inputs(TINY, "person_bald") == text
     assert node.validate_inputs(TINY, "person_age") is True is node.validate_inputs("gone.safetensors", "x")
