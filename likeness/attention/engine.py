@@ -8,7 +8,6 @@ in the slot computes the base output. Spec: design README "The attention engine"
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,15 +18,12 @@ from torch import Tensor
 from .. import host
 from .calls import current_call
 from .compiled import look
+from .extended import Replacement, extended
 from .hidden import HIDDEN_WANTED
 from .sites import Layer, Site, SiteKey
 from .sources import Adds, Attention, Extra, Lengthens, Place, Rows, Source
 from .wrappers import KEY, SITES, SOURCES, with_call, with_conds, with_names
 
-log = logging.getLogger(__name__)
-
-#: What a slot holds: called with projected q, k, v and the host's options.
-Replacement = Callable[..., Tensor]
 #: Another pack's part in a layer, and its settings.
 Callback = tuple[Callable[..., Tensor], dict[str, Any]]
 
@@ -85,8 +81,11 @@ class SitePatch:
         count, parts = len(place.call.views), []
         for start, stop, found in extras:
             part, where = rows.part(start, stop, count), place.part(start, stop)
-            parts.append(_extended(foreign, self.attention, part, found, where))
-        return replace(rows, made=parts[0] if len(parts) == 1 else torch.cat(parts))
+            parts.append(extended(foreign, self.attention, part, found, where))
+        seen = tuple(tuple(found) for start, stop, found in extras for _ in range(start, stop))
+        own = foreign is None and all(extra.share == 1 for found in seen for extra in found)
+        out = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return replace(rows, made=out, own=own, extras=seen if own else ())
 
     def _extras(self, rows: Rows, place: Place, start: int, stop: int) -> list[Extra]:
         views = place.call.views
@@ -122,88 +121,13 @@ def _added(source: Adds, out: Tensor, rows: Rows, place: Place) -> Tensor:
     """The output with what a source changes of the rows of its roles."""
     views, every = place.call.views, place.call.runs
     looking = [run for run in every if views[run[0]].role in source.roles]
-    if len(looking) == len(every):
+    if len(looking) == len(every) and not rows.extras:
         return torch.add(out, source.change(rows, place), alpha=source.weight)
     result = out.clone() if looking else out
     for start, stop in looking:
         part = rows.part(start, stop, len(views))
         part.cut(result).add_(source.change(part, place.part(start, stop)), alpha=source.weight)
     return result
-
-
-def _extended(
-    foreign: Replacement | None, attention: Attention, rows: Rows, extras: Sequence[Extra], place: Place
-) -> Tensor:
-    """Attention of some rows to their own keys and all extra ones; shares below 1 blend, in any order."""
-    blended = next((extra for extra in extras if extra.share != 1), None)
-    if blended is not None:
-        others = [extra for extra in extras if extra is not blended]
-        without = _extended(foreign, attention, rows, others, place)
-        full = _extended(foreign, attention, rows, [*others, replace(blended, share=1.0)], place)
-        return torch.lerp(without, full, blended.share)
-    q, k, v, options = rows.q, rows.k, rows.v, place.options
-    if not extras:
-        return (foreign or attention)(q, k, v, options)
-    tiles = len(q) // len(k)
-    own_k, own_v = (_tiled(x, tiles, place) for x in (k, v))
-    keys = torch.cat([own_k, *(_spread(extra.keys, len(q), len(k)) for extra in extras)], dim=1)
-    values = torch.cat([own_v, *(_spread(extra.values, len(q), len(k)) for extra in extras)], dim=1)
-    bias = _bias(extras, own_k, len(q), len(k))
-    if foreign is None:
-        return attention(q, keys, values, options, bias)
-    # A foreign attention adds no bias of ours; and some, such as PAG's, return the values they are given.
-    longer = foreign(q, keys, values, options) if bias is None else None
-    if longer is not None and longer.shape == q.shape:
-        return longer
-    _say_once(foreign, place)
-    return foreign(q, k, v, options)
-
-
-def _tiled(x: Tensor, tiles: int, place: Place) -> Tensor:
-    """Own keys, as the host deals them out to queries that another node cut into tiles (HyperTile)."""
-    if tiles <= 1:
-        return x
-    if x.shape[1] % tiles:
-        raise ValueError(
-            f"{place.site}: another node cuts the queries of this layer into {tiles} tiles, which do not "
-            f"divide its {x.shape[1]} keys. Take that node (HyperTile) out, or set its swap_size to 1."
-        )
-    return x.reshape(len(x) * tiles, -1, x.shape[-1])
-
-
-def _spread(x: Tensor, rows: int, own: int) -> Tensor:
-    """Extra keys or a bias for all rows of the queries."""
-    if len(x) == 1:
-        return x.expand(rows, *[-1] * (x.ndim - 1))
-    return x if rows == own else x.repeat_interleave(rows // own, dim=0)
-
-
-def _bias(extras: Sequence[Extra], own: Tensor, rows: int, own_rows: int) -> Tensor | None:
-    """What is added to the logits, [1 or rows, 1, 1, all keys]; None when that is nothing."""
-    if all(extra.bias is None for extra in extras):
-        return None
-    parts = [own.new_zeros((1, 1, 1, own.shape[1]))]
-    for extra in extras:
-        none = own.new_zeros((1, 1, 1, extra.keys.shape[1]))
-        parts.append(none if extra.bias is None else extra.bias.to(own.dtype))
-    if all(len(part) == 1 for part in parts):
-        return torch.cat(parts, dim=-1)
-    return torch.cat([_spread(part, rows, own_rows) for part in parts], dim=-1)
-
-
-_told: set[str] = set()
-
-
-def _say_once(foreign: Replacement, place: Place) -> None:
-    module = getattr(foreign, "__module__", None) or type(foreign).__module__
-    if module not in _told:
-        _told.add(module)
-        log.warning(
-            "Another node (%s) replaces the attention of layer %s and can't take longer keys: where it acts, "
-            "those rows see their own keys only.",
-            module,
-            place.site,
-        )
 
 
 def inject(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .calls import Call
+from .extended import longer_keys
 from .hidden import hidden_states
 from .sites import SiteKey
 from .sources import Place, Rows
@@ -138,6 +139,17 @@ class VisualTokens:
 
 
 @dataclass(frozen=True, eq=False)
+class Text:
+    """What queries attend to before the visual tokens: keys and values [rows, tokens, hidden], the bias of
+    their logits or None. own: whether the layer's output is the attention to just that."""
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor | None
+    own: bool
+
+
+@dataclass(frozen=True, eq=False)
 class JointAttention:
     """Rows of the given roles attend to their prompt and to visual tokens, in one softmax.
 
@@ -158,19 +170,24 @@ class JointAttention:
     def change(self, rows: Rows, place: Place) -> Tensor:
         """g (o_v - o_t), see above; a part of the queries at a time."""
         hidden, out = hidden_states(rows, place.options, self.name), rows.out
-        size = max(1, _LOGITS // (len(rows.q) * int(place.options["n_heads"]) * rows.k.shape[1]))
+        text = Text(rows.k, rows.v, None, rows.own)
+        if any(rows.extras):  # the same for all these rows: they are of one role
+            text = Text(*longer_keys(rows, rows.extras[0], place), rows.own)
+        size = max(1, _LOGITS // (len(rows.q) * int(place.options["n_heads"]) * text.keys.shape[1]))
         parts = zip(*(x.split(size, dim=1) for x in (out, rows.q, hidden)), strict=True)
-        changes = [self._of(o, q, h, rows, place) for o, q, h in parts]
+        changes = [self._of(o, q, h, text, place) for o, q, h in parts]
         return changes[0] if len(changes) == 1 else torch.cat(changes, dim=1)
 
-    def _of(self, out: Tensor, q: Tensor, hidden: Tensor, rows: Rows, place: Place) -> Tensor:
+    def _of(self, out: Tensor, q: Tensor, hidden: Tensor, seen: Text, place: Place) -> Tensor:
         heads, dtype = place.options["n_heads"], self.precision(place.options, q.dtype)
         made = out.dtype
-        out, q, k, v, hidden = (x.to(dtype) for x in (out, q, rows.k, rows.v, hidden))
+        out, q, k, v, hidden = (x.to(dtype) for x in (out, q, seen.keys, seen.values, hidden))
         logits = scaled_logits(q, k, heads)
+        if seen.bias is not None:
+            logits = logits + seen.bias.to(dtype)
         weight = log_weight(logits) - _log_repeats([view.repeats for view in place.call.views], logits)
         # The layer's own output is the attention to the text; another is not, and it is computed once more.
-        text = split_heads(out, heads) if rows.own else mixed(logits, split_heads(v, heads))
+        text = split_heads(out, heads) if seen.own else mixed(logits, split_heads(v, heads))
         folded, values = self.tokens.layer(self.numbers[place.site], q.device, dtype)
         visual = folded_logits(hidden, folded, heads)
         change = gated(text, weight, visual, split_heads(values[None], heads), self.strength)

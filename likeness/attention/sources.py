@@ -47,8 +47,8 @@ class Rows:
     """Some rows of a layer: projected q, k and v [rows, tokens, hidden].
 
     made, out: what the layer computes for them without anything that adds. own: whether that is the layer's
-    own attention to k and v, and nothing of another pack or of a source that lengthens them. start, stop, of:
-    which chunks of how many these are.
+    own attention to k, v and `extras`, and nothing of another pack or blended. extras: what lengthens k and
+    v, for each chunk; empty: nothing. start, stop, of: which chunks of how many these are.
     """
 
     q: Tensor
@@ -56,6 +56,7 @@ class Rows:
     v: Tensor
     made: Tensor | None = None
     own: bool = False
+    extras: tuple[tuple[Extra, ...], ...] = ()
     start: int = 0
     stop: int = 1
     of: int = 1
@@ -77,7 +78,8 @@ class Rows:
             return self
         cut = Rows(self.q, self.k, self.v, start=start, stop=stop, of=of)
         made = None if self.made is None else cut.cut(self.made)
-        return replace(cut, q=cut.cut(self.q), k=cut.cut(self.k), v=cut.cut(self.v), made=made, own=self.own)
+        q, k, v = (cut.cut(x) for x in (self.q, self.k, self.v))
+        return replace(cut, q=q, k=k, v=v, made=made, own=self.own, extras=self.extras[start:stop])
 
 
 @dataclass(frozen=True, eq=False)

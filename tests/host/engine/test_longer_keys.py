@@ -139,7 +139,7 @@ def test_pag_in_the_layer_itself_keeps_its_own_keys(
 ) -> None:
     """PAG's attention gives back the values: longer ones fit nothing. One line says so."""
     caplog.set_level(logging.WARNING)
-    pack.module("likeness.attention.engine")._told.clear()  # it is said once per process and pack
+    pack.module("likeness.attention.extended")._told.clear()  # it is said once per process and pack
     drawn(perturbed(room.refer(room.model)))
     said = [r.getMessage() for r in caplog.records if "can't take longer keys" in r.getMessage()]
     assert len(said) == 1

@@ -14,6 +14,7 @@ from likeness.attention.calls import CALL, CONDS, Call, Conds, Entry, current_ca
 from likeness.attention.engine import SitePatch
 from likeness.attention.gate import JointAttention, VisualTokens, fold
 from likeness.attention.hidden import HIDDEN
+from likeness.attention.own_rows import OwnRows
 from likeness.attention.use import Window
 from likeness.attention.views import View
 
@@ -233,3 +234,47 @@ def test_without_the_hosts_wrappers_it_is_explained() -> None:
     q = w["hidden"] @ w["q"].T
     with pytest.raises(RuntimeError, match="Test: the network was run without the host's wrappers"):
         patch(q, w["text"] @ w["k"].T, w["text"] @ w["v"].T, {**OPTIONS, "cond_or_uncond": [0]})
+
+
+# ---- beside a source that lengthens the keys
+
+
+def weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: Any, bias: Any = None) -> Any:
+    q, k, v = (gate.split_heads(x, HEADS) for x in (q, k, v))
+    return gate.merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
+
+
+def held(w: dict[str, torch.Tensor], where: Call, first: bool, **given: Any) -> torch.Tensor:
+    """With the first three tokens once more, before or after the visual ones are put in."""
+    q, k, v = w["hidden"] @ w["q"].T, w["text"] @ w["k"].T, w["text"] @ w["v"].T
+    own = OwnRows(3, TEXT, given.pop("hold"), Window(0, 1))
+    sources = (own, source(w, **given)) if first else (source(w, **given), own)
+    patch = SitePatch(("attn2", MIDDLE), sources, weighed)
+    return patch(q, k, v, {**OPTIONS, HIDDEN: w["hidden"], CALL: where})
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("acting", [("positive",), ("negative",), ("positive", "negative")])
+@pytest.mark.parametrize("roles", [("positive", "negative"), ("negative", "positive"), ("positive",) * 2])
+def test_tokens_that_are_held_count_in_the_same_softmax(
+    roles: tuple[Any, ...], acting: tuple[Any, ...], copies: int, first: bool
+) -> None:
+    """As if their rows stood behind the prompt so many times more, in positive rows alone."""
+    w = {key: value.double() for key, value in weights().items()}
+    where = call(*roles)
+    found = held(w, where, first, hold=float(copies), strength=2.0, roles=frozenset(acting))
+    longer = torch.cat([w["text"], *[w["text"][:, :3]] * copies], dim=1)
+    for row, role in enumerate(roles):
+        text = longer if role == "positive" else w["text"]
+        alone = attend({**w, "text": text}, source(w, 2.0, roles=frozenset(acting)), where)
+        assert torch.allclose(found[row], alone[row], atol=1e-12)
+
+
+def test_held_tokens_of_a_repeated_prompt_count_as_once() -> None:
+    w = {key: value.double() for key, value in weights().items()}
+    longer = torch.cat([w["text"], w["text"][:, :3]], dim=1)
+    alone = attend({**w, "text": longer}, source(w), call("positive", "positive"))
+    twice = {**w, "text": w["text"].repeat(1, 2, 1)}
+    where = call("positive", "positive", repeats=(2, 2))
+    assert torch.allclose(held(twice, where, True, hold=1.0), alone, atol=1e-12)
