@@ -45,6 +45,8 @@ from . import (
     story,
     wplus,
     wplus_codes,
+    wplus_edit,
+    wplus_encode,
 )
 from .compat import NODES as COMPAT_NODES
 from .compat import replacements
@@ -75,6 +77,8 @@ NODES: list[type[io.ComfyNode]] = [
     *fact.NODES,
     *masterweaver.NODES,
     *wplus.NODES,
+    *wplus_encode.NODES,
+    *wplus_edit.NODES,
     *wplus_codes.NODES,
     *freecure.NODES,
     *pva.NODES,

@@ -7,8 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.choices.faces import ERROR, IF_NO_FACE
-from ..likeness.choices.masterweaver import ALIGNS, FFHQ, list_files
+from ..likeness.choices.faces import ERROR, FFHQ, IF_NO_FACE, PHOTO_ALIGNS
+from ..likeness.choices.masterweaver import list_files
 from ..likeness.methods import masterweaver as method
 from ..likeness.values import FACES, MASTERWEAVER, MASTERWEAVER_TOKENS
 from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
@@ -77,7 +77,7 @@ class EncodeMasterWeaver(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "align",
-                    options=list(ALIGNS),
+                    options=list(PHOTO_ALIGNS),
                     default=FFHQ,
                     tooltip="ffhq: bring the face into the position of the FFHQ photos. none: the photos are "
                     "such portraits already.",

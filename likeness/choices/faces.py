@@ -30,6 +30,10 @@ MIN_SIMILARITY = 0.4
 
 #: How the square of a face lies in its picture.
 UPRIGHT, STRAIGHT, FFHQ = ALIGNS = ("upright", "straight", "ffhq")
+#: What is done to photos of a person: each face in the position of FFHQ's pictures, or nothing, where they
+#: are such portraits already.
+AS_IT_IS = "none"
+PHOTO_ALIGNS = (FFHQ, AS_IT_IS)
 NO_MATCH, LAB = COLOUR_MATCHES = ("none", "mean and deviation")
 
 #: How InstantID's five points are fitted to a picture of another shape.

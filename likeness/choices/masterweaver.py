@@ -3,8 +3,6 @@
 from ..weights.chosen import list_files as list_chosen
 
 FOLDER, PUBLISHED = "masterweaver", "masterweaver/adapter"
-#: FFHQ: the face in the position of FFHQ's pictures. AS_IT_IS: the photos are such portraits already.
-FFHQ, AS_IT_IS = ALIGNS = ("ffhq", "none")
 #: As many as it was trained with; more than MOST are refused.
 USUAL, MOST = 3, 16
 

@@ -10,8 +10,6 @@ DIRECTIONS, DIRECTION = "wplus_directions", "wplus/directions"
 
 #: Several photos: one person of them all, or one code each.
 MEAN, EACH = COMBINE = ("mean", "each")
-#: FFHQ: the face in the position of FFHQ's pictures. AS_IT_IS: the photos are such portraits already.
-FFHQ, AS_IT_IS = ALIGNS = ("ffhq", "none")
 #: As the authors: 7 of 30 steps are drawn without the person.
 WEIGHT, START = 1.0, 0.23
 #: Strengths of the published examples lie between -4 and 4. web/js/sliders/edits.js knows both numbers.

@@ -126,7 +126,7 @@ def _continued(image: Any, corners: Any) -> tuple[Any, Any]:
     pads = [max(edge + border, 0) for edge in beyond]
     if max(pads) <= border - 4:
         return image, corners
-    left, top, right, bottom = (max(edge, round(length * 0.3)) for edge in pads)
+    left, top, right, bottom = (max(edge, round(length * 0.3), 1) for edge in pads)
     sides = ((top, bottom), (left, right), (0, 0))
     pixels = np.pad(np.asarray(image, dtype=np.float32), sides, mode="reflect")
     height, width = pixels.shape[:2]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from comfy_extras.nodes_freelunch import Fourier_filter
+
+log = logging.getLogger(__name__)
 
 _THRESHOLD = 1
 #: Devices that have no Fourier transform: the host's node does it on the CPU there, too.
@@ -16,9 +20,10 @@ def scale_low(x: torch.Tensor, factor: float) -> torch.Tensor:
         try:
             done: torch.Tensor = Fourier_filter(x, threshold=_THRESHOLD, scale=factor)
             return done
-        except (RuntimeError, NotImplementedError):
-            if x.device.type == "cpu":
+        except RuntimeError as error:
+            if x.device.type == "cpu" or isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
+            log.warning("%s has no Fourier transform (%s): FreeU does it on the CPU.", x.device, error)
             _without.add(x.device)
     back: torch.Tensor = Fourier_filter(x.cpu(), threshold=_THRESHOLD, scale=factor).to(x.device)
     return back

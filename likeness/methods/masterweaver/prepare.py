@@ -9,16 +9,16 @@ from typing import Any
 import torch
 
 from ...adapters.vision import clip_picture
-from ...choices.masterweaver import ALIGNS, FFHQ, MOST, USUAL
-from ...faces.choose import select
-from ...faces.detect import detect
+from ...choices.faces import ERROR, FFHQ
+from ...choices.masterweaver import MOST, USUAL
 from ...faces.ffhq import align_ffhq
-from ...faces.models import FaceModels, bundled_fingerprint
+from ...faces.models import bundled_fingerprint
 from ...faces.parsing import parse_pictures
-from ...faces.pixels import check_image, rgb8
-from ...faces.policy import ERROR, apply_policy
+from ...faces.photos import Photo
+from ...faces.photos import photos_of as all_photos
+from ...faces.pixels import rgb8
 from ...faces.references import Images
-from ...values import Face, Faces
+from ...values import Faces
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 KEPT = (*range(1, 14), 17)
 #: Side of the aligned picture, and the authors' output_size, which decides what is made smaller first.
 _SIDE, _OUTPUT = 512, 1024
-
-#: One photo [H, W, 3] as it came, and the face in it that counts, if there is one.
-Photo = tuple[torch.Tensor, Face | None]
 
 
 def fingerprint_faces() -> str:
@@ -39,41 +36,9 @@ def fingerprint_faces() -> str:
 def photos_of(
     images: Images = None, faces: Faces | None = None, align: str = FFHQ, if_no_face: str = ERROR
 ) -> list[Photo]:
-    """Every photo of a person, with the face that is looked at: of several the largest.
-
-    images: photos of any sizes; faces: found before, in place of images. A photo without a face: see
-    policy.py; passed through, it is looked at as a whole, as the authors do. Raises ValueError without a
-    photo, with too many, or for another align.
-    """
-    if align not in ALIGNS:
-        raise ValueError(f"align must be one of {', '.join(ALIGNS)}, not {align!r}.")
-    batches = {"images": images} if isinstance(images, torch.Tensor) else dict(images or {})
-    if faces is not None and batches:
-        raise ValueError("images and faces are both connected: connect one of them.")
-    found: list[Photo] = []
-    if faces is not None:
-        found = _with_faces(faces, align, if_no_face, "Use another photo, or disconnect faces.")
-    for name, batch in batches.items():
-        check_image(batch, "images")
-        if align != FFHQ:
-            found += [(picture, None) for picture in batch]
-        elif len(batch):
-            advice = f"It came through {name}. Use another photo, or set align to none for a portrait."
-            everybody = detect(FaceModels.open("embedded"), batch)
-            found += _with_faces(everybody, align, if_no_face, advice)
-    _check_count(len(found))
-    return found
-
-
-def _with_faces(faces: Faces, align: str, if_no_face: str, advice: str) -> list[Photo]:
-    chosen = select(apply_policy(faces, if_no_face, advice), "largest", "0")
-    pairs = zip(chosen.images, chosen.faces, strict=True)
-    return [(picture, here[0] if here and align == FFHQ else None) for picture, here in pairs]
-
-
-def _check_count(count: int) -> None:
-    if not count:
-        raise ValueError("There is nobody to encode: connect photos of the person to images, or faces.")
+    """Every photo of a person, see faces/photos.py. Raises ValueError, also for too many."""
+    found = all_photos(images, faces, align, if_no_face)
+    count = len(found)
     if count > MOST:
         raise ValueError(
             f"images are {count} photos, more than {MOST}: MasterWeaver was trained with 1 to {USUAL} of a "
@@ -81,6 +46,7 @@ def _check_count(count: int) -> None:
         )
     if count > USUAL:
         log.info("MasterWeaver was trained with 1 to %d photos of a person; these are %d.", USUAL, count)
+    return found
 
 
 def prepare(

@@ -50,7 +50,7 @@ def load(file: str, name: str = "") -> Direction:
         raise ValueError(f"{path.name} {asked}. There are: {', '.join(names) or 'none'}.")
     try:
         return Direction(name, torch.as_tensor(content[name]), source=path.name)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path.name} can't be used: {error}") from error
 
 
@@ -86,9 +86,12 @@ def _numpy(path: Path) -> torch.Tensor:
 
 
 def _component(content: Mapping[str, Any], name: str, file: str) -> Direction:
-    mean, comp, std = (
-        torch.as_tensor(content[part]).detach().to("cpu", torch.float32) for part in _COMPONENTS
-    )
+    try:
+        mean, comp, std = (
+            torch.as_tensor(content[part]).detach().to("cpu", torch.float32) for part in _COMPONENTS
+        )
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{file} is damaged: mean, comp and std are no tables of numbers.") from error
     match, count = _COMPONENT.fullmatch(name), len(comp) if comp.ndim else 0
     if match is None or int(match[1]) >= count:
         raise ValueError(

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from ...choices.wplus import ALIGNS, FFHQ
-from ...faces.choose import select
-from ...faces.detect import detect
+from ...choices.faces import ERROR, FFHQ
 from ...faces.ffhq import align_ffhq, square
 from ...faces.labels import BACKGROUND, NAMES
-from ...faces.models import FaceModels, bundled_fingerprint
+from ...faces.models import bundled_fingerprint
 from ...faces.parsing import parse_pictures
-from ...faces.pixels import check_image, rgb8
-from ...faces.policy import ERROR, apply_policy
+from ...faces.photos import Photo
+from ...faces.photos import photos_of as all_photos
+from ...faces.pixels import rgb8
 from ...faces.references import Images
 from ...values import Face, Faces
-
-log = logging.getLogger(__name__)
 
 #: Side of the aligned picture, of its square as it is sampled, and of what the encoder sees.
 _SIDE, _SAMPLES, _SEEN = 512, 4096, 256
@@ -29,37 +25,12 @@ _NARROWEST = 160
 MOST = 64
 _CLOTH = NAMES.index("cloth")
 
-#: One photo [H, W, 3] as it came, and the face in it that counts, if there is one.
-Photo = tuple[torch.Tensor, Face | None]
-
 
 def photos_of(
     images: Images = None, faces: Faces | None = None, align: str = FFHQ, if_no_face: str = ERROR
 ) -> list[Photo]:
-    """Every photo of a person, with the face that is looked at: of several the largest.
-
-    images: photos of any sizes; faces: found before, in place of images. A photo without a face: see
-    policy.py; passed through, it is taken for an aligned portrait. Raises ValueError without a photo, with
-    too many, for another align, or a face that is too small.
-    """
-    if align not in ALIGNS:
-        raise ValueError(f"align must be one of {', '.join(ALIGNS)}, not {align!r}.")
-    batches = {"images": images} if isinstance(images, torch.Tensor) else dict(images or {})
-    if faces is not None and batches:
-        raise ValueError("images and faces are both connected: connect one of them.")
-    found: list[Photo] = []
-    if faces is not None:
-        found = _with_faces(faces, align, if_no_face, "Use another photo, or disconnect faces.")
-    for name, batch in batches.items():
-        check_image(batch, "images")
-        if align != FFHQ:
-            found += [(picture, None) for picture in batch]
-        elif len(batch):
-            advice = f"It came through {name}. Use another photo, or set align to none for a portrait."
-            everybody = detect(FaceModels.open("embedded"), batch)
-            found += _with_faces(everybody, align, if_no_face, advice)
-    if not found:
-        raise ValueError("There is nobody to encode: connect photos of the person to images, or faces.")
+    """Every photo of a person, see faces/photos.py. Raises ValueError, also for many, or a small face."""
+    found = all_photos(images, faces, align, if_no_face)
     if len(found) > MOST:
         raise ValueError(f"images are {len(found)} photos, more than {MOST}: connect the best of them.")
     for place, (_, face) in enumerate(found):
@@ -71,12 +42,6 @@ def photos_of(
 def fingerprint_faces() -> str:
     """Changes when what finds faces does."""
     return bundled_fingerprint()
-
-
-def _with_faces(faces: Faces, align: str, if_no_face: str, advice: str) -> list[Photo]:
-    chosen = select(apply_policy(faces, if_no_face, advice), "largest", "0")
-    pairs = zip(chosen.images, chosen.faces, strict=True)
-    return [(picture, here[0] if here and align == FFHQ else None) for picture, here in pairs]
 
 
 def extent(keypoints: torch.Tensor) -> float:

@@ -198,6 +198,29 @@ def test_free_u_of_ones_is_nothing_and_acts_in_two_blocks(room: Any, pack: Any) 
         node(model=SimpleNamespace(model=SimpleNamespace(diffusion_model=torch.nn.Linear(1, 1))))
 
 
+def test_free_u_goes_to_the_cpu_where_it_has_to_and_nowhere_else(
+    pack: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    freeu, there = pack.module("likeness.host.freeu"), torch.device("xpu")
+    x = seeded(1, 2, 4, 4, seed=1)
+    elsewhere = SimpleNamespace(device=there, cpu=lambda: x)
+    real, errors = freeu.Fourier_filter, [torch.cuda.OutOfMemoryError("full"), RuntimeError("no fft")]
+
+    def filtered(given: Any, **more: Any) -> Any:
+        if given is elsewhere:
+            raise errors.pop(0)
+        return SimpleNamespace(to=lambda device: (device, real(given, **more)))
+
+    monkeypatch.setattr(freeu, "Fourier_filter", filtered)
+    monkeypatch.setattr(freeu, "_without", set())
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        freeu.scale_low(elsewhere, 0.5)
+    for _ in range(2):  # the second time nothing is tried
+        device, found = freeu.scale_low(elsewhere, 0.5)
+        assert device == there and torch.equal(found, real(x, threshold=1, scale=0.5))
+    assert not errors and caplog.text.count("has no Fourier transform (no fft)") == 1
+
+
 def test_another_base_is_refused(room: Any, host: Any) -> None:
     other = host.CheckpointLoaderSimple().load_checkpoint("tiny_sdxl.safetensors")[0]
     with pytest.raises(ValueError, match=r"The W\+ Adapter needs an SD1\.5 model"):
@@ -436,6 +459,8 @@ def test_direction_files(pack: Any, base: Path) -> None:
     (folder / "cut.json").write_text('{"smile": [[1')
     (folder / "short.json").write_text('{"smile": [1, 2]}')
     (folder / "cut.npy").write_bytes(b"\x93NUMPY")
+    (folder / "huge.json").write_text(f'{{"smile": [{10**30}]}}')
+    (folder / "words.json").write_text('{"mean": "a", "comp": [1], "std": [1]}')
     for file, name, said in (
         ("named.json", "beard", r"named.json has no direction 'beard'. There are: smile, age80"),
         ("named.json", "", "holds several directions: choose one"),
@@ -443,6 +468,8 @@ def test_direction_files(pack: Any, base: Path) -> None:
         ("cut.json", "smile", "cut.json is no JSON, or is cut short"),
         ("short.json", "smile", r"short.json can't be used: The direction smile is \[2\]"),
         ("cut.npy", "", "cut.npy is no numpy file of numbers"),
+        ("huge.json", "smile", "huge.json can't be used: "),
+        ("words.json", "pc0", "words.json is damaged: mean, comp and std are no tables of numbers"),
     ):
         with pytest.raises(ValueError, match=said):
             load(file=file, direction=name)
