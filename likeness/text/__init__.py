@@ -3,7 +3,7 @@
 from ..choices.text import MATCHES
 from .layout import Columns, columns_of
 from .matches import Match, rows_of
-from .prompt import Prompt, check_made_from, encode, read
+from .prompt import Prompt, check_made_from, encode, moved, read
 from .ranges import split_at
 from .spans import TokenSpan, normal, word_rows
 
@@ -16,6 +16,7 @@ __all__ = [
     "check_made_from",
     "columns_of",
     "encode",
+    "moved",
     "normal",
     "read",
     "rows_of",

@@ -13,8 +13,6 @@ from .spans import TokenSpan, normal
 
 log = logging.getLogger(__name__)
 
-#: How a subject is looked for: whole words, letters anywhere, a regular expression.
-
 
 @dataclass(frozen=True)
 class Match:

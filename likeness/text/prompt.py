@@ -12,6 +12,9 @@ from .layout import Columns, columns_of
 from .matches import Match, rows_of
 from .spans import TokenSpan, word_rows
 
+#: In the facts of a CONDITIONING: what moved its words to other rows than those of its text.
+MOVED = "likeness_moved"
+
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
@@ -66,6 +69,11 @@ def encode(clip: Any, prompt: Prompt) -> Conditioning:
     return host.text.encode(clip, prompt.tokens)
 
 
+def moved(conditioning: Conditioning, by: str) -> Conditioning:
+    """The same, noting that single words are not where the text has them. by: what is in it."""
+    return [[tensor, {**facts, MOVED: by}] for tensor, facts in conditioning]
+
+
 def check_made_from(conditioning: Conditioning, prompt: Prompt) -> None:
     """Raises ValueError for a CONDITIONING that this prompt's text and encoders cannot have made.
 
@@ -74,7 +82,7 @@ def check_made_from(conditioning: Conditioning, prompt: Prompt) -> None:
     if not conditioning:
         raise ValueError("conditioning is empty: connect the output of CLIP Text Encode.")
     whole = prompt.columns[-1].stop
-    for tensor, *_ in conditioning:
+    for tensor, facts in conditioning:
         rows, width = int(tensor.shape[-2]), int(tensor.shape[-1])
         # SD3 fills its rows up to the width of its third encoder.
         if width != whole and not ("t5xxl" in prompt.tokens and width > whole):
@@ -86,4 +94,9 @@ def check_made_from(conditioning: Conditioning, prompt: Prompt) -> None:
             raise ValueError(
                 f"This conditioning was not made from this text: it has {rows} rows, the text takes "
                 f"{prompt.length}. Give the text that was encoded, letter for letter."
+            )
+        if prompt.spans and MOVED in facts:
+            raise ValueError(
+                f"conditioning has {facts[MOVED]} in it, so its words are not in the rows that the text has "
+                "them in, and single words of it can't be changed. Take one of CLIP Text Encode."
             )

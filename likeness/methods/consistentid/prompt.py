@@ -10,7 +10,7 @@ import torch
 
 from ... import host
 from ...choices.consistentid import MERGE_AT, READINGS, TRAINED
-from ...text import Columns, columns_of, normal, read, split_at
+from ...text import Columns, columns_of, moved, normal, read, split_at
 from ...text.cut import cut_to_one
 from ...text.filled import filled
 from ...values import Conditioning
@@ -33,12 +33,14 @@ class Texts:
 
 @dataclass(frozen=True)
 class Detailed:
-    """A prompt with its details. marked: with the released code's markers. rows: of the parts' words."""
+    """A prompt with its details. marked: with the released code's markers. rows: of the parts' words. first:
+    whether the details stand before the words."""
 
     text: str
     marked: str
     rows: tuple[int, ...]
     caption: Caption
+    first: bool = False
 
 
 def prompt(
@@ -64,7 +66,10 @@ def prompt(
     fused = _fused(fused, detailed.rows, vectors, features)
     nothing = features.nothing[None].expand(len(detailed.rows), -1)
     negative = _fused(_encode(clip, texts.negative, released), detailed.rows, nothing, features)
-    return [*split_at(plain, merge_at)[0], *split_at(fused, merge_at)[1]], negative
+    positive = [*split_at(plain, merge_at)[0], *split_at(fused, merge_at)[1]]
+    return (
+        moved(positive, "details about a face before the words") if detailed.first else positive
+    ), negative
 
 
 def detail(clip: Any, family: Family, texts: Texts, features: Features) -> Detailed:
@@ -79,7 +84,8 @@ def detail(clip: Any, family: Family, texts: Texts, features: Features) -> Detai
         place = before
     text, start = place(texts.positive, caption.text, family)
     marked, _ = place(texts.positive, caption.marked, family)
-    return Detailed(text, marked, _rows(clip, text, start, caption, last=place is behind), caption)
+    rows = _rows(clip, text, start, caption, last=place is behind)
+    return Detailed(text, marked, rows, caption, place is before)
 
 
 def _rows(clip: Any, text: str, start: int, caption: Caption, last: bool) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def project(
             "clip has an encoder whose rows follow those of the words: give the conditioning's own text in "
             "text, so that they are told apart."
         )
-    nothing = encode(clip, empty)[0][0][0] if how.centre else None
+    nothing = encode(clip, empty)[0][0][0, : empty.length] if how.centre else None
     source = find(clip, unwanted, whole, nothing)
     blocks = _blocks(empty, how.encoders)
     before, rest = split_at(conditioning, use.start)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ...choices.pva import PLACEHOLDER
+from ...text import moved
 from ...values import Conditioning
 from .content import PVA
 
@@ -26,7 +27,7 @@ def encode_prompt(clip: Any, pva: PVA, text: str) -> Conditioning:
     """
     check_clip(clip, pva)
     conditioning: Conditioning = clip.encode_from_tokens_scheduled(prompt_tokens(clip, pva.word, text))
-    return conditioning
+    return moved(conditioning, f"a person's word {PLACEHOLDER}") if PLACEHOLDER in text else conditioning
 
 
 def encode_word(clip: Any, word: torch.Tensor, text: str) -> torch.Tensor:

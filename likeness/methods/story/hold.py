@@ -23,7 +23,8 @@ def hold(
 
     use.weight: 1 is the published method; the rows weigh 1 + weight times as much. blocks: ALL or some of
     BLOCKS. tokens: how long the story's prompt is. MODEL itself when nothing would change. Raises ValueError
-    for a MODEL without cross-attention, no rows, more rows than the prompt has, or unknown blocks.
+    for a MODEL without cross-attention, no rows, more rows than the prompt has, unknown blocks, or a
+    weight below 0.
     """
     sites = attention_sites(model.model.diffusion_model)
     if not sites:
@@ -41,6 +42,8 @@ def hold(
         raise ValueError(
             f"blocks must be some of {', '.join((ALL, *BLOCKS))}, not {', '.join(unknown) or 'none'}."
         )
+    if use.weight < 0:
+        raise ValueError(f"strength is {use.weight}: it can't be less than 0, which is the model as it was.")
     if use.nothing("Hold Identity") or use.weight == 0:
         return model
     kinds = BLOCKS.values() if ALL in blocks else [BLOCKS[name] for name in blocks]

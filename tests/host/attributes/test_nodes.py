@@ -182,6 +182,22 @@ def test_words_of_pva_are_refused(room: Any, host: Any, pack: Any) -> None:
     assert "Connect the clip that encoded it" in said(room.apply, **given)
 
 
+def test_words_behind_a_persons_word_are_refused(room: Any, host: Any, pack: Any) -> None:
+    """SD1.5's encoder has directions, but `<new1>` is one row there and four tokens of the text."""
+    clip = host.CheckpointLoaderSimple().load_checkpoint("tiny_sd15.safetensors")[1]
+    width = clip.cond_stage_model.clip_l.transformer.get_input_embeddings().weight.shape[1]
+    encode = pack.module("likeness.methods.pva").encode_prompt
+    pva = SimpleNamespace(word=torch.ones(width), base=SimpleNamespace(name="tiny"))
+    given = {"clip": clip, "text": "a photo of <new1>, a man"}
+    text = said(room.apply, conditioning=encode(clip, pva, given["text"]), **given)
+    assert text.startswith("conditioning has a person's word <new1> in it, so its words are not in the rows")
+    assert room.apply(conditioning=encode(clip, pva, "a photo of a man"), clip=clip, text="a photo of a man")
+    project = pack.node("LikenessProjectOut").execute
+    inputs = {"conditioning": encode(clip, pva, given["text"]), "clip": clip, "unwanted": "man"}
+    assert "a person's word <new1>" in said(project, **inputs, text=given["text"])
+    assert project(**inputs)[1].startswith("Taken out")
+
+
 # Prompt with Attributes
 
 

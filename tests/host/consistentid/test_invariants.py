@@ -291,6 +291,24 @@ def test_weights_and_long_prompts_work_as_in_the_host(room: Any, pack: Any) -> N
     assert cut[0].shape[1] == 77
 
 
+def test_sliders_on_words_of_a_prompt_with_details(room: Any, pack: Any) -> None:
+    """Behind the words, details leave their rows; before them they don't, and that is refused."""
+    attributes = pack.module("likeness.methods.attributes")
+    size = room.clip.cond_stage_model.clip_l.transformer.get_input_embeddings().weight.shape[1]
+    age = attributes.Attribute("age", torch.ones(size))
+    slide = pack.node("LikenessApplyAttribute").execute
+
+    def slid(text: str) -> Any:
+        prompt = prompted(room, pack, text=text)[0]
+        inputs = {"clip": room.clip, "text": text, "attribute": age, "subject": "man", "delay": 0.0}
+        return prompt, slide(conditioning=prompt, **inputs)[0]
+
+    for (x, _), (made, _) in zip(*slid("a man in a forest"), strict=True):
+        assert (made != x).any(-1)[0].nonzero().flatten().tolist() == [2]
+    with pytest.raises(ValueError, match="conditioning has details about a face before the words in it"):
+        slid("a man, " + "an old tree in the mist, " * 20)
+
+
 # Bad input
 
 

@@ -348,3 +348,29 @@ def test_half_precision_with_float32_logits(room: Any) -> None:
     half = GOLDEN.model("SD20", torch.bfloat16, attn_precision=torch.float32)
     found, wanted = (rows(room.apply(model=model))[0].float() for model in (half, exact))
     assert torch.isfinite(found).all() and relative_error(found, wanted) < 0.05
+
+
+# Beside a held story
+
+
+@pytest.mark.parametrize("apply_to", ["positive", "both"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_held_rows_count_as_if_they_stood_behind_the_prompt(
+    room: Any, pack: Any, copies: int, apply_to: str
+) -> None:
+    """Hold Identity before or after: one softmax over the prompt, its held rows and the person."""
+
+    def hold(model: Any) -> Any:
+        node = pack.node("LikenessHoldIdentity")
+        return node.execute(model=model, identity_tokens=5, strength=float(copies))[0]
+
+    def apply(model: Any) -> Any:
+        return room.apply(model=model, apply_to=apply_to)
+
+    prompt = GOLDEN["in.positive"]
+    longer = torch.cat([prompt, *[prompt[:, :5]] * copies], dim=1)
+    after, before, plain = rows(hold(apply(room.exact))), rows(apply(hold(room.exact))), rows(room.exact)
+    copied = rows(apply(room.exact), prompt=longer)
+    for one, other, wanted in zip(after, before, copied, strict=True):
+        assert torch.equal(one, other) and relative_error(one, wanted) <= 1e-6
+    assert differ(after[0], rows(apply(room.exact))[0]) and differ(after[0], plain[0])

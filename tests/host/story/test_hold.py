@@ -252,6 +252,10 @@ def test_unknown_parts(room: Any) -> None:
     assert said(room, blocks=[]).endswith("not none.")
 
 
+def test_a_strength_below_0(room: Any) -> None:
+    assert said(room, strength=-0.5).startswith("strength is -0.5: it can't be less than 0")
+
+
 def test_a_window_that_runs_backwards(room: Any) -> None:
     assert "start (0.6) is after end (0.5)" in said(room, start=0.6, end=0.5)
 
