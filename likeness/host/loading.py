@@ -107,17 +107,29 @@ def add_lora(model: Any, tensors: Mapping[str, torch.Tensor], strength: float) -
 def set_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     """A clone of MODEL with these in the place of its own weights, by the names of its U-Net.
 
-    LoRAs, connected before or after, change what is set. Raises KeyError for a name it does not have.
+    LoRAs, connected before or after, change what is set; of two that set the same, the later does. Raises
+    KeyError for a name it does not have.
     """
     model = model.clone()
     named = {f"diffusion_model.{name}": weight for name, weight in weights.items()}
     loras = {key: model.patches.pop(key) for key in named if key in model.patches}
+    loras = {key: [patch for patch in patches if not _sets(patch)] for key, patches in loras.items()}
     there = model.add_patches({key: ("set", (weight,)) for key, weight in named.items()})
     if len(there) != len(named):
         raise KeyError(f"The U-Net has no {sorted(set(named) - set(there))[0]}.")
     for key, patches in loras.items():
         model.patches[key] = [*model.patches[key], *patches]
     return model
+
+
+def are_set(model: Any, names: Sequence[str]) -> bool:
+    """Whether `set_weights` put anything in the place of these."""
+    return any(_sets(patch) for name in names for patch in model.patches.get(f"diffusion_model.{name}", ()))
+
+
+def _sets(patch: Any) -> bool:
+    """Of a patch of the host: (strength, what, ...), what being (kind, tensors)."""
+    return isinstance(patch[1], tuple) and patch[1][0] == "set"
 
 
 def own_weights(model: Any, names: Sequence[str]) -> dict[str, torch.Tensor]:

@@ -44,7 +44,8 @@ def _with_norms(model: Any, adapter: Adapter) -> Any:
         for part, value in zip(("weight", "bias"), norm, strict=True)
     }
     own = host.loading.own_weights(model, list(wanted))
-    if all(_same(value, own[name]) for name, value in wanted.items()):
+    same = all(_same(value, own[name]) for name, value in wanted.items())
+    if same and not host.loading.are_set(model, list(wanted)):
         log.info("%s brings norms before the text (19 tensors in each layer): the model's own.", adapter.name)
         return model
     log.info(

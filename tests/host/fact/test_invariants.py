@@ -146,6 +146,38 @@ def test_norms_take_their_place_at_any_weight(room: Any) -> None:
     assert differ(rows(room.apply(fact=room.normed, end=0.0))[0], rows(room.model)[0])
 
 
+def test_of_two_files_with_norms_the_later_has_its_way(room: Any) -> None:
+    content = fact_files.adapter(room.hidden, WIDTH, norms=True)
+    turned = {key: value.flip(0) if ".ln." in key else value for key, value in content.items()}
+    other = room.method.parse(turned, {}, "tiny")
+    one_by_one = room.apply(room.apply(fact=room.normed, weight=0.0), fact=other, weight=0.0)
+    found, wanted, first = (
+        rows(model)[0]
+        for model in (
+            one_by_one,
+            room.apply(fact=other, weight=0.0),
+            room.apply(fact=room.normed, weight=0.0),
+        )
+    )
+    assert torch.equal(found, wanted) and differ(found, first)
+    plain = rows(room.model)[0]
+    own = room.method.parse(own_norms(room), {}, "tiny")
+    back = room.apply(room.apply(fact=room.normed, weight=0.0), fact=own, weight=0.0)
+    assert relative_error(rows(back)[0], plain) < EXACT
+
+
+def own_norms(room: Any) -> dict[str, torch.Tensor]:
+    """A file whose norms are the model's own, which must lie there unpatched."""
+    state = room.model.model.diffusion_model.state_dict()
+    content: dict[str, torch.Tensor] = fact_files.adapter(room.hidden, WIDTH, norms=True)
+    for number, site in enumerate(room.sites):
+        (name,) = (k for k in state if k.endswith("norm2.weight") and _place(k) == site.key[:2])
+        for part in ("weight", "bias"):
+            value = state[name.replace("weight", part)]
+            content[f"{fact_files.processor(number)}.ln.{part}"] = value.clone()
+    return content
+
+
 def _place(name: str) -> tuple[str, int]:
     kind, number, *_ = name.split(".")
     return (
@@ -157,14 +189,7 @@ def _place(name: str) -> tuple[str, int]:
 
 def test_norms_that_are_the_models_own_are_left_alone(room: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    state = room.model.model.diffusion_model.state_dict()
-    content = fact_files.adapter(room.hidden, WIDTH, norms=True)
-    for number, site in enumerate(room.sites):
-        (name,) = (k for k in state if k.endswith("norm2.weight") and _place(k) == site.key[:2])
-        for part in ("weight", "bias"):
-            value = state[name.replace("weight", part)]
-            content[f"{fact_files.processor(number)}.ln.{part}"] = value.clone()
-    own = room.method.parse(content, {}, "tiny")
+    own = room.method.parse(own_norms(room), {}, "tiny")
     assert room.apply(fact=own, weight=0.0) is room.model
     assert "19 tensors in each layer): the model's own" in caplog.text
     run(room.apply(fact=room.normed))  # and also while the MODEL lies patched
