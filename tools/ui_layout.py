@@ -23,6 +23,7 @@ SIZES = {
     "LikenessSaveIdentity": (300, 390),
     "PreviewAny": (340, 240),
     "BatchImagesNode": (220, 110),
+    "LikenessAttributePrompt": (420, 500),  # three sliders
     "LikenessEditWPlus": (420, 370),  # its two sliders
 }
 WIDTH = 300

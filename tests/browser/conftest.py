@@ -41,7 +41,8 @@ def server(
         arguments=ATTENTION,
     ) as running:
         upload_inputs(running, photos)
-        running.run(small(read(api_files()["faces_inspect"])))  # writes the identity that others load
+        for name in ("faces_inspect", "repair_people"):  # write the identity and the cast of others
+            running.run(small(read(api_files()[name])))
         yield running
 
 
