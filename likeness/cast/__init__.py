@@ -5,7 +5,7 @@ most one face and every face at most one person, so that the whole fits best; wh
 missing people and strangers.
 """
 
-from .assigning import Assignment, Found, Seats, assign
+from .assigning import Assignment, Found, Seats, assign, everybody_seated
 from .files import load_cast, save_cast
 from .find import find_people
 from .gathering import gather
@@ -26,6 +26,7 @@ __all__ = [
     "assign_tracked",
     "bar",
     "draw_people",
+    "everybody_seated",
     "faces_of",
     "find_people",
     "gather",

@@ -36,15 +36,32 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Seats:
-    """One picture. people: in the order of the cast. strangers: places of faces that are nobody's.
+class Fits:
+    """Every face of a picture with every member, [members, faces] each.
 
-    similarities: [members, faces] float64, every face with every member.
+    similarities float64: cosines. worth float64: the same, with what soft places add. at_place bool: the
+    face is where the member was put; anywhere for a member without a place. allowed bool: the face may be
+    theirs, which only hard places forbid.
     """
+
+    similarities: torch.Tensor
+    worth: torch.Tensor
+    at_place: torch.Tensor
+    allowed: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Seats:
+    """One picture. people: in the order of the cast. strangers: places of faces that are nobody's."""
 
     people: tuple[Found, ...]
     strangers: tuple[int, ...]
-    similarities: torch.Tensor
+    fits: Fits
+
+    @property
+    def similarities(self) -> torch.Tensor:
+        """[members, faces] float64, every face with every member."""
+        return self.fits.similarities
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -81,14 +98,12 @@ def assign(
     recogniser: str,
     at_least: float,
     hard_places: bool = False,
-    everybody: bool = False,
 ) -> Assignment:
     """Give each person of the cast at most one face of each picture, and no face to two.
 
     Of all ways to do that, the one whose similarities lie highest above `at_least` in sum. A face
     below it is nobody's. Places: hard ones exclude the faces elsewhere; soft ones add up to WORTH to the
-    similarity in that sum, not at the bar. everybody: afterwards people who are missing get the best of the
-    faces that were left (by similarity and place), marked as not recognised.
+    similarity in that sum, not at the bar.
 
     The faces carry vectors of `recogniser` (faces.embed). Pictures don't know of each other. Raises
     ValueError for a face without a vector, a recogniser that not every member has, a mask of another size.
@@ -107,7 +122,9 @@ def assign(
         similarities = torch.tensor(rows, dtype=torch.float64).reshape(len(targets), len(found))
         may = allowed if hard_places else torch.ones_like(allowed)
         worth = similarities + (0 if hard_places else WORTH * fit)
-        pictures.append(_seat(similarities, worth, may, at_least, everybody))
+        fits = Fits(similarities, worth, allowed, may)
+        recognised = best_pairs(worth - at_least, may & (similarities >= at_least))
+        pictures.append(seats(fits, recognised, recognised))
     return Assignment(cast.names, recogniser, at_least, tuple(pictures))
 
 
@@ -125,26 +142,26 @@ def best_pairs(worth: torch.Tensor, allowed: torch.Tensor) -> dict[int, int]:
     return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if column < faces}
 
 
-def _seat(
-    similarities: torch.Tensor, worth: torch.Tensor, allowed: torch.Tensor, at_least: float, everybody: bool
-) -> Seats:
-    recognised = best_pairs(worth - at_least, allowed & (similarities >= at_least))
-    given = dict(recognised)
-    if everybody:
-        left = allowed.clone()
-        left[list(given)] = False
-        left[:, list(given.values())] = False
-        given |= best_pairs(worth + 2, left)  # above 0 whatever the similarity: any face is better than none
-    return seats(similarities, given, recognised)
+def everybody_seated(row: Seats) -> Seats:
+    """People who are missing get the best of the faces that were left, by similarity and place; they are
+    neither recognised nor followed.
+    """
+    given = {n: one.face for n, one in enumerate(row.people) if one.face is not None}
+    left = row.fits.allowed.clone()
+    left[list(given)] = False
+    left[:, list(given.values())] = False
+    # Above 0 whatever the similarity: any face is better than none.
+    guessed = best_pairs(row.fits.worth + 2, left)
+    recognised = {n for n, one in enumerate(row.people) if one.recognised}
+    followed = {n for n, one in enumerate(row.people) if one.followed}
+    return seats(row.fits, given | guessed, recognised, followed) if guessed else row
 
 
 def seats(
-    similarities: torch.Tensor,
-    given: Mapping[int, int],
-    recognised: Collection[int],
-    followed: Collection[int] = (),
+    fits: Fits, given: Mapping[int, int], recognised: Collection[int], followed: Collection[int] = ()
 ) -> Seats:
-    """A picture from who has which face. similarities [members, faces] float64."""
+    """A picture from who has which face: places of members to places of faces."""
+    similarities = fits.similarities
     people, faces = similarities.shape
     found = tuple(
         Found(
@@ -159,7 +176,7 @@ def seats(
         for n in range(people)
     )
     strangers = tuple(n for n in range(faces) if n not in given.values())
-    return Seats(found, strangers, similarities)
+    return Seats(found, strangers, fits)
 
 
 def _margin(similarities: torch.Tensor, person: int, face: int) -> float | None:

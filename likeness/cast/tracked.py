@@ -50,4 +50,4 @@ def _with(row: Seats, offers: list[tuple[float, int, int]]) -> Seats:
         if person not in given and face not in given.values():
             given[person] = face
             followed.add(person)
-    return seats(row.similarities, given, recognised, followed) if followed else row
+    return seats(row.fits, given, recognised, followed) if followed else row

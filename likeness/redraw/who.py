@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..cast import Cast, Seats, assign, assign_tracked
+from ..cast import Cast, Seats, assign, assign_tracked, everybody_seated
 from ..faces.detect import detect
 from ..faces.embed import embed
 from ..faces.models import FaceNetworks
@@ -62,16 +62,14 @@ def judge(
     face that resembles them. at_least: a cosine of `recogniser`. Raises ValueError.
     """
     faces = embed(models, detect(models, images), recogniser)
-    everyone = assign(faces, cast, recogniser, at_least, hard_places, everybody=True)
-    followed = assign_tracked(faces, cast, recogniser, at_least, hard_places) if tracked else None
+    way = assign_tracked if tracked else assign
     verdicts: list[Verdict] = []
     missing: list[tuple[int, str]] = []
     strangers = 0
-    for picture, seats in enumerate(everyone.pictures):
-        row = None if followed is None else followed.pictures[picture]
+    for picture, row in enumerate(way(faces, cast, recogniser, at_least, hard_places).pictures):
         here = faces.faces[picture]
         strangers += len(here)
-        for name, found in _people(cast, seats, row, at_least).items():
+        for name, found in _people(cast, everybody_seated(row), at_least).items():
             if found is None:
                 missing.append((picture, name))
                 continue
@@ -81,21 +79,17 @@ def judge(
     return Judged(faces, tuple(verdicts), tuple(missing), strangers)
 
 
-def _people(
-    cast: Cast, seats: Seats, followed: Seats | None, at_least: float
-) -> dict[str, tuple[int, float] | None]:
+def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, float] | None]:
     """Each member's face in a picture and its similarity, or None."""
-    count = seats.similarities.shape[1]
-    sure = {n: one.face for n, one in enumerate(seats.people) if one.recognised and one.face is not None}
-    if followed is not None:
-        sure |= {n: one.face for n, one in enumerate(followed.people) if one.face is not None}
-    # More faces are left than people: somebody unknown is in the picture.
-    crowd = count - len(sure) > len(cast.members) - len(sure)
+    # More faces than people: somebody unknown is in the picture.
+    crowd = seats.similarities.shape[1] > len(cast.members)
     result: dict[str, tuple[int, float] | None] = {}
     for n, (member, one) in enumerate(zip(cast.members, seats.people, strict=True)):
-        face = sure.get(n)
-        if face is None and one.face is not None and one.face not in sure.values():
-            resembles = float(seats.similarities[n, one.face]) >= _DOUBT * at_least
-            face = one.face if resembles or not crowd or member.place is not None else None
-        result[member.name] = None if face is None else (face, float(seats.similarities[n, face]))
+        face, similarity = one.face, one.similarity
+        if face is None or similarity is None:
+            result[member.name] = None
+            continue
+        sure = one.recognised or one.followed or similarity >= _DOUBT * at_least
+        put = member.place is not None and bool(seats.fits.at_place[n, face])
+        result[member.name] = (face, similarity) if sure or put or not crowd else None
     return result

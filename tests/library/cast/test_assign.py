@@ -9,7 +9,7 @@ import torch
 from support.drawn_faces import face
 
 from likeness.cast import Cast, Member, assign, assign_tracked, shared_recogniser
-from likeness.cast.assigning import best_pairs
+from likeness.cast.assigning import Seats, best_pairs, everybody_seated
 from likeness.cast.places import WORTH, place_fits
 from likeness.cast.show import draw_people, faces_of, masks_of, require_everybody, write_people
 from likeness.choices.people import SHARED
@@ -173,12 +173,16 @@ def test_masks_are_places() -> None:
 
 
 def test_everybody_gets_a_face_when_asked() -> None:
-    found = assign(faces(picture((0.2, 0.3), (0.35, 0.1), (0.1, 0.9))), cast(), "sface", 0.4, everybody=True)
-    anna, ben = found.pictures[0].people
+    def full(*rows: tuple[float, ...], count: int = 2) -> Seats:
+        return everybody_seated(assign(faces(picture(*rows)), cast(count=count), "sface", 0.4).pictures[0])
+
+    found = full((0.2, 0.3), (0.35, 0.1), (0.1, 0.9))
+    anna, ben = found.people
     assert (ben.face, ben.recognised) == (2, True)
-    assert (anna.face, anna.recognised) == (1, False) and found.pictures[0].strangers == (0,)
-    against = assign(faces(picture((-0.9,))), cast(count=1), "sface", 0.4, everybody=True)
-    assert seated(against) == [0], "however unlike"
+    assert (anna.face, anna.recognised) == (1, False) and found.strangers == (0,)
+    assert full((-0.9,), count=1).people[0].face == 0, "however unlike"
+    right = assign(faces(picture((0.9,))), cast(count=1), "sface", 0.4).pictures[0]
+    assert everybody_seated(right) is right
 
 
 def test_vectors_and_recognisers_are_asked_for() -> None:

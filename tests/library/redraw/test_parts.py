@@ -175,6 +175,28 @@ def test_followed_people_keep_their_face(looks: Any) -> None:
     assert said(judged)[-1] == (1, 1, "Ann", False)
 
 
+def test_who_is_followed_leaves_the_other_face_to_the_other(looks: Any) -> None:
+    """Ann is followed to the first face, though the second is more like her: that one should be Ben."""
+    turned = torch.nn.functional.normalize(axis(0, 0.5, 7), dim=0)
+    later = torch.nn.functional.normalize(0.3 * AXES[0, 0] + 0.1 * AXES[1, 0] + AXES[7, 0], dim=0)
+    images = looks([turned, axis(1, 0.9)], [later, axis(0, 0.35, 9)])
+    judged = judge(Models(), images, two(), "sface", 0.4, tracked=True)
+    assert said(judged)[2:] == [(1, 0, "Ann", False), (1, 1, "Ben", False)]
+    assert not judged.missing and judged.strangers == 0
+
+
+def test_a_soft_place_is_no_reason_to_redraw_a_stranger_elsewhere(looks: Any) -> None:
+    """Her place is empty; two strangers stand where she was not put."""
+    place = torch.zeros(200, 600)
+    place[:, 500:] = 1
+    people, images = cast(member("Ann", somebody(0), place)), looks([axis(7), axis(8)])
+    judged = judge(Models(), images, people, "sface", 0.4, hard_places=False)
+    assert not judged.verdicts and judged.missing == ((0, "Ann"),) and judged.strangers == 2
+    place[:, :120] = 1
+    judged = judge(Models(), images, people, "sface", 0.4, hard_places=False)
+    assert said(judged) == [(0, 0, "Ann", False)]
+
+
 def test_a_seam_leaves_others_whole() -> None:
     picture = noise(1, 200, 300, 3)
     own, other = face(110, 100), face(190, 100)
