@@ -12,7 +12,7 @@ from ..likeness import redraw as repairing
 from ..likeness.choices.people import OTHER
 from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS
-from .common import output, recogniser_names
+from .common import calibration, calibration_fingerprint, output, recogniser_names
 from .redraw import NOT_KNOWN
 from .repair import bar_input, hard_places_input, same_input
 from .score import judge_input
@@ -95,7 +95,7 @@ class DrawUntil(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return models.bundled_fingerprint()
+        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(
@@ -116,6 +116,7 @@ class DrawUntil(io.ComfyNode):
         allow_same: bool = False,
         hard_places: bool = True,
     ) -> io.NodeOutput:
+        rarity = calibration()
         known = "" if drawn_by == NOT_KNOWN else drawn_by
         judge = repairing.judge.appoint(face_models, cast, known, recogniser, allow_same)
         request = repairing.until.Request(guider, noise, sampler, sigmas, latent_image, vae)
@@ -124,7 +125,7 @@ class DrawUntil(io.ComfyNode):
             face_models,
             cast,
             judge,
-            repairing.judge.bar(at_least, judge.recogniser),
+            repairing.judge.bar(at_least, judge.recogniser, rarity),
             tries,
             keep,
             hard_places,
@@ -134,7 +135,9 @@ class DrawUntil(io.ComfyNode):
         if made.rest:
             rejected = host.running.to_image(torch.cat([one.picture for one in made.rest]))
         seeds = ",".join(str(one.seed) for one in made.accepted)
-        return io.NodeOutput(accepted, rejected, repairing.until.write_table(made), made.passed, seeds)
+        return io.NodeOutput(
+            accepted, rejected, repairing.until.write_table(made, rarity), made.passed, seeds
+        )
 
 
 NODES: list[type[io.ComfyNode]] = [DrawUntil]

@@ -13,7 +13,7 @@ from ..likeness.choices.people import OTHER
 from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
 from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
-from .common import output, seed_input
+from .common import calibration, calibration_fingerprint, output, seed_input
 from .score import judge_input
 
 
@@ -179,7 +179,7 @@ class RepairFaces(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return models.bundled_fingerprint()
+        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(
@@ -206,9 +206,10 @@ class RepairFaces(io.ComfyNode):
         max_expression_shift: float = 0.15,
         if_no_face: str = ERROR,
     ) -> io.NodeOutput:
+        known = calibration()
         judge = repairing.judge.appoint(face_models, cast, redraw.pleases, recogniser, allow_same)
         settings = repairing.settings.Settings(
-            repairing.judge.bar(at_least, judge.recogniser),
+            repairing.judge.bar(at_least, judge.recogniser, known),
             tries,
             denoise,
             crop_size,
@@ -226,7 +227,7 @@ class RepairFaces(io.ComfyNode):
         )
         images = (host.running.to_image(one) for one in (done.images, done.before_after, done.masks))
         repaired, both, mask = images
-        return io.NodeOutput(repaired, done.passed, repairing.repair.write_table(done), both, mask)
+        return io.NodeOutput(repaired, done.passed, repairing.repair.write_table(done, known), both, mask)
 
 
 NODES: list[type[io.ComfyNode]] = [RepairFaces]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from .. import host
+from ..algebra.calibration import Calibration, explained, told
 from ..cast import Cast
 from ..choices.redraw import ERROR, NO_FACE
 from ..faces.models import FaceNetworks
@@ -157,8 +158,12 @@ def _notes(redraw: Redraw, settings: Settings) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def write_table(repaired: Repaired) -> str:
-    """How many are right, who judged, a line for each person of each picture, and who is missing."""
+def write_table(repaired: Repaired, calibration: Calibration | None = None) -> str:
+    """How many are right, who judged, a line for each person of each picture, and who is missing.
+
+    calibration: says of how many strangers one reaches each similarity; None is the shipped one.
+    """
+    recogniser = repaired.judge.recogniser
     rows, bar = repaired.rows, repaired.at_least
     before = sum(row.verdict.right for row in rows)
     now = sum(row.similarity >= bar for row in rows)
@@ -168,17 +173,20 @@ def write_table(repaired: Repaired) -> str:
         f"{word}: {now} of {people} people right (before: {before}); the bar is {bar:.3f}",
         repaired.judge.says,
         *repaired.notes,
-        "picture  person            before     now  tries  result",
+        f"One stranger in: {explained(recogniser, calibration)} Of the face as it is now.",
+        f"picture  person            before     now  {'one stranger in':>19}  tries  result",
     ]
     for row in rows:
         verdict = row.verdict
         number = 0 if row.tried is None else row.tried.count
         lines.append(
             f"{verdict.picture:>7}  {verdict.name:<16}  {verdict.similarity:>6.3f}  {row.similarity:>6.3f}  "
-            f"{number:>5}  {_story(row, bar)}"
+            f"{told(row.similarity, recogniser, calibration):>19}  {number:>5}  {_story(row, bar)}"
         )
     for picture, name in repaired.judged.missing:
-        lines.append(f"{picture:>7}  {name:<16}  {'-':>6}  {'-':>6}  {0:>5}  missing: no face is theirs")
+        lines.append(
+            f"{picture:>7}  {name:<16}  {'-':>6}  {'-':>6}  {'-':>19}  {0:>5}  missing: no face is theirs"
+        )
     if repaired.judged.strangers:
         lines.append(f"{repaired.judged.strangers} faces are nobody's in the cast; they stay as they are.")
     return "\n".join(lines)

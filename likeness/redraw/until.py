@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from .. import host
+from ..algebra.calibration import Calibration, explained, told
 from ..cast import Cast
 from ..faces.models import FaceNetworks
 from ..values import Latent
@@ -185,10 +186,13 @@ def _say_cost(seconds: float, pictures: int, left: int) -> str:
     return said
 
 
-def write_table(until: Until) -> str:
+def write_table(until: Until, calibration: Calibration | None = None) -> str:
     """Whether it passed, who judged, what it cost, and a line for each picture in the order they were
     drawn.
+
+    calibration: says of how many strangers one reaches each similarity; None is the shipped one.
     """
+    recogniser = until.judge.recogniser
     every = sorted([*until.accepted, *until.rest], key=lambda one: (one.number, one.place))
     passing = sum(one.passed for one in every)
     lines = [
@@ -196,10 +200,13 @@ def write_table(until: Until) -> str:
         f"everybody at {until.at_least:.3f} or more; kept: {len(until.accepted)}",
         until.judge.says,
         *([until.cost] if until.cost else []),
+        f"Behind each similarity, one stranger in: {explained(recogniser, calibration)}",
     ]
     for one in every:
         shown = ", ".join(
-            f"{name} {'missing' if value is None else f'{value:.3f}'}"
+            f"{name} missing"
+            if value is None
+            else f"{name} {value:.3f} ({told(value, recogniser, calibration)})"
             for name, value in one.similarities.items()
         )
         kept = f"kept as {until.accepted.index(one) + 1}" if one in until.accepted else "rejected"

@@ -4,6 +4,7 @@ photos.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +88,21 @@ def test_the_first_that_pass_then_the_best(room: Any, people: Any) -> None:
     both = room.draw(ToldVAE([people.batch("obama", "obama2")]), tries=2, keep=2, latent_image=latent)
     assert both.passed and both.seeds == "7,7" and type(both.rejected).__name__ == "ExecutionBlocker"
     assert "The first try" not in both.table
+
+
+def test_the_users_own_calibration_is_used(room: Any, people: Any, base: Path) -> None:
+    file = base / "models" / "identities" / "calibration.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        '{"format": "likeness-calibration/1", "recognisers": {"sface": {"points": '
+        '[{"similarity": -1, "one_in": 10}, {"similarity": 0.4, "one_in": 100}], "source": "ours"}}}'
+    )
+    try:
+        done = room.draw(ToldVAE([people.picture("obama2")]), at_least="1 in 100", tries=1)
+    finally:
+        file.unlink()
+    assert done.passed and "everybody at 0.400 or more" in done.table and "Source: ours" in done.table
+    assert "(at least 100); kept as 1" in done.table
 
 
 def test_three_runs_are_one(room: Any, people: Any) -> None:

@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,6 +113,20 @@ def test_no_other_input_changes(room: Any) -> None:
     assert torch.equal(first, second) and torch.equal(first, third)
     for name, one in room.barack.members[0].identities.items():
         assert torch.equal(one.embeddings, vectors[name])
+
+
+def test_the_users_own_calibration_is_used(room: Any, base: Path) -> None:
+    file = base / "models" / "identities" / "calibration.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        '{"format": "likeness-calibration/1", "recognisers": {"sface": {"points": '
+        '[{"similarity": 0.2, "one_in": 10}, {"similarity": 0.6, "one_in": 1000}], "source": "ours"}}}'
+    )
+    try:
+        done = room.repair(room.joe, room.barack, room.way(ToldVAE([room.like_barack])), at_least="1 in 100")
+    finally:
+        file.unlink()
+    assert done.passed and "the bar is 0.400" in done.table and "Source: ours" in done.table
 
 
 def test_bad_input_has_its_sentence(room: Any, people: Any, pack: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from support.redrawing import STEPS, Cancelled, Studio, cast, crop_of, member, person, redraw, side_by_side
 from support.tiny_faces import embedded, fitted
 
+from likeness.algebra.calibration import Curve
 from likeness.faces.detect import detect
 from likeness.faces.masks import face_masks
 from likeness.redraw.judge import Judge
@@ -57,6 +58,11 @@ def test_a_stranger_in_a_persons_place_becomes_the_person(room: Any, monkeypatch
     assert subject.crop.shape == (1, 256, 256, 3) and subject.mask.shape == (1, 256, 256)
     assert subject.identity is not None and subject.identity.recogniser == "glintr100"
     assert "repaired (try 1" in write_table(done)
+    mine = {"sface": Curve(((0.1, 5), (0.2, 50)), "ours")}
+    assert "at least 50      1  repaired" in write_table(done, mine) and "Source: ours" in write_table(
+        done, mine
+    )
+    assert " at least 125      1  repaired" in write_table(done)
     assert done.before_after.shape == (1, 448, 896, 3)
     changed = done.masks > 0
     assert 0.01 < float(done.masks.mean()) < 0.5
