@@ -14,12 +14,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from installer.paths import shared_models, surrounding_comfyui
-from likeness.algebra.calibration import FILE, FORMAT, parse
+from likeness.algebra.calibration import FILE, FORMAT, load, parse
 from likeness.algebra.strangers import Measured, as_curve, measure
 from likeness.faces.choose import select
 from likeness.faces.detect import detect
@@ -129,13 +130,12 @@ def table(name: str, measured: Measured) -> str:
 def calibrate(folder: Path, models: FaceModels, out: Path) -> str:
     """Measure, write `out`, and say what was found. What `out` says of other recognisers stays."""
     people = people_in(folder)
+    before = _written(out)
     names = there(models)
     faces = faces_in(models, people, names)
     seen = [(n, face) for n, own in enumerate(own for own in faces if own) for face in own]
     groups = [person.group for person, own in zip(people, faces, strict=True) if own]
-    content = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    parse(content, out.name) if content else None
-    told, curves = [], dict(content.get("recognisers", {}))
+    told, curves = [], before
     for name in names:
         vectors = torch.stack([face.embeddings[name] for _, face in seen]) if seen else torch.zeros(0, 1)
         measured = measure(vectors, [n for n, _ in seen], groups)
@@ -147,6 +147,14 @@ def calibrate(folder: Path, models: FaceModels, out: Path) -> str:
     with written(out) as unfinished:
         unfinished.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join([*told, f"Written: {out}"])
+
+
+def _written(out: Path) -> dict[str, Any]:
+    """The curves that the file holds. Raises ValueError naming one that is damaged or no calibration file."""
+    if not out.is_file():
+        return {}
+    load(out)
+    return dict(json.loads(out.read_text(encoding="utf-8")).get("recognisers", {}))
 
 
 def main(arguments: Sequence[str]) -> None:

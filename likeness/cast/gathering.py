@@ -29,6 +29,11 @@ def gather(
     """
     given = {socket: one for socket, one in (identities or {}).items() if one is not None}
     order = sorted(given, key=lambda socket: (len(socket), socket))
+    if cast and names.strip() and not order:
+        raise ValueError(
+            f"names: {names!r} is for the identities connected here, but none is; the people of cast keep "
+            "their names. Connect identities, or leave names empty."
+        )
     people = (
         people_of(given[order[0]], {socket: given[socket] for socket in order[1:]}, names) if order else []
     )

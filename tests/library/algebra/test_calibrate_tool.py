@@ -66,6 +66,15 @@ def test_what_is_measured_is_what_the_nodes_then_say(
     assert json.loads(out.read_text()) == content
 
 
+@pytest.mark.parametrize(("content", "says"), [("{", "is damaged"), ("[]", "is no calibration file")])
+def test_a_file_that_is_none_is_left_alone(folders: Path, tmp_path: Path, content: str, says: str) -> None:
+    out = tmp_path / "calibration.json"
+    out.write_text(content)
+    with pytest.raises(ValueError, match=f"calibration.json {says}"):
+        calibrate(folders, embedded(), out)
+    assert out.read_text() == content
+
+
 def test_too_few_people_are_told(folders: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds pictures of 0 people\. Make a folder for each person"):
         people_in(folders / "even" / "person 0")

@@ -146,6 +146,10 @@ def test_people_without_names_have_numbers() -> None:
             "mask_0 holds 3 masks. A person of the cast has one place",
         ),
         (
+            {"names": "carol", "cast": Cast((member("anna"),))},
+            "names: 'carol' is for the identities connected here, but none is",
+        ),
+        (
             {"identities": {"identity_0": somebody(1)}, "names": "anna", "cast": Cast((member("anna"),))},
             "Two people of the cast are called 'anna', both of the recogniser sface",
         ),
