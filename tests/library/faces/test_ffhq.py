@@ -35,6 +35,13 @@ def test_pixels_are_the_authors(golden: Golden, name: str) -> None:
     assert torch.equal(scene, before)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_face_of_half_a_pixel_in_a_corner_is_still_a_picture() -> None:
+    points = torch.tensor([[0.1, 0.1], [0.4, 0.1], [0.2, 0.2], [0.1, 0.4], [0.4, 0.4]])
+    found = align_ffhq(torch.full((64, 64, 3), 0.6), points, 32)
+    assert torch.equal(found, torch.full((32, 32, 3), 153 / 255))
+
+
 def test_without_padding_what_is_outside_is_black(golden: Golden) -> None:
     case = next(case for case in golden.meta["align"] if case["name"] == "beyond_the_edge")
     scene = torch.ones_like(golden["in.scene"].float())
