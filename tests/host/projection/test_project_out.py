@@ -122,6 +122,24 @@ def test_centred_rows_leave_what_all_prompts_share(room: Any) -> None:
     assert relative_error(made[0], wanted(room, x[0], found, every())) <= 1e-6
 
 
+def test_centring_never_takes_rows_that_another_encoder_put_behind(room: Any) -> None:
+    """As SD3's T5 does: the second section's words are centred by the words' own empty rows."""
+    clip = room.clips["sdxl"].clone()
+    encode = clip.encode_from_tokens_scheduled
+
+    def longer(tokens: Any, **how: Any) -> Any:
+        return [
+            [torch.cat([x, torch.ones_like(x[:, :77])], dim=1), facts] for x, facts in encode(tokens, **how)
+        ]
+
+    clip.encode_from_tokens_scheduled = longer
+    given = {"unwanted": "an old oil painting of a tree " * 12, "centre": True}
+    made, wanted = (room.project(**given, **more)[0][0][0] for more in ({"clip": clip}, {}))
+    assert torch.equal(made, wanted) and not torch.equal(
+        made, room.project(**given | {"centre": False})[0][0][0]
+    )
+
+
 def test_several_sections_have_one_basis_and_their_start_rows_stay(room: Any) -> None:
     text = "a photo of a red fox, " * 20 + UNWANTED
     prompt = room.encode(text)
