@@ -64,7 +64,7 @@ def outer(part: Part) -> Prompt:
     return {i: node for i, node in part.whole.items() if i in found}
 
 
-async def put_in(page: Page, name: str) -> dict[str, Any]:
+async def put_in(page: Page, name: str, left_out: str = "") -> dict[str, Any]:
     part, nodes = tiny_part(name), node_sockets.load()
     around, workflow = outer(part), definitions()[name]["workflow"]
     places, groups, _ = arrange(around, nodes, layout_of(workflow, around))
@@ -79,7 +79,8 @@ async def put_in(page: Page, name: str) -> dict[str, Any]:
     await page.press("Enter")
     await page.wait_for(f"app.graph.nodes.at(-1).title === {json.dumps(name)}")
     values = {label: plain(part.whole[i]["inputs"][w]) for label, ((i, w), *_) in part.widgets.items()}
-    made, pictures = await page.run(WIRE % json.dumps([values, part.inputs]))
+    sources = {label: source for label, source in part.inputs.items() if label != left_out}
+    made, pictures = await page.run(WIRE % json.dumps([values, sources]))
     seen: dict[str, Any] = {**await state(page), "made": str(made), "pictures": pictures}
     seen["ended"] = await run_graph(page)
     await close_panel(page)
@@ -89,7 +90,8 @@ async def put_in(page: Page, name: str) -> dict[str, Any]:
             "app.graph.nodes.filter((n) => n.type === 'PreviewImage' && n.imgs?.[0]?.naturalWidth).length"
         )
         await page.wait_for(f"{loaded} === {pictures}")
-    await page.screenshot(SHOTS / f"blueprint_{name.replace(' ', '_').lower()}.png")
+    if not left_out:
+        await page.screenshot(SHOTS / f"blueprint_{name.replace(' ', '_').lower()}.png")
     seen["shown"] = await page.run(SHOWN)
     return seen
 
@@ -135,3 +137,12 @@ def test_it_runs_and_shows_its_pictures(used: tuple[str, dict[str, Any]]) -> Non
     _, found = used
     assert found["ended"][0] == "execution_success", found["ended"]
     assert sum(node["pictures"] for node in found["shown"].values()) >= found["pictures"] > 0
+
+
+def test_masterweaver_does_with_one_photo(browser: Browser) -> None:
+    """What is not connected outside is not connected inside."""
+    found = browser.do(put_in(browser.page, "MasterWeaver portrait", left_out="another_photo"))
+    encode = found["prompt"][f"{found['made']}:7"]
+    assert encode["class_type"] == "LikenessEncodeMasterWeaver"
+    assert {socket for socket in encode["inputs"] if socket.startswith("images")} == {"images.image_0"}
+    assert found["ended"][0] == "execution_success", found["ended"]

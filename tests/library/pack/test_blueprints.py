@@ -23,11 +23,17 @@ def inside(name: str) -> dict[str, Any]:
 def test_there_is_a_file_for_each() -> None:
     assert sorted(path.stem for path in FOLDER.iterdir()) == NAMES
     assert NAMES == [
+        "Attribute sliders",
+        "ConsistentID portrait",
         "Draw until right",
+        "FACT portrait",
         "Face detailer",
         "Identity portrait",
+        "MasterWeaver portrait",
+        "Portrait with W+ sliders",
         "Repair attributes",
         "Repair people",
+        "Story in pictures",
     ]
 
 
