@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import torch
+from comfy.model_management import OOM_EXCEPTION
 from comfy_extras.nodes_freelunch import Fourier_filter
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def scale_low(x: torch.Tensor, factor: float) -> torch.Tensor:
             done: torch.Tensor = Fourier_filter(x, threshold=_THRESHOLD, scale=factor)
             return done
         except RuntimeError as error:
-            if x.device.type == "cpu" or isinstance(error, torch.cuda.OutOfMemoryError):
+            if x.device.type == "cpu" or isinstance(error, OOM_EXCEPTION):
                 raise
             log.warning("%s has no Fourier transform (%s): FreeU does it on the CPU.", x.device, error)
             _without.add(x.device)
