@@ -33,11 +33,15 @@ TALLER = {
     "LikenessPVAPrompt": 60,
     "LikenessEncodeConsistentID": 50,
     "LikenessConsistentIDPrompt": 120,
+    "LikenessProjectOut": 120,
+    "LikenessStoryPrompt": 140,
+    "LikenessApplyAttribute": 110,
+    "PrimitiveStringMultiline": 90,
 }
 #: A row that the page's modern nodes have for the pack's name.
 BADGE = 26
 #: Units kept free below a node whose list of choices makes it higher than its size among modern nodes.
-BELOW = {"LikenessFreeCureSample": 120}
+BELOW = {"LikenessFreeCureSample": 120, "LikenessHoldIdentity": 120}
 
 
 def node_size(node: Node, class_type: str) -> tuple[int, int]:
