@@ -146,6 +146,11 @@ class RedrawArc2Face(io.ComfyNode):
                 "expression_adapter is connected, but encoder is none: nobody reads the expression for it. "
                 "Choose SMIRK_em1.pt in encoder, or disconnect expression_adapter."
             )
+        if expression_adapter is None and encoder != NO_ENCODER:
+            raise ValueError(
+                f"encoder is {encoder}, but no expression_adapter is connected: nobody draws the expression "
+                "that it reads. Connect one, from Load Expression Adapter, or set encoder to none."
+            )
         reads = (
             None if encoder == NO_ENCODER else lambda faces: read.read_expression(files.load(encoder), faces)
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from ..choices.redraw import WHOLE_CROP
+from ..expressions.measure import Measure, Reading
 from ..faces.crops import crop_faces, crop_masks
 from ..values import Crops, Face, Faces
 from .seam import others_near, put_back
@@ -46,6 +48,11 @@ class Cut:
     def face(self) -> Face:
         """In pixels of the crop."""
         return self.inside.faces[0][0]
+
+    @cached_property
+    def expression(self) -> Reading | None:
+        """Of the old face; None where it can't be read. Once for all tries."""
+        return Measure().read(self.inside)[0]
 
     def pasted(self, drawn: torch.Tensor) -> torch.Tensor:
         """The task's picture with a drawn crop [1, S, S, 3] in its place; a new tensor."""

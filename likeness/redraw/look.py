@@ -55,12 +55,13 @@ def _ran_away(cut: Cut, face: Face, crop: Faces) -> str:
     moved = float((face.keypoints - old.keypoints).norm(dim=1).max()) / eye_distance(old)
     if how.pose_shift and moved > how.pose_shift:
         return f"the pose moved by {moved:.2f} eye distances"
-    if how.expression_shift:
-        before, after = (Measure().read(faces)[0] for faces in (cut.inside, crop))
-        if before is not None and after is not None:
-            apart = distance(before, after)
-            if apart > how.expression_shift:
-                return f"the expression is {apart:.2f} away"
+    if how.expression_shift and cut.expression is not None:
+        after = Measure().read(crop)[0]
+        if after is None:
+            return "no expression can be read off it"
+        apart = distance(cut.expression, after)
+        if apart > how.expression_shift:
+            return f"the expression is {apart:.2f} away"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from .look import Look
 from .seeds import seed_of
 from .settings import Settings
 from .value import Redraw, Subject
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,12 @@ class Attempts:
         how, steps = self.settings, self.redraw.sampling.steps
         place = cut(task, how, self.redraw.size, self.redraw.align)
         look = Look(self.models, self.judge, self.cast.target(task.name, self.judge))
+        if how.expression_shift and place.expression is None:
+            log.warning(
+                "Repair Faces: no expression can be read off the face that is to be %s, so tries are not "
+                "compared with it.",
+                task.name,
+            )
         key = self._key(place)
         known = tried(self.redraw, key)
         self.progress.skip(known.count * steps)

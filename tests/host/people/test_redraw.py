@@ -190,6 +190,8 @@ def test_bad_input_has_its_sentence(pack: Any, host: Any, room: Any) -> None:
     adapter = pack.node("LikenessLoadExpressionAdapter").execute(file="tiny_expression.safetensors")[0]
     with pytest.raises(ValueError, match="encoder is none: nobody reads the expression"):
         arc2face(pack, room, expression_adapter=adapter)
+    with pytest.raises(ValueError, match="no expression_adapter is connected: nobody draws the expression"):
+        arc2face(pack, room, encoder="tiny_smirk.safetensors")
     with pytest.raises(ValueError, match=r"denoise is 0.05; this way to redraw takes from 0.2 to 1"):
         instantid(pack, room, denoise=0.05)
     with pytest.raises(ValueError, match="size must be a multiple of 8 from 64 pixels on, not 100"):

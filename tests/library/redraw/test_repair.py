@@ -10,6 +10,8 @@ import torch
 from support.redrawing import STEPS, Cancelled, Studio, cast, crop_of, member, person, redraw, side_by_side
 from support.tiny_faces import embedded, fitted
 
+import likeness.redraw.cut as cutting
+import likeness.redraw.look as look
 from likeness.algebra.calibration import Curve
 from likeness.faces.detect import detect
 from likeness.faces.masks import face_masks
@@ -134,6 +136,31 @@ def test_a_try_whose_expression_ran_away_is_not_kept(room: Any, monkeypatch: Any
     with studio.at_work(monkeypatch):
         done = run(room, room.alone, cast(member("Barack", room.obama)), settings={"expression_shift": 0.001})
     assert torch.equal(done.images, room.alone) and "the expression is" in write_table(done)
+
+
+class Blind:
+    """A measure of expressions that no face is clear enough for."""
+
+    def read(self, faces: Any) -> list[None]:
+        return [None]
+
+
+def test_a_try_whose_expression_cannot_be_read_is_not_kept(room: Any, monkeypatch: Any) -> None:
+    """It may have run away. Where the old face's can't be read, there is nothing to keep: the log says so."""
+    studio, wanted = Studio([room.like_obama]), cast(member("Barack", room.obama))
+    with studio.at_work(monkeypatch):
+        monkeypatch.setattr(look, "Measure", Blind)
+        done = run(room, room.alone, wanted, settings={"expression_shift": 10.0})
+    assert torch.equal(done.images, room.alone) and "no expression can be read" in write_table(done)
+
+
+def test_an_old_face_without_a_readable_expression_is_said(room: Any, monkeypatch: Any, caplog: Any) -> None:
+    studio, wanted = Studio([room.like_obama]), cast(member("Barack", room.obama))
+    with studio.at_work(monkeypatch), caplog.at_level("WARNING"):
+        monkeypatch.setattr(cutting, "Measure", Blind)
+        done = run(room, room.alone, wanted, settings={"expression_shift": 0.001})
+    assert not torch.equal(done.images, room.alone)
+    assert "no expression can be read off the face that is to be Barack" in caplog.text
 
 
 def test_strangers_among_more_faces_than_people_are_left_alone(room: Any, monkeypatch: Any) -> None:
