@@ -10,12 +10,11 @@ from ..likeness import cast as whose
 from ..likeness import host
 from ..likeness.choices.faces import ERROR, SHAPES
 from ..likeness.choices.people import GO_ON, IF_MISSING, PLACES, SHARED, SOFT, STOP
-from ..likeness.faces import models
 from .cast import CastType
 from .common import (
+    JudgeFaces,
     at_least_input,
     calibration,
-    calibration_fingerprint,
     mask_edge_inputs,
     output,
     recogniser_names,
@@ -23,7 +22,7 @@ from .common import (
 from .faces import FaceModelsType, FacesType, if_no_face_input
 
 
-class AssignFaces(io.ComfyNode):
+class AssignFaces(JudgeFaces):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -107,10 +106,6 @@ class AssignFaces(io.ComfyNode):
                 output(io.Boolean, "complete", "True when nobody is missing in any picture."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(

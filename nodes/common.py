@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness.algebra import calibration as rarity
+from ..likeness.faces import models
 from ..likeness.values import RECOGNISERS
 
 _ORDER = ("glintr100", "arc2face", "sface", "ms1mv3_r50", "auraface", "w600k_r50")
@@ -66,6 +67,14 @@ def calibration() -> rarity.Calibration:
 def calibration_fingerprint() -> str:
     """Changes when the user's measurements do."""
     return host.files.fingerprint("identities", rarity.FILE)
+
+
+class JudgeFaces(io.ComfyNode):
+    """Finds faces by the embedded models, and says how rare strangers as alike are."""
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
 
 def at_least_input(default: str, more: str) -> io.String.Input:

@@ -10,15 +10,14 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness import redraw as repairing
 from ..likeness.choices.people import OTHER
-from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS
-from .common import calibration, calibration_fingerprint, output, recogniser_names
+from .common import JudgeFaces, calibration, output, recogniser_names
 from .redraw import NOT_KNOWN
 from .repair import bar_input, hard_places_input, same_input
 from .score import judge_input
 
 
-class DrawUntil(io.ComfyNode):
+class DrawUntil(JudgeFaces):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -92,10 +91,6 @@ class DrawUntil(io.ComfyNode):
                 output(io.String, "seeds", "Of the kept pictures: 7,9."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(

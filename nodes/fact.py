@@ -9,8 +9,9 @@ from comfy_api.latest import io
 from ..likeness import host
 from ..likeness.choices import fact as choices
 from ..likeness.methods import fact as method
-from ..likeness.values import FACES, FACT, FACT_TOKENS, TRANSFACE
+from ..likeness.values import FACT, FACT_TOKENS, TRANSFACE
 from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
+from .photos import EncodePhotos, photo_inputs
 
 FACTType, TransFaceType, TokensType = (io.Custom(name) for name in (FACT, TRANSFACE, FACT_TOKENS))
 
@@ -67,11 +68,9 @@ class LoadTransFace(LoadFile):
         return method.transface
 
 
-class EncodeFACT(io.ComfyNode):
+class EncodeFACT(EncodePhotos):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        photo = io.Image.Input("image", tooltip="A photo of the person, or a batch of them.")
-        photos = io.Autogrow.TemplatePrefix(photo, prefix="image_", min=0, max=choices.MOST_PHOTOS)
         return io.Schema(
             node_id="LikenessEncodeFACT",
             display_name="Encode FACT",
@@ -82,22 +81,12 @@ class EncodeFACT(io.ComfyNode):
             inputs=[
                 FACTType.Input("fact", tooltip="From Load FACT."),
                 TransFaceType.Input("transface", tooltip="From Load TransFace."),
-                io.Autogrow.Input(
-                    "images",
-                    template=photos,
-                    optional=True,
-                    tooltip="Photos of the person, of any size; in each the surest face is taken.",
-                ),
-                io.Custom(FACES).Input(
-                    "faces",
-                    optional=True,
-                    tooltip="In place of images: from Detect or Select Faces, the surest of each picture.",
-                ),
-                io.Custom("LIKENESS_FACE_PARSER").Input(
-                    "face_parser",
-                    optional=True,
-                    tooltip="From Load Face Parser: all but the head becomes black, as FACT was trained. "
-                    "Without it the surroundings have a small part in who it is.",
+                *photo_inputs(
+                    "Photos of the person, of any size; in each the surest face is taken.",
+                    "Detect or Select Faces, the surest of each picture.",
+                    "all but the head becomes black, as FACT was trained. Without it the surroundings have a "
+                    "small part in who it is.",
+                    most=choices.MOST_PHOTOS,
                 ),
                 io.Combo.Input(
                     "negative",
@@ -118,10 +107,6 @@ class EncodeFACT(io.ComfyNode):
                 output(io.Image, "prepared", "What TransFace sees of each photo, 112 x 112."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return str(method.fingerprint_faces())
 
     @classmethod
     def execute(

@@ -7,11 +7,12 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..likeness import host
-from ..likeness.choices.faces import ERROR, FFHQ, IF_NO_FACE, PHOTO_ALIGNS
+from ..likeness.choices.faces import ERROR, FFHQ
 from ..likeness.choices.masterweaver import list_files
 from ..likeness.methods import masterweaver as method
-from ..likeness.values import FACES, MASTERWEAVER, MASTERWEAVER_TOKENS
+from ..likeness.values import MASTERWEAVER, MASTERWEAVER_TOKENS
 from .common import LoadFile, mask_input, model_output, output, weight_input, window_inputs
+from .photos import EncodePhotos, photo_inputs, portrait_inputs
 
 MasterWeaverType, TokensType = io.Custom(MASTERWEAVER), io.Custom(MASTERWEAVER_TOKENS)
 
@@ -41,11 +42,9 @@ class LoadMasterWeaver(LoadFile):
         return method
 
 
-class EncodeMasterWeaver(io.ComfyNode):
+class EncodeMasterWeaver(EncodePhotos):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        photo = io.Image.Input("image", tooltip="A photo of the person, or a batch of them.")
-        photos = io.Autogrow.TemplatePrefix(photo, prefix="image_", min=0, max=16)
         return io.Schema(
             node_id="LikenessEncodeMasterWeaver",
             display_name="Encode MasterWeaver",
@@ -58,47 +57,19 @@ class EncodeMasterWeaver(io.ComfyNode):
             inputs=[
                 MasterWeaverType.Input("masterweaver", tooltip="From Load MasterWeaver."),
                 io.ClipVision.Input("clip_vision", tooltip="CLIP ViT-L/14 (openai), from Load CLIP Vision."),
-                io.Autogrow.Input(
-                    "images",
-                    template=photos,
-                    optional=True,
-                    tooltip="Photos of the person. They may differ in size. The largest face of each counts.",
+                *photo_inputs(
+                    "Photos of the person. They may differ in size. The largest face of each counts.",
+                    "Select Faces, where a photo shows several people.",
+                    "what is no head becomes black, as in training. Without it the background stays.",
+                    most=16,
                 ),
-                io.Custom(FACES).Input(
-                    "faces",
-                    optional=True,
-                    tooltip="In place of images: from Select Faces, where a photo shows several people.",
-                ),
-                io.Custom("LIKENESS_FACE_PARSER").Input(
-                    "face_parser",
-                    optional=True,
-                    tooltip="From Load Face Parser: what is no head becomes black, as in training. Without "
-                    "it the background stays.",
-                ),
-                io.Combo.Input(
-                    "align",
-                    options=list(PHOTO_ALIGNS),
-                    default=FFHQ,
-                    tooltip="ffhq: bring the face into the position of the FFHQ photos. none: the photos are "
-                    "such portraits already.",
-                ),
-                io.Combo.Input(
-                    "if_no_face",
-                    options=list(IF_NO_FACE),
-                    default=ERROR,
-                    tooltip="What to do with photos without a face: stop with an error that names them, skip "
-                    "them (the log names them), or pass them through as they are, as the authors do.",
-                ),
+                *portrait_inputs("as they are, as the authors do"),
             ],
             outputs=[
                 output(TokensType, "masterweaver_tokens", "For Apply MasterWeaver."),
                 output(io.Image, "prepared", "What CLIP saw of each photo, 224 x 224."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return str(method.fingerprint_faces())
 
     @classmethod
     def execute(

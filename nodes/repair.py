@@ -11,9 +11,8 @@ from ..likeness import redraw as repairing
 from ..likeness.choices.faces import COLOUR_MATCHES, NO_MATCH
 from ..likeness.choices.people import OTHER
 from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
-from ..likeness.faces import models
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
-from .common import calibration, calibration_fingerprint, output, seed_input
+from .common import JudgeFaces, calibration, output, seed_input
 from .score import judge_input
 
 
@@ -44,7 +43,7 @@ def same_input() -> io.Boolean.Input:
     )
 
 
-class RepairFaces(io.ComfyNode):
+class RepairFaces(JudgeFaces):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -176,10 +175,6 @@ class RepairFaces(io.ComfyNode):
                 output(io.Mask, "mask", "What was changed."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return f"{models.bundled_fingerprint()}; {calibration_fingerprint()}"
 
     @classmethod
     def execute(

@@ -8,10 +8,11 @@ from comfy_api.latest import io
 
 from ..likeness import host
 from ..likeness.choices import wplus as choices
-from ..likeness.choices.faces import ERROR, FFHQ, IF_NO_FACE, PHOTO_ALIGNS
+from ..likeness.choices.faces import ERROR, FFHQ
 from ..likeness.methods import wplus as method
-from ..likeness.values import FACE_ENCODER, FACES, WPLUS
+from ..likeness.values import FACE_ENCODER, WPLUS
 from .common import LoadFile, output
+from .photos import EncodePhotos, photo_inputs, portrait_inputs
 from .wplus import CATEGORY
 
 EncoderType, CodeType = io.Custom(FACE_ENCODER), io.Custom(WPLUS)
@@ -42,11 +43,9 @@ class LoadFaceEncoder(LoadFile):
         return method.e4e
 
 
-class EncodeWPlus(io.ComfyNode):
+class EncodeWPlus(EncodePhotos):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        photo = io.Image.Input("image", tooltip="A photo of the person, or a batch of them.")
-        photos = io.Autogrow.TemplatePrefix(photo, prefix="image_", min=0, max=16)
         return io.Schema(
             node_id="LikenessEncodeWPlus",
             display_name="Encode W+",
@@ -56,37 +55,14 @@ class EncodeWPlus(io.ComfyNode):
             search_aliases=["e4e encode", "wplus", "stylegan inversion", "face to code", "ffhq align"],
             inputs=[
                 EncoderType.Input("face_encoder", tooltip="From Load Face Encoder."),
-                io.Autogrow.Input(
-                    "images",
-                    template=photos,
-                    optional=True,
-                    tooltip="Photos of the person. They may differ in size. The largest face of each counts.",
+                *photo_inputs(
+                    "Photos of the person. They may differ in size. The largest face of each counts.",
+                    "Select Faces, where a photo shows several people.",
+                    "background and clothes become white, as in training. Without it they stay; the authors "
+                    "see little difference.",
+                    most=16,
                 ),
-                io.Custom(FACES).Input(
-                    "faces",
-                    optional=True,
-                    tooltip="In place of images: from Select Faces, where a photo shows several people.",
-                ),
-                io.Custom("LIKENESS_FACE_PARSER").Input(
-                    "face_parser",
-                    optional=True,
-                    tooltip="From Load Face Parser: background and clothes become white, as in training. "
-                    "Without it they stay; the authors see little difference.",
-                ),
-                io.Combo.Input(
-                    "align",
-                    options=list(PHOTO_ALIGNS),
-                    default=FFHQ,
-                    tooltip="ffhq: bring the face into the position of the FFHQ photos. none: the photos are "
-                    "such portraits already.",
-                ),
-                io.Combo.Input(
-                    "if_no_face",
-                    options=list(IF_NO_FACE),
-                    default=ERROR,
-                    tooltip="What to do with photos without a face: stop with an error that names them, skip "
-                    "them (the log names them), or pass them through as portraits.",
-                ),
+                *portrait_inputs("as portraits"),
                 io.Combo.Input(
                     "combine",
                     options=list(choices.COMBINE),
@@ -100,10 +76,6 @@ class EncodeWPlus(io.ComfyNode):
                 output(io.Image, "prepared", "What the encoder saw of each photo, 256 x 256."),
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> str:
-        return str(method.fingerprint_faces())
 
     @classmethod
     def execute(

@@ -4,7 +4,7 @@ from ...attention import Use
 from . import transface_files as transface
 from .adapter import FILES, identity_tokens, parse
 from .apply import apply
-from .encode import encode, fingerprint_faces
+from .encode import encode
 
 fingerprint, load = FILES.fingerprint, FILES.load
 
@@ -13,7 +13,6 @@ __all__ = [
     "apply",
     "encode",
     "fingerprint",
-    "fingerprint_faces",
     "identity_tokens",
     "load",
     "parse",

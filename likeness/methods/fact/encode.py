@@ -13,7 +13,7 @@ from ...choices.fact import MOST_PHOTOS, ZEROS
 from ...faces.align import align
 from ...faces.choose import select
 from ...faces.detect import detect
-from ...faces.models import FaceModels, bundled_fingerprint
+from ...faces.models import FaceModels
 from ...faces.parsing import Labeller, parse_faces
 from ...faces.pixels import check_image, rgb8
 from ...faces.policy import ERROR, apply_policy, pictures
@@ -64,11 +64,6 @@ def encode(
     seen = torch.stack([torch.from_numpy(crop) for crop in crops]).to(torch.float32)
     local = encoder(((seen / 255 - 0.5) / 0.5).movedim(-1, 1).contiguous())
     return identity_tokens(adapter, local, negative), seen / 255
-
-
-def fingerprint_faces() -> str:
-    """Changes when what finds faces does."""
-    return bundled_fingerprint()
 
 
 def _searched(images: Mapping[str, torch.Tensor], labeller: Labeller | None, aligned: bool) -> list[Any]:

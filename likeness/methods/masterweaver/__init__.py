@@ -3,7 +3,7 @@
 from ...adapters import attend as apply
 from ...attention import Use
 from .adapter import FILES, parse
-from .prepare import fingerprint_faces, photos_of, prepare
+from .prepare import photos_of, prepare
 from .tokens import encode, tokens_of
 
 fingerprint, load = FILES.fingerprint, FILES.load
@@ -13,7 +13,6 @@ __all__ = [
     "apply",
     "encode",
     "fingerprint",
-    "fingerprint_faces",
     "load",
     "parse",
     "photos_of",

@@ -12,7 +12,6 @@ from ...adapters.vision import clip_picture
 from ...choices.faces import ERROR, FFHQ
 from ...choices.masterweaver import MOST, USUAL
 from ...faces.ffhq import align_ffhq
-from ...faces.models import bundled_fingerprint
 from ...faces.parsing import parse_pictures
 from ...faces.photos import Photo
 from ...faces.photos import photos_of as all_photos
@@ -26,11 +25,6 @@ log = logging.getLogger(__name__)
 KEPT = (*range(1, 14), 17)
 #: Side of the aligned picture, and the authors' output_size, which decides what is made smaller first.
 _SIDE, _OUTPUT = 512, 1024
-
-
-def fingerprint_faces() -> str:
-    """Changes when the files change that find faces."""
-    return bundled_fingerprint()
 
 
 def photos_of(

@@ -10,7 +10,7 @@ from .edits import edit, read_edits
 from .encode import encode
 from .freeu import free_u
 from .mix import layers_of, mix
-from .prepare import fingerprint_faces, photos_of, prepare
+from .prepare import photos_of, prepare
 from .value import WPlus
 
 fingerprint, load = FILES.fingerprint, FILES.load
@@ -25,7 +25,6 @@ __all__ = [
     "edit",
     "encode",
     "fingerprint",
-    "fingerprint_faces",
     "free_u",
     "identity_tokens",
     "layers_of",

@@ -10,7 +10,6 @@ import torch
 from ...choices.faces import ERROR, FFHQ
 from ...faces.ffhq import align_ffhq, square
 from ...faces.labels import BACKGROUND, NAMES
-from ...faces.models import bundled_fingerprint
 from ...faces.parsing import parse_pictures
 from ...faces.photos import Photo
 from ...faces.photos import photos_of as all_photos
@@ -37,11 +36,6 @@ def photos_of(
         if face is not None:
             _check_size(face, place)
     return found
-
-
-def fingerprint_faces() -> str:
-    """Changes when what finds faces does."""
-    return bundled_fingerprint()
 
 
 def extent(keypoints: torch.Tensor) -> float:
