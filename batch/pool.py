@@ -43,8 +43,5 @@ class Pool(Protocol):
     def digest(self, worker: str, path: str) -> str:
         """sha256 of a file on the worker's machine; "" if it is not there. Waits."""
 
-    def memory(self, worker: str) -> int:
-        """Resident bytes of the worker's host, as the last Outcome or Ready told; 0 if unknown."""
-
     def stop(self, now: bool) -> None:
         """End all workers and hosts; returns when they are gone. now: kill instead of asking politely."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 _JOB = "key, repeat, attempt, row, seed, state, tries, worker_deaths, error, node, seconds, worker, device,"
@@ -88,7 +88,7 @@ class Records:
             "WHERE key = ? AND repeat = ? AND attempt = ? ORDER BY name",
             job,
         )
-        return [Output(*o[:4], None if o[4] is None else json.loads(o[4])) for o in found]
+        return [Output(n, s, b, t, None if j is None else json.loads(j)) for n, s, b, t, j in found]
 
     def source(self, key: str) -> Source | None:
         """The row of a key as it was planned."""
@@ -108,8 +108,9 @@ class Records:
 
 
 def _record(found: tuple[Any, ...]) -> Record:
-    *head, timings, judged, ended = found
-    return Record(*head, json.loads(timings), None if judged is None else json.loads(judged), ended)
+    named = dict(zip((f.name for f in fields(Record)), found, strict=True))
+    judged = named["judged"] and json.loads(named["judged"])
+    return Record(**{**named, "timings": json.loads(named["timings"]), "judged": judged})
 
 
 def _source(found: tuple[Any, ...]) -> Source:

@@ -64,6 +64,7 @@ class Outcome:
     """What became of a job at a worker. error is the host's sentence, node the title it came from.
 
     timings: seconds per node, by title, as far as the socket told them. device: what the host draws on.
+    memory: resident bytes of the host afterwards.
     """
 
     job: Job
@@ -75,6 +76,7 @@ class Outcome:
     error: str = ""
     node: str = ""
     device: str = ""
+    memory: int = 0
 
 
 @dataclass(frozen=True)
