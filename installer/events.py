@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
@@ -45,6 +45,22 @@ def listen(
             on_event(message["type"], data)
             if message["type"] in _LAST:
                 return
+
+
+def messages(url: str, client: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(type, data) of every message the server sends to this client, until it says goodbye.
+
+    Raises OSError when it is not there or hangs up.
+    """
+    with _connect(url, f"/ws?clientId={client}") as connection:
+        connection.settimeout(None)
+        while True:
+            kind, payload = _read_message(connection)
+            if kind == _CLOSE:
+                return
+            if kind == _TEXT:
+                message = json.loads(payload)
+                yield str(message.get("type")), message.get("data") or {}
 
 
 def _connect(url: str, path: str) -> socket.socket:

@@ -91,7 +91,7 @@ class Server:
     def start(self, timeout: float = PATIENCE) -> None:
         for name in ("input", "output", "temp", "user", "custom_nodes", "models"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         if self._one_thread:
@@ -204,7 +204,8 @@ class Server:
         return content
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
