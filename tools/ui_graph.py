@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from likeness.weights.wanted import file_of, page_entry
+
 from .node_sockets import Input, Node
 
 Prompt = dict[str, Any]
@@ -98,9 +100,16 @@ def ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> dic
         "outputs": [
             {"name": n, "type": t, "links": [], "slot_index": i} for i, (n, t) in enumerate(node.outputs)
         ],
-        "properties": {"Node name for S&R": entry["class_type"]},
+        "properties": {"Node name for S&R": entry["class_type"], **_models(entry)},
         "widgets_values": values,
     }
+
+
+def _models(entry: dict[str, Any]) -> dict[str, Any]:
+    """Where the page's dialog of missing models gets the files of a node, of those that it can get."""
+    files = [file_of(entry["class_type"], name, value) for name, value in entry["inputs"].items()]
+    found = [listed for file in files if file and (listed := page_entry(file))]
+    return {"models": found} if found else {}
 
 
 def _grown(slots: Sequence[Input], given: Mapping[str, Any]) -> list[Input]:
