@@ -13,6 +13,7 @@ from .common import output
 from .wplus import CATEGORY
 
 CodeType, DirectionType = io.Custom(WPLUS), io.Custom(WPLUS_DIRECTION)
+_PROPOSED = ", ".join(choices.DIRECTION_NAMES)
 
 
 class LoadWPlusDirection(io.ComfyNode):
@@ -35,8 +36,8 @@ class LoadWPlusDirection(io.ComfyNode):
                 io.String.Input(
                     "direction",
                     default="smile",
-                    tooltip="Which of the file, such as smile, age80, eyeglasses or pose; pc0, pc1, ... of "
-                    "principal components (GANSpace). Empty: the only one.",
+                    tooltip=f"Which of the file. Of PreciseControl's: {_PROPOSED}. Of principal components "
+                    "(GANSpace): pc0, pc1, ... Empty: the only one.",
                 ),
             ],
             outputs=[output(DirectionType, "direction", "For Edit W+.")],

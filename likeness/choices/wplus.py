@@ -15,6 +15,28 @@ WEIGHT, START = 1.0, 0.23
 #: Strengths of the published examples lie between -4 and 4. web/js/sliders/edits.js knows both numbers.
 LARGEST_STRENGTH, STRENGTH_STEP = 10.0, 0.05
 ALL = "all"
+#: PreciseControl's directions by their keys in its file, as people read them.
+DIRECTION_NAMES = {
+    "age70": "age 70",
+    "age80": "age 80",
+    "angry": "angry",
+    "bald": "bald",
+    "bang": "bangs",
+    "beard": "beard",
+    "disgust": "disgust",
+    "eyeg": "eyeglasses, another",
+    "eyeglasses": "eyeglasses",
+    "eyesclose": "eyes closed",
+    "gender": "gender",
+    "hats": "hat",
+    "lights": "lights",
+    "pose": "pose",
+    "sad": "sad",
+    "smile": "smile",
+    "suprise": "surprise",
+}
+#: Those that were learned from labels of skin colour: taken when they are written, never proposed.
+SKIN_TONES = {key: f"skin tone: {key}" for key in ("black", "white", "yellow")}
 
 
 def list_files() -> list[str]:

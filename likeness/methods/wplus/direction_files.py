@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ... import host
-from ...choices.wplus import DIRECTION, DIRECTIONS
+from ...choices.wplus import DIRECTION, DIRECTION_NAMES, DIRECTIONS, SKIN_TONES
 from ...weights.chosen import find_chosen
 from ...weights.read import read_weights
 from .directions import Direction
@@ -35,6 +35,8 @@ def fingerprint(file: str | None) -> str:
 def load(file: str, name: str = "") -> Direction:
     """A direction of models/wplus_directions/`file`. name: which; empty for the only one of its file.
 
+    PreciseControl's go by their keys, and by their names as people read them.
+
     Raises MissingModel, or ValueError for another file or a name that is not in it.
     """
     path = Path(find_chosen(DIRECTIONS, file, DIRECTION))
@@ -45,13 +47,32 @@ def load(file: str, name: str = "") -> Direction:
     names = [key for key, value in content.items() if isinstance(value, list | torch.Tensor)]
     if not name and len(names) == 1:
         name = names[0]
-    if name not in names:
+    key = name if name in names else _key(name, names)
+    if key is None:
         asked = f"has no direction {name!r}" if name else "holds several directions: choose one"
-        raise ValueError(f"{path.name} {asked}. There are: {', '.join(names) or 'none'}.")
+        raise ValueError(f"{path.name} {asked}. {_listed(names)}")
     try:
-        return Direction(name, torch.as_tensor(content[name]), source=path.name)
+        return Direction(key, torch.as_tensor(content[key]), source=path.name)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path.name} can't be used: {error}") from error
+
+
+def _key(name: str, names: Sequence[str]) -> str | None:
+    """The key of a name as people read it; None for another."""
+    read = {**DIRECTION_NAMES, **SKIN_TONES}
+    return next((key for key in names if read.get(key) == name.lower()), None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """What a file holds, in a sentence: keys, and what they mean where they do not say it."""
+    tones = [key for key in names if key in SKIN_TONES]
+    shown = [
+        key if DIRECTION_NAMES.get(key, key) == key else f"{key} ({DIRECTION_NAMES[key]})"
+        for key in names
+        if key not in tones
+    ]
+    apart = f" Skin tones, learned from labels of skin colour: {', '.join(tones)}." if tones else ""
+    return f"There are: {', '.join(shown) or 'none'}.{apart}"
 
 
 def _read(path: Path) -> Mapping[str, Any]:

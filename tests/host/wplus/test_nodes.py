@@ -473,3 +473,42 @@ def test_direction_files(pack: Any, base: Path) -> None:
     ):
         with pytest.raises(ValueError, match=said):
             load(file=file, direction=name)
+
+
+#: The keys of the published file, in its order, letter for letter.
+PUBLISHED = [
+    *("pose", "angry", "black", "eyesclose", "hats", "bald", "disgust", "age80", "bang", "age70", "white"),
+    *("lights", "yellow", "sad", "beard", "gender", "smile", "suprise", "eyeglasses", "eyeg"),
+]
+
+
+def test_the_published_directions(pack: Any, base: Path) -> None:
+    """A file of PreciseControl's layout, made here: by key, by name, and what is said of others."""
+    import json
+
+    missing = pack.module("likeness.weights.find").MissingModel
+    load, folder = pack.node("LikenessLoadWPlusDirection").execute, base / "models" / "wplus_directions"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "all_delta_w_dict.json"
+    with pytest.raises(missing, match=r"python install\.py --models wplus-directions \(in "):
+        load(file=path.name, direction="smile")
+    rows = {key: seeded(18, 512, seed=seed) for seed, key in enumerate(PUBLISHED)}
+    path.write_text(json.dumps({key: value.tolist() for key, value in rows.items()}))
+    try:
+        for key in PUBLISHED:
+            found = load(file=path.name, direction=key)[0]
+            assert found.name == key and torch.allclose(found.vectors, rows[key])
+        read = {"surprise": "suprise", "Eyes closed": "eyesclose", "skin tone: black": "black"}
+        for name, key in read.items():
+            assert load(file=path.name, direction=name)[0].name == key
+        listed = r"There are: pose, angry, eyesclose \(eyes closed\), .* suprise \(surprise\), .*\. "
+        with pytest.raises(ValueError, match=listed + "Skin tones, learned from .*: black, white, yellow"):
+            load(file=path.name, direction="younger")
+    finally:
+        path.unlink()
+    choices = pack.module("likeness.choices.wplus")
+    assert sorted([*choices.DIRECTION_NAMES, *choices.SKIN_TONES]) == sorted(PUBLISHED)
+    schema = pack.node("LikenessLoadWPlusDirection").define_schema()
+    proposed = next(given for given in schema.inputs if given.id == "direction")
+    named = set(proposed.tooltip.replace(",", " ").replace(".", " ").split())
+    assert set(choices.DIRECTION_NAMES) <= named and not named & set(choices.SKIN_TONES)

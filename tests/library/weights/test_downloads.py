@@ -107,6 +107,22 @@ def test_another_file_than_expected_is_thrown_away(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_directions_are_fetched_by_size_with_their_licence(hub: type[Hub], tmp_path: Path) -> None:
+    """PreciseControl's file: its sum was never seen here, its size was."""
+    known = catalogue()["wplus/directions"]
+    assert known.size == 3_984_125 and known.sha256 is None and known.methods[0] == "wplus-directions"
+    said: list[str] = []
+    hub.content = b"{" + b" " * (known.size - 2) + b"}"
+    file = dataclasses.replace(known, url=f"{HUB}/all_delta_w_dict.json")
+    assert fetch(file, tmp_path, said.append).name == "all_delta_w_dict.json"
+    assert "3.98 MB, licence: MIT" in said[0]
+    hub.content += b" "
+    (tmp_path / file.inside).unlink()
+    with pytest.raises(DownloadError, match="has 3984126 bytes, expected 3984125"):
+        fetch(file, tmp_path, quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_members_are_taken_out_of_one_archive(hub: type[Hub], tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
