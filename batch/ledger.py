@@ -99,7 +99,7 @@ class Ledger(Records):
             self._lock.free()
 
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Iterator[sqlite3.Connection]:
         """One transaction. A full disk or a folder that is gone is the world's fault."""
         try:
             self._base.execute("BEGIN IMMEDIATE")
@@ -118,7 +118,7 @@ class Ledger(Records):
 
     def begin(self, workflow: Mapping[str, Any], lock: Mapping[str, Any]) -> int:
         """Note a run (one per command); its id. lock: what lock.json holds."""
-        with self._change() as base:
+        with self.change() as base:
             values = (json.dumps(workflow), json.dumps(lock), time.time())
             done = base.execute("INSERT INTO run (workflow, lock, started) VALUES (?, ?, ?)", values)
         return int(done.lastrowid or 0)
@@ -129,7 +129,7 @@ class Ledger(Records):
         What was running when a driver died waits again; what was quarantined is tried once more. Jobs of
         rows that the table lost are taken out if they never ended.
         """
-        with self._change() as base:
+        with self.change() as base:
             base.execute("CREATE TEMP TABLE wanted (key TEXT, repeat INTEGER, PRIMARY KEY (key, repeat))")
             base.executemany(
                 "INSERT INTO source (key, row, value, files) VALUES (?, ?, ?, ?) "
@@ -157,7 +157,7 @@ class Ledger(Records):
 
     def again(self, state: str = "failed") -> int:
         """Let jobs of a state that ended wait again; how many."""
-        with self._change() as base:
+        with self.change() as base:
             done = base.execute(
                 "UPDATE job SET state = 'waiting', worker_deaths = 0, error = '', node = '' WHERE state = ?",
                 (state,),
@@ -206,7 +206,7 @@ class Ledger(Records):
         following: tuple[int, int | None] | None = None,
     ) -> None:
         job = outcome.job
-        with self._change() as base:
+        with self.change() as base:
             base.execute(
                 "UPDATE job SET state = ?, error = ?, node = ?, seconds = ?, worker = ?, device = ?, "
                 "timings = ?, judged = ?, ended = ?, worker_deaths = worker_deaths + ? "
@@ -241,6 +241,6 @@ class Ledger(Records):
                 )
 
     def _update(self, job: JobId, what: str, values: tuple[Any, ...]) -> None:
-        with self._change() as base:
+        with self.change() as base:
             where = "key = ? AND repeat = ? AND attempt = ?"
             base.execute(f"UPDATE job SET {what} WHERE {where}", (*values, *job))
