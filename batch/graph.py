@@ -46,9 +46,10 @@ def settable(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def set_inputs(prompt: Prompt, values: Mapping[str, Any]) -> Prompt:
     """A copy of the workflow with {"Title.input": value} in it. Raises WorkflowError if it can't be."""
+    names = node_names(prompt)
     parameters: dict[str, dict[str, Any]] = {}
     for column, value in values.items():
-        title, name = split(column)
+        title, name = split(prompt, names, column)
         parameters.setdefault(title, {})[name] = value
     try:
         done: Prompt = _load().set_inputs(prompt, parameters)
@@ -57,8 +58,16 @@ def set_inputs(prompt: Prompt, values: Mapping[str, Any]) -> Prompt:
     return done
 
 
-def split(column: str) -> tuple[str, str]:
-    """("Title", "input") of "Title.input". A title may have dots of its own; an input has none."""
+def split(prompt: Prompt, names: Mapping[str, str], column: str) -> tuple[str, str]:
+    """("Title", "input") of "Title.input". Both may have dots of their own: what is there decides.
+
+    Raises WorkflowError for a column that can't mean an input.
+    """
+    by_name = {name: node for node, name in names.items()}
+    for place in (place for place, letter in enumerate(column) if letter == "."):
+        title, name = column[:place], column[place + 1 :]
+        if title in by_name and name in prompt[by_name[title]]["inputs"]:
+            return title, name
     title, dot, name = column.rpartition(".")
     if not dot or not title or not name:
         raise WorkflowError(
@@ -67,11 +76,11 @@ def split(column: str) -> tuple[str, str]:
     return title, name
 
 
-def node_of(prompt: Prompt, column: str) -> tuple[str, str]:
-    """(node id, input) that a column means. Raises WorkflowError."""
-    title, name = split(column)
+def locate(prompt: Prompt, column: str) -> tuple[str, str]:
+    """(node id, input) that a column means. Raises WorkflowError when there is none that can be set."""
     set_inputs(prompt, {column: None})  # says what is wrong with it
     names = node_names(prompt)
+    title, name = split(prompt, names, column)
     return next(node for node, called in names.items() if called == title), name
 
 

@@ -17,6 +17,10 @@ class WorldError(RuntimeError):
     """Something outside rows and workers is wrong (disk full, model missing): stop at once and say so."""
 
 
+class RowError(ValueError):
+    """A row's own fault that is found when its pictures are judged: nobody on its photo."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of the table as it was read. number counts from 1; values by "Title.input"."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from . import answers
 from .client import Client, HostGone, NotThere, Refused
+from .digests import Digests
 from .graph import node_names
 from .host import BootError, Host
 from .listening import Listener
@@ -37,7 +36,7 @@ class Worker:
         self._listener: Listener | None = None
         self._me = uuid.uuid4().hex
         self._device = ""
-        self._digests: dict[tuple[str, int, int], str] = {}
+        self._digests = Digests()
 
     def boot(self) -> Ready:
         """Raises BootError. Waits until the host answers."""
@@ -73,19 +72,8 @@ class Worker:
         return self._client.get(path)
 
     def digest(self, path: str) -> str:
-        """sha256 of a file on this machine, "" if it is not there; read again only when it changed."""
-        try:
-            facts = Path(path).stat()
-            key = (path, facts.st_size, facts.st_mtime_ns)
-            if key not in self._digests:
-                with open(path, "rb") as file:
-                    digest = hashlib.sha256()
-                    while piece := file.read(1 << 22):
-                        digest.update(piece)
-                self._digests[key] = digest.hexdigest()
-            return self._digests[key]
-        except OSError:
-            return ""
+        """sha256 of a file or folder on this machine; "" if it is not there."""
+        return self._digests.of(path)
 
     def draw(
         self, job: Job, files: Mapping[str, bytes], tell: Callable[[Progress], None] | None = None
