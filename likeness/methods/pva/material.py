@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from ...choices.pva import WHOLE_FACE
 from ...faces.choose import select
@@ -62,17 +63,26 @@ def row(view: View) -> int:
     return 2 * view.place + int(view.mirrored)
 
 
-def prepare(portraits: torch.Tensor, encode: Encode, faces: Encoder) -> Material:
+def prepare(portraits: torch.Tensor, encode: Encode, faces: Encoder, size: int) -> Material:
     """Aligned pictures [R, 3, S, S], RGB from 0 to 1, with a hole over each whole face.
 
+    size: of a side of what the network learns to fill; who it is, is seen in the pictures as they are.
     Raises ValueError when no picture shows a face.
     """
-    holes = face_holes(portraits.movedim(1, -1))
-    both, holes = (torch.stack([x, x.flip(-1)], dim=1).flatten(0, 1) for x in (portraits, holes))
+    drawn = _of_size(portraits, size)
+    holes = face_holes(drawn.movedim(1, -1))
+    seen, both, holes = (torch.stack([x, x.flip(-1)], dim=1).flatten(0, 1) for x in (portraits, drawn, holes))
     grey = 0.5 + (both - 0.5) * (1 - holes[:, None])
     clean, masked = (encode(x.movedim(1, -1)).to("cpu", torch.float32) for x in (both, grey))
     hole = holes[:, None, ::CELL, ::CELL]
-    return Material(clean, torch.cat([hole, masked], dim=1), faces(face_crop(2 * both - 1)))
+    return Material(clean, torch.cat([hole, masked], dim=1), faces(face_crop(2 * seen - 1)))
+
+
+def _of_size(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """[n, 3, size, size]."""
+    if pictures.shape[-1] == size:
+        return pictures
+    return F.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
 
 
 def face_holes(images: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from ...adapters import Tokens
 from ...attention.use import Use
 from ...attention.wrappers import SITES
 from ...choices.pva import AUTO, COMPUTE_PRECISIONS, CROSS_ALL, SETS
-from ...faces.references import Images, references
+from ...faces.references import REFERENCE, Images, references
 from ...sampling.noised import noised
 from ...values import Identity
 from . import files
@@ -36,6 +36,7 @@ class Plan:
 
     timesteps: how many per step, each out of its part of the schedule. tensors: cross_all also tunes the
     layers' own attention, visual_only what PVA added. word_learning_rate: of `<new1>`; 0 leaves it alone.
+    size: of a side of the pictures, a multiple of 8: the one that the network draws.
     """
 
     steps: int = 40
@@ -46,6 +47,7 @@ class Plan:
     seed: int = 0
     precision: str = AUTO
     save_memory: bool = True
+    size: int = REFERENCE
 
     def __post_init__(self) -> None:
         if self.tensors not in SETS or self.precision not in COMPUTE_PRECISIONS:
@@ -53,6 +55,8 @@ class Plan:
             raise ValueError(f"{choices}, and precision one of {', '.join(COMPUTE_PRECISIONS)}.")
         if self.steps < 1 or self.timesteps < 1:
             raise ValueError(f"steps ({self.steps}) and timesteps ({self.timesteps}) must be at least 1.")
+        if self.size < 64 or self.size % 8:
+            raise ValueError(f"size must be a multiple of 8 from 64 on, not {self.size}.")
         if self.learning_rate <= 0 or self.word_learning_rate < 0:
             raise ValueError(
                 f"learning_rate ({self.learning_rate}) must be above 0, and word_learning_rate "
@@ -105,7 +109,7 @@ def tune(
     host.training.check_loader(clip.patcher, "clip")
     portraits = references(images, align)
     encode = host.sampling.latent_encoder(model, vae)
-    material = prepare(portraits, encode, lambda faces: files.encode_faces(pva, faces))
+    material = prepare(portraits, encode, lambda faces: files.encode_faces(pva, faces), plan.size)
     with host.training.learning():
         student = Student(model, clip, pva, sites, plan.tensors == CROSS_ALL, plan.dtype)
         losses = learn(student, material.apart(), plan, report)

@@ -36,7 +36,7 @@ def room(pack: Any, host: Any, photos: dict[str, np.ndarray]) -> SimpleNamespace
     portraits = library.faces.references(images, align=True)
     small = F.interpolate(portraits, (SIDE, SIDE), mode="bilinear", antialias=True)
     encode = library.sampling.latent_encoder(model, vae)
-    material = library.material.prepare(small, encode, lambda f: library.files.encode_faces(pva, f))
+    material = library.material.prepare(small, encode, lambda f: library.files.encode_faces(pva, f), SIDE)
     sites = library.apply.match(model, pva)
     layers, network = library.apply.layer_names(model, pva, sites), model.model.diffusion_model
     own = {
@@ -50,6 +50,7 @@ def room(pack: Any, host: Any, photos: dict[str, np.ndarray]) -> SimpleNamespace
         vae=vae,
         pva=pva,
         images=images,
+        portraits=portraits,
         library=library,
         material=material,
         sites=sites,
@@ -169,6 +170,23 @@ def held_out_loss(room: Any, pupil: Any, material: Any, person: torch.Tensor) ->
                 float(room.library.tune.noise_loss(pupil, predictor, material, rows, noise, timestep))
             )
     return sum(losses) / len(losses)
+
+
+def test_it_learns_at_the_size_that_is_drawn_from_the_people_as_they_are(room: Any) -> None:
+    encode = room.library.sampling.latent_encoder(room.model, room.vae)
+
+    def prepared(size: int) -> Any:
+        faces = lambda seen: room.library.files.encode_faces(room.pva, seen)  # noqa: E731
+        return room.library.material.prepare(room.portraits, encode, faces, size)
+
+    small, large = prepared(128), prepared(192)
+    assert small.clean.shape == (6, 4, 16, 16) and small.inpainting.shape == (6, 5, 16, 16)
+    assert large.clean.shape == (6, 4, 24, 24)
+    assert set(small.inpainting[:, 0].unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(small.vectors, large.vectors)
+    assert room.library.tune.Plan().size == 512
+    with pytest.raises(ValueError, match="size must be a multiple of 8 from 64 on, not 100"):
+        room.library.tune.Plan(size=100)
 
 
 def test_forty_steps_lower_the_loss_on_a_picture_that_was_held_out(room: Any) -> None:
