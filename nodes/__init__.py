@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..likeness import host
-from ..likeness.weights import page
+from ..likeness.weights import page, panel
 from . import (
     algebra,
     arc2face,
@@ -103,6 +103,12 @@ class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
         host.files.register_model_folders()
         host.pages.show_text(MODELS_PAGE, lambda: page.text())
+        host.pages.answer_json(f"{MODELS_PAGE}/lacks", lambda *given: panel.lacks(*given), changes=False)
+        host.pages.answer_json(
+            f"{MODELS_PAGE}/progress", lambda *given: panel.progress(*given), changes=False
+        )
+        host.pages.answer_json(f"{MODELS_PAGE}/get", lambda *given: panel.get(*given), changes=True)
+        host.pages.answer_json(f"{MODELS_PAGE}/stop", lambda *given: panel.stop(*given), changes=True)
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

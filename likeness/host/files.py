@@ -62,6 +62,14 @@ def model_folders(folder: str) -> list[str]:
     return list(folder_paths.get_folder_paths(folder))
 
 
+def download_folder(folder: str) -> str:
+    """Where files of this kind are put: the folder of extra_model_paths.yaml that comes first, else ours."""
+    first, *others = model_folders(folder)
+    own = os.path.join(folder_paths.models_dir, folder)
+    inside = os.path.dirname(os.path.abspath(first)) == os.path.abspath(folder_paths.models_dir)
+    return own if inside and own in (first, *others) else first
+
+
 def list_models(folder: str) -> list[str]:
     """Names of the files there are, relative to their folder."""
     _register(folder)

@@ -13,7 +13,8 @@ def text() -> str:
     """The page, as plain text."""
     return (
         "Model files of Likeness, looked for in the folders of this ComfyUI. Run the commands in\n"
-        f"{PACK_FOLDER}\nwith ComfyUI's Python, then reload this page. Nothing is fetched from here.\n\n"
+        f"{PACK_FOLDER}\nwith ComfyUI's Python, then reload this page. Nothing is fetched from here; in\n"
+        "ComfyUI itself the tab Models of Likeness shows what a graph lacks, and gets it if you say so.\n\n"
         f"{listing(_find)}"
     )
 

@@ -10,7 +10,7 @@ from .catalogue import ModelFile, catalogue, face_packs
 
 Prompt = Mapping[str, Mapping[str, Any]]
 
-#: Widgets that name a file: the model folder that they offer. Of the host's own nodes, those of our workflows.
+#: Widgets that name a file: the model folder they offer. Of the host's nodes, those of our workflows.
 FOLDERS: Mapping[tuple[str, str], str] = {
     ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
     ("CLIPVisionLoader", "clip_name"): "clip_vision",
@@ -80,7 +80,7 @@ def _of_pack(name: str, prompt: Prompt) -> list[str]:
 
 
 def not_commercial(file: ModelFile) -> bool:
-    """Whether the file's licence, or what it was trained on, keeps commerce out. By the licence's own words."""
+    """Whether the file's licence, or what it was trained on, keeps commerce out: by the licence's words."""
     return bool(_NOT_COMMERCIAL.search(file.licence))
 
 
