@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .catalogue import ModelFile
 from .examine import DAMAGED, examine
-from .transfer import DownloadError, Report, address, download
+from .transfer import DownloadError, Report, address, download, ensure_space
 
 __all__ = ["DownloadError", "archive_path", "fetch"]
 
@@ -43,7 +43,7 @@ def fetch(file: ModelFile, folder: Path, report: Report = print) -> Path:
     else:
         if not archive.is_file():
             unfinished = archive.with_name(archive.name + ".part")
-            download(address(file.url), unfinished, file.archive_size, report).replace(archive)
+            _rename(download(address(file.url), unfinished, file.archive_size, report), archive)
         _check_archive(file, archive)
         _unpack(file, archive, part)
     finding = examine(part, file)
@@ -52,7 +52,7 @@ def fetch(file: ModelFile, folder: Path, report: Report = print) -> Path:
         if archive is not None:
             archive.unlink()
         raise DownloadError(f"{file.name} {finding.reason}. It was removed; run again.")
-    part.replace(target)
+    _rename(part, target)
     report(f"{file.name} is in {target.parent}")
     return target
 
@@ -62,6 +62,15 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DownloadError(f"{folder} can't be made: {error}") from error
+
+
+def _rename(part: Path, target: Path) -> None:
+    try:
+        part.replace(target)
+    except OSError as error:
+        raise DownloadError(
+            f"{target} can't be put in place: {error}. The whole file is {part}: rename it, or run again."
+        ) from error
 
 
 def archive_path(file: ModelFile, folder: Path) -> Path | None:
@@ -84,17 +93,27 @@ def _check_archive(file: ModelFile, archive: Path) -> None:
 
 def _unpack(file: ModelFile, archive: Path, part: Path) -> None:
     try:
-        with (
-            zipfile.ZipFile(archive) as packed,
-            packed.open(file.member or "") as source,
-            part.open("wb") as output,
-        ):
-            shutil.copyfileobj(source, output, 1 << 20)
+        with zipfile.ZipFile(archive) as packed:
+            _unpack_member(packed, file, part)
     except OSError as error:
-        raise DownloadError(f"{part} could not be written: {error}") from error
+        part.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{part} could not be written: {error}. Make room or mend that, and run the same command again: "
+            f"{archive.name} is kept."
+        ) from error
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         part.unlink(missing_ok=True)
         archive.unlink()
         raise DownloadError(
             f"{archive.name} holds no sound {file.member}: {error}. It was removed; run the command again."
         ) from error
+
+
+def _unpack_member(packed: zipfile.ZipFile, file: ModelFile, part: Path) -> None:
+    """Take it out, if it is as large as it should be: a few bytes can unpack to more than a disk holds."""
+    member = packed.getinfo(file.member or "")
+    if file.size is not None and member.file_size != file.size:
+        raise zipfile.BadZipFile(f"it would be {member.file_size} bytes, expected {file.size}")
+    ensure_space(part.parent, member.file_size)
+    with packed.open(member) as source, part.open("wb") as output:
+        shutil.copyfileobj(source, output, 1 << 20)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import answers
 from .catalogue import readable_size, readable_time
 
 HUB = "https://huggingface.co"
@@ -29,6 +30,10 @@ _ATTEMPTS = 3
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 120
 _TELL_EVERY = 2.0
+_ANOTHER_FILE = (
+    "So it is another file than the list means, and nothing of it was taken: try a mirror (LIKENESS_MIRROR), "
+    "or put the file in place by hand."
+)
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Report = Callable[[str], None]
@@ -101,11 +106,12 @@ def _continue(url: str, part: Path, size: int | None, report: Report) -> bool:
     if have:
         request.add_header("Range", f"bytes={have}-")
     _add_token(request)
+    # Made here, since proxies are read from the environment when an opener is made.
+    opener = urllib.request.build_opener(_Redirects(), *answers.handlers())
     try:
-        # Made here, since proxies are read from the environment when an opener is made.
-        answer: HTTPResponse = urllib.request.build_opener(_Redirects()).open(request, timeout=60)
+        answer: HTTPResponse = opener.open(request, timeout=answers.SILENCE)
     except urllib.error.HTTPError as error:
-        if error.code != 416:
+        if error.code != 416 or not have:
             raise
         # Nothing is left to fetch, or the part is longer than the file: only the former is whole.
         if error.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
@@ -113,41 +119,35 @@ def _continue(url: str, part: Path, size: int | None, report: Report) -> bool:
         part.unlink(missing_ok=True)
         return False
     with answer:
-        if answer.headers.get_content_type() == "text/html":
-            raise DownloadError(
-                f"{url} answered with a web page instead of a file: a login, a quota or a moved file. Open "
-                "it in a browser, and put the file where the list of models says."
-            )
-        begin = _begin(answer)
+        strange = answers.no_file(answer)
+        if strange:
+            raise DownloadError(f"{url} {strange}")
+        begin, whole = answers.span(answer)
         if begin not in (0, have):
             part.unlink(missing_ok=True)
             return False
-        announced = answer.headers.get("Content-Length")
-        total = begin + int(announced) if announced else size
+        if size is not None and whole is not None and whole != size:
+            raise DownloadError(f"{url} has {whole} bytes, expected {size}. {_ANOTHER_FILE}")
+        total = size if whole is None else whole
         ensure_space(part.parent, (total or 0) - begin)
         got = _receive(answer, part, begin, total, report)
+    limit = answers.LONGEST if total is None else total
+    if got > limit:
+        part.unlink(missing_ok=True)
+        raise DownloadError(f"{url} sends more than {limit} bytes. {_ANOTHER_FILE}")
     return total is None or got == total
 
 
-def _begin(answer: HTTPResponse) -> int:
-    """The first byte that the answer sends: 0 when it sends everything, whatever it was asked for."""
-    if answer.status != 206:
-        return 0
-    first = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdigit() else -1
-
-
 def _receive(answer: HTTPResponse, part: Path, have: int, total: int | None, report: Report) -> int:
-    """Append the answer's body to `part`; returns the bytes it then holds."""
+    """Append the answer's body to `part`; returns the bytes it then holds, or would if it were too long."""
     begin = told = time.monotonic()
-    first = have
+    first, limit = have, answers.LONGEST if total is None else total
     with _opened(part, "ab" if have else "wb") as output:
-        while chunk := answer.read(_CHUNK):
-            try:
-                output.write(chunk)
-            except OSError as error:
-                raise DownloadError(f"{part} could not be written: {error}") from error
+        for chunk in answers.pieces(answer, limit - have):
             have += len(chunk)
+            if have > limit:
+                break
+            _write(output, chunk, part)
             now = time.monotonic()
             if now - told >= _TELL_EVERY:
                 told = now
@@ -157,9 +157,25 @@ def _receive(answer: HTTPResponse, part: Path, have: int, total: int | None, rep
 
 def _opened(part: Path, mode: str) -> Any:
     try:
-        return part.open(mode)
+        return part.open(mode, buffering=0)  # or closing it could be what finds the disk full
     except OSError as error:
-        raise DownloadError(f"{part} could not be written: {error}") from error
+        raise _unwritten(part, error) from error
+
+
+def _write(output: Any, chunk: bytes, part: Path) -> None:
+    left = memoryview(chunk)
+    try:
+        while left:  # a disk that is nearly full takes a part of it
+            left = left[output.write(left) :]
+    except OSError as error:
+        raise _unwritten(part, error) from error
+
+
+def _unwritten(part: Path, error: OSError) -> DownloadError:
+    return DownloadError(
+        f"{part} could not be written: {error}. Make room or mend that, and run the same command again: it "
+        "goes on where it stopped."
+    )
 
 
 def _progress(have: int, total: int | None, rate: float) -> str:
@@ -175,6 +191,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """The hub redirects to storage servers. They get the other headers, but not the token."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        if req.full_url.startswith("https:") and urlsplit(newurl).scheme == "http":
+            raise DownloadError(
+                f"{req.full_url} sends on to {newurl}, which is not encrypted. Try a mirror "
+                "(LIKENESS_MIRROR), or put the file in place by hand."
+            )
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         if following is not None:
             _add_token(following)

@@ -158,7 +158,7 @@ def test_an_archive_that_is_not_the_published_one_is_thrown_away(
         (folder / "antelopev2.zip").write_bytes(hub.content)
     for wrong, says in (
         ({"archive_size": None}, r"antelopev2.zip has the sum .*, expected 8e182f14"),
-        ({}, r"antelopev2.zip has \d+ bytes, expected 360662982. It was removed"),
+        ({}, r"antelopev2.zip has \d+ bytes, expected 360662982\. So it is another file"),
     ):
         with pytest.raises(DownloadError, match=says):
             fetch(dataclasses.replace(file, **wrong), tmp_path, quiet)
