@@ -19,6 +19,7 @@ from ..world.scene import Figure, figure
 FIRST = 5_000_000
 _STRANGERS = FIRST + 500_000
 _MORE = FIRST + 600_000
+_LOOKS = FIRST + 1_000_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ class Case:
 def cases(count: int, seed_shift: int = 0) -> list[Case]:
     """The first so many; seed_shift: see Case."""
     return [Case(number, seed_shift) for number in range(count)]
+
+
+def several(case: Case, count: int) -> list[Case]:
+    """The person as usual, and in further pictures: they look otherwise there, from other noise."""
+    looks = (figure(_LOOKS + 32 * case.number + n, case.person) for n in range(1, count))
+    return [case, *(replace(case, seed_shift=n, look=look) for n, look in enumerate(looks, 1))]
 
 
 def together(group: Sequence[Case]) -> tuple[Case, ...]:

@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from installer.paths import REPOSITORY
-
 from .. import host_files
 from ..networks.classifier import EXPRESSION
 from ..training.pictures import world
 from ..training.stages import Rooms
-from . import measures
-from .cases import Case, cases, grouped, together
+from . import measures, sources
+from .cases import Case, cases, grouped, several, together
 from .judging import ATTRIBUTES, JUDGES, Judges, Look
 from .rows import Row
 from .shots import Shots
@@ -35,11 +33,6 @@ log = logging.getLogger(__name__)
 KEPT = 8
 #: Of the people, at least: a share of few is nobody.
 _LEAST = 8
-#: What a row's pictures do not depend on, of this package.
-_AFTERWARDS = (
-    *("claim", "claims", "claims_attribute", "claims_repair", "figures", "shots", "write", "plots", "sheets"),
-    *("bars", "command", "selftest", "running", "readme", "seeds", "shown", "variants", "spoilt", "usual"),
-)
 
 
 class Eyes:
@@ -86,7 +79,8 @@ class Eyes:
 def groups_of(row: Row, count: int) -> Sequence[Sequence[Case]]:
     """Whom a row's pictures show, of so many people (or the row's share of them)."""
     people = cases(min(count, max(_LEAST, round(count * row.share))), row.seed_shift)
-    return grouped(people, row.cases, apart=row.people > 1)
+    pictures = [one for case in people for one in several(case, row.each)]
+    return grouped(pictures, row.cases, apart=row.people > 1)
 
 
 def draw_row(row: Row, studio: Studio, eyes: Eyes, groups: Sequence[Sequence[Case]]) -> Shots:
@@ -168,18 +162,10 @@ def shots_of(
 
 def key(row: Row, rooms: Rooms) -> str:
     """Changes with the code that draws and looks, the world, and the networks that take part."""
-    parts = [world(), *(host_files.digest(path) for path in _sources())]
+    parts = [world(), *(host_files.digest(path) for path in sources.of(row.name))]
     for stage in sorted({*row.needs(), *JUDGES}):
         parts.append(host_files.digest(host_files.stage_file(stage, rooms)))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-
-
-def _sources() -> list[Path]:
-    here = Path(__file__).parent
-    own = [path for path in sorted(here.rglob("*.py")) if path.stem not in _AFTERWARDS]
-    pack = [path for room in ("likeness", "nodes") for path in sorted((REPOSITORY / room).rglob("*.py"))]
-    own.append(Path(__file__).with_name("whole.json"))
-    return [*own, *pack, *sorted((REPOSITORY / "proof" / "networks").glob("*.py"))]
 
 
 def rates(shots: Mapping[str, Shots], row: str) -> dict[str, float]:

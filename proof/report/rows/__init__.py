@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from .row import Draw, Row
 
-__all__ = ["MODULES", "Draw", "Row", "row", "rows"]
+__all__ = ["MODULES", "Draw", "Row", "module_of", "row", "rows"]
 
 MODULES = (
     *("truths", "trunks", "instantid", "two_people", "weights", "algebra", "arc2face", "pva", "emojidiff"),
@@ -21,8 +21,18 @@ MODULES = (
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """All of them, in the order of the table."""
-    found = [importlib.import_module(f"{__name__}.{module}").ROWS for module in MODULES]
-    return tuple(one for some in found for one in some)
+    return tuple(one for module in MODULES for one in _of(module))
+
+
+def module_of(name: str) -> str:
+    """Where a row stands, by its name. Raises ValueError naming the rows there are."""
+    wanted = row(name)
+    return next(module for module in MODULES if wanted in _of(module))
+
+
+def _of(module: str) -> tuple[Row, ...]:
+    found: tuple[Row, ...] = importlib.import_module(f"{__name__}.{module}").ROWS
+    return found
 
 
 def row(name: str) -> Row:

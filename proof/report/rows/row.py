@@ -33,7 +33,8 @@ class Row:
     """begin: loads what it needs and gives the function that draws one picture. files: of host_files.FILES.
 
     cases: how many a picture is drawn from: itself, and those after it. people: how many it shows. share: of
-    the report's people, for rows that are many or take long. seed_shift: other noise. poses: whether the
+    the report's people, for rows that are many or take long. each: how many pictures of each of them, who
+    look otherwise and are asked for otherwise in every one. seed_shift: other noise. poses: whether the
     points of the truth are asked for. learns: whether something is trained on the way. table: whether it
     stands in the main table. at_once: how many pictures it draws together at most. variant: of files, see
     report.variants. same: all of its people are one, in several pictures side by side. reads: a number of the
@@ -50,6 +51,7 @@ class Row:
     people: int = 1
     second: Second = ""
     share: float = 1.0
+    each: int = 1
     seed_shift: int = 0
     poses: bool = False
     learns: bool = False

@@ -10,7 +10,7 @@ import pytest
 from support.report_shots import shots
 
 from proof.report import bars, claims, plots, readme, rows, selftest, sheets
-from proof.report.cases import FIRST, Case, cases, grouped, together
+from proof.report.cases import FIRST, Case, cases, grouped, several, together
 from proof.report.measures import Estimate
 from proof.report.rows import weights
 from proof.report.shots import Shots
@@ -53,6 +53,14 @@ def test_two_in_one_picture_share_its_background_and_light() -> None:
     assert second.asked.background == first.asked.background == Case(0).asked.background
     assert second.truth.attributes.hair_style == Case(1).truth.attributes.hair_style
     assert {first, Case(0)} == {first, Case(0)} and second != Case(1)
+
+
+def test_several_pictures_of_a_person_are_of_one_person_who_looks_otherwise_in_each() -> None:
+    made = several(Case(4), 3)
+    assert made[0] == Case(4) and {case.person for case in made} == {Case(4).person}
+    assert {case.reference for case in made} == {Case(4).reference}
+    assert len({case.truth for case in made}) == len({case.draw_seed for case in made}) == 3
+    assert len({case.number for case in made}) == 1
 
 
 def test_rows_have_names_of_their_own_and_say_what_they_lack() -> None:
