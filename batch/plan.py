@@ -112,11 +112,11 @@ class Plan:
                 return int(own[0])
         return seed(key, repeat, attempt)
 
-    def job(self, key: str, repeat: int, attempt: int) -> Job:
-        """With its prompt, in which everything is set."""
+    def job(self, key: str, repeat: int, attempt: int, number: int | None = None) -> Job:
+        """With its prompt, in which everything is set. number: a seed that is known already."""
         place = self.places[key]
         values: dict[str, Any] = dict(place.checked.settings())
-        number = self.seed(key, repeat, attempt)
+        number = self.seed(key, repeat, attempt) if number is None else number
         for column, spec in self._seeds.items():
             if number is not None and (column not in values or repeat or attempt):
                 values[column] = _within(spec, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections import Counter
@@ -23,6 +24,18 @@ _STYLE = (
     "vertical-align:top}img{display:block}.sheet{display:flex;flex-wrap:wrap;gap:8px}figure{margin:0}"
     "figcaption{font-size:12px;max-width:160px;overflow-wrap:anywhere}pre{white-space:pre-wrap;margin:0}"
 )
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("report", help="write report.html: counts, rate, sentences, pictures")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of the run")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Raises LedgerError, OSError."""
+    print(write(options.folder))
+    return 0
 
 
 def write(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from . import lock, manifest, outputs
 from .booted import Booted, first_ready, model_digests
 from .checks import Checker, Fault
 from .disk import expected, sentence
-from .driver import Driver, Settings
+from .driver import Driver
 from .graph import read_workflow
 from .ledger import Ledger
 from .options import cards, comfyui, host_settings
@@ -24,7 +24,8 @@ from .plan import Plan, all_models
 from .pool import Pool
 from .progress import Progress, choose
 from .rows import read_rows
-from .run_options import add_run_options, checked_options, judge_of, photo_column
+from .run_options import add_run_options, checked_options, judge_of, photo_column, told
+from .settings import Settings
 from .values import Prompt, Row, WorldError
 
 
@@ -128,6 +129,7 @@ def _draw(
     ending: _Ending,
 ) -> int:
     facts = lock.describe(host_settings(options, 1).command, booted.stats, plan.models, comfyui(options))
+    facts["command"] = told(options)
     facts["identity"] = {"workflow": plan.workflow, **booted.versions}
     _same_batch(ledger, facts["identity"], options.out)
     ledger.begin(plan.prompt, facts)

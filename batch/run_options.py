@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .booted import Booted
-from .driver import Judge, Verdict
 from .graph import node_names, settable
 from .options import OptionError, add_host_options
 from .plan import Plan
+from .settings import Judge, Verdict
 from .values import Outcome, Prompt, RowError
 
 
@@ -46,7 +47,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--range",
         type=_range,
         metavar="A-B",
-        help="only rows A to B of the table; keys and seeds are as without",
+        help="only rows A to B of the table, or A+N, N rows from A on; keys and seeds are as without",
     )
     parser.add_argument("--again", action="store_true", help="try rows again that failed by their own fault")
     parser.add_argument(
@@ -121,6 +122,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_host_options(parser)
 
 
+def told(options: argparse.Namespace) -> dict[str, Any]:
+    """The options as the lock keeps them: JSON, with paths that hold in every folder."""
+    found = {name: value for name, value in vars(options).items() if not callable(value)}
+    rows = {"range": options.range and f"{options.range.start}-{options.range.stop - 1}"}
+    paths = {name: str(value.resolve()) for name, value in found.items() if isinstance(value, Path)}
+    return {**found, **paths, **rows}
+
+
 def checked_options(options: argparse.Namespace) -> None:
     """Raises OptionError for what can't be meant."""
     for name, least in (("repeat", 1), ("tries", 1), ("workers", 0), ("recycle", 0), ("memory_limit", 0)):
@@ -184,7 +193,10 @@ def judge_of(options: argparse.Namespace, plan: Plan, booted: Booted) -> Judge |
 
 
 def _range(text: str) -> range:
-    found = re.fullmatch(r"(\d+)-(\d+)", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no range such as 1-100")
-    return range(int(found[1]), int(found[2]) + 1)
+    found = re.fullmatch(r"(\d+)([-+])(\d+)", text)
+    first, last = (int(found[1]), int(found[3])) if found else (0, 0)
+    if found and found[2] == "+":
+        last += first - 1
+    if not 1 <= first <= last:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range such as 1-100 or 1+100")
+    return range(first, last + 1)
