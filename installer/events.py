@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
+#: Bytes of one message (a preview has some hundred thousand); bytes and seconds of the answer that opens
+#: the line.
+_LONGEST, _LONGEST_HEAD, _OPENING = 64_000_000, 65_536, 30.0
 _LAST = ("execution_success", "execution_error", "execution_interrupted")
 
 
@@ -32,18 +35,16 @@ def listen(
     with _connect(url, f"/ws?clientId={client}") as connection:
         begin()
         while True:
-            connection.settimeout(max(0.01, end - time.monotonic()))
-            kind, payload = _read_message(connection)
+            kind, payload = _read_message(connection, end)
             if kind == _CLOSE:
                 raise ConnectionError("ComfyUI closed the connection before the prompt had ended.")
             if kind != _TEXT:
                 continue
-            message = json.loads(payload)
-            data = message.get("data") or {}
+            name, data = _told(payload)
             if data.get("prompt_id") != prompt_id:
                 continue
-            on_event(message["type"], data)
-            if message["type"] in _LAST:
+            on_event(name, data)
+            if name in _LAST:
                 return
 
 
@@ -53,14 +54,25 @@ def messages(url: str, client: str) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises OSError when it is not there or hangs up.
     """
     with _connect(url, f"/ws?clientId={client}") as connection:
-        connection.settimeout(None)
         while True:
-            kind, payload = _read_message(connection)
+            kind, payload = _read_message(connection, None)
             if kind == _CLOSE:
                 return
             if kind == _TEXT:
-                message = json.loads(payload)
-                yield str(message.get("type")), message.get("data") or {}
+                yield _told(payload)
+
+
+def _told(payload: bytes) -> tuple[str, dict[str, Any]]:
+    """A message's type and data. Raises ConnectionError when it is no message of ComfyUI's."""
+    begin = payload[:80].decode(errors="replace")
+    try:
+        message = json.loads(payload)
+    except ValueError as error:
+        raise ConnectionError(f"ComfyUI sent a message that is not JSON ({error}): {begin!r}") from error
+    data = (message.get("data") or {}) if isinstance(message, dict) else None
+    if not isinstance(data, dict):
+        raise ConnectionError(f"ComfyUI sent a message of another form: {begin!r}")
+    return str(message.get("type")), data
 
 
 def _connect(url: str, path: str) -> socket.socket:
@@ -71,26 +83,43 @@ def _connect(url: str, path: str) -> socket.socket:
         f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
     )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += _read(connection, 1)
-    if b" 101 " not in head.split(b"\r\n", 1)[0]:
+    try:
+        _await_opening(connection)
+    except OSError:
         connection.close()
-        raise ConnectionError(f"ComfyUI did not open a websocket: {head.decode(errors='replace').strip()}")
+        raise
     return connection
 
 
-def _read_message(connection: socket.socket) -> tuple[int, bytes]:
-    """One whole message, its fragments joined; pings are answered on the way."""
-    kind, parts = 0, []
+def _await_opening(connection: socket.socket) -> None:
+    head, end = b"", time.monotonic() + _OPENING
+    while not head.endswith(b"\r\n\r\n") and len(head) < _LONGEST_HEAD:
+        head += _read(connection, 1, end)
+    if b" 101 " not in head.split(b"\r\n", 1)[0]:
+        said = head[:500].decode(errors="replace").strip()
+        raise ConnectionError(f"ComfyUI did not open a websocket: {said}")
+
+
+def _read_message(connection: socket.socket, end: float | None) -> tuple[int, bytes]:
+    """One whole message, its fragments joined; pings are answered on the way.
+
+    Raises ConnectionError for one that is longer than any of ComfyUI's, or no websocket's.
+    """
+    kind, parts = 0, bytearray()
     while True:
-        first, second = _read(connection, 2)
+        first, second = _read(connection, 2, end)
+        if first & 0x70 or second & 0x80:
+            raise ConnectionError("ComfyUI sent what no websocket sends.")
         length = second & 0x7F
         if length == 126:
-            length = struct.unpack("!H", _read(connection, 2))[0]
+            length = struct.unpack("!H", _read(connection, 2, end))[0]
         elif length == 127:
-            length = struct.unpack("!Q", _read(connection, 8))[0]
-        payload = _read(connection, length)
+            length = struct.unpack("!Q", _read(connection, 8, end))[0]
+        if length + len(parts) > _LONGEST:
+            raise ConnectionError(
+                f"ComfyUI sent a message of {length + len(parts)} bytes, {_LONGEST} is most."
+            )
+        payload = _read(connection, length, end)
         code = first & 0x0F
         if code == _PING:
             _send(connection, _PONG, payload)
@@ -98,9 +127,9 @@ def _read_message(connection: socket.socket) -> tuple[int, bytes]:
         if code == _PONG:
             continue
         kind = code or kind
-        parts.append(payload)
+        parts += payload
         if first & 0x80:
-            return kind, b"".join(parts)
+            return kind, bytes(parts)
 
 
 def _send(connection: socket.socket, code: int, payload: bytes) -> None:
@@ -110,10 +139,15 @@ def _send(connection: socket.socket, code: int, payload: bytes) -> None:
     connection.sendall(bytes([0x80 | code, 0x80 | len(payload)]) + mask + masked)
 
 
-def _read(connection: socket.socket, length: int) -> bytes:
+def _read(connection: socket.socket, length: int, end: float | None) -> bytes:
+    """Exactly that many bytes. Raises TimeoutError when they have not come at `end`, however they drip."""
     data = bytearray()
     while len(data) < length:
-        piece = connection.recv(length - len(data))
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("ComfyUI said no more in time.")
+        connection.settimeout(left)
+        piece = connection.recv(min(length - len(data), 1 << 20))
         if not piece:
             raise ConnectionError("ComfyUI hung up.")
         data += piece

@@ -12,9 +12,11 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from . import wire
 from .events import listen
 
 #: Seconds until it is taken for hung. A busy machine must not come near.
@@ -22,7 +24,7 @@ PATIENCE = 600.0
 
 Event = Callable[[str, dict[str, Any]], None]
 # Only this machine is spoken to: a proxy from the environment must not get in between.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), wire.NoRedirects())
 
 
 class ServerError(RuntimeError):
@@ -152,7 +154,7 @@ class Server:
         else:
             listen(self.url, client, prompt_id, lambda: self._queue(body), on_event, timeout)
         while time.monotonic() < end:
-            entry: dict[str, Any] | None = json.loads(self._get(f"/history/{prompt_id}")).get(prompt_id)
+            entry: dict[str, Any] | None = self._json(f"/history/{prompt_id}").get(prompt_id)
             if entry is not None:
                 _raise_failure(entry)
                 return entry
@@ -179,29 +181,46 @@ class Server:
         parts += (head % "image") + f'; filename="{name or "picture.png"}"\r\n'
         parts += "Content-Type: application/octet-stream\r\n\r\n"
         body = parts.encode() + picture + f"\r\n--{mark}--\r\n".encode()
-        answer = json.loads(self._post("/upload/image", body, f"multipart/form-data; boundary={mark}"))
+        kind = f"multipart/form-data; boundary={mark}"
+        answer = _parsed(self._post("/upload/image", body, kind), "/upload/image")
+        if not isinstance(answer.get("name"), str):
+            raise ServerError(f"ComfyUI took the picture and did not say under what name: {answer}")
         return "/".join(part for part in (answer.get("subfolder"), answer["name"]) if part)
 
     def object_info(self, node: str = "") -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._get("/object_info" + (f"/{node}" if node else "")))
-        return answer
+        return self._json("/object_info" + (f"/{node}" if node else ""))
 
     def get(self, path: str) -> bytes:
         return self._get(path)
 
+    def _json(self, path: str) -> dict[str, Any]:
+        return _parsed(self._ask(self.url + path, path, wire.LONGEST_JSON), path)
+
     def _get(self, path: str) -> bytes:
-        with _OPENER.open(self.url + path, timeout=PATIENCE) as answer:
-            content: bytes = answer.read()
-        return content
+        return self._ask(self.url + path, path, wire.LONGEST_FILE)
 
     def _post(self, path: str, body: bytes, kind: str) -> bytes:
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind})
         try:
-            with _OPENER.open(request, timeout=PATIENCE) as answer:
-                content: bytes = answer.read()
+            return self._ask(request, path, wire.LONGEST_JSON)
         except urllib.error.HTTPError as error:
-            raise ServerError(_refusal(error)) from error
-        return content
+            raise ServerError(wire.refusal(error)) from error
+
+    def _ask(self, request: str | urllib.request.Request, path: str, limit: int) -> bytes:
+        try:
+            with _OPENER.open(request, timeout=PATIENCE) as answer:
+                return wire.whole(answer, limit)
+        except HTTPException as error:
+            raise ServerError(f"The answer to {path} is not HTTP: {error}") from error
+        except wire.WireError as error:
+            raise ServerError(f"The answer to {path} {error}") from error
+
+
+def _parsed(body: bytes, path: str) -> dict[str, Any]:
+    try:
+        return wire.parsed(body)
+    except wire.WireError as error:
+        raise ServerError(f"The answer to {path} {error}") from error
 
 
 def free_port() -> int:
@@ -210,20 +229,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def _refusal(error: urllib.error.HTTPError) -> str:
-    """What ComfyUI says about a prompt it will not run, one line per fault."""
-    text = error.read().decode(errors="replace")
-    try:
-        answer = json.loads(text)
-        lines = [str(answer["error"]["message"])]
-        for node, faults in answer.get("node_errors", {}).items():
-            for fault in faults["errors"]:
-                lines.append(f"node {node} ({faults['class_type']}): {fault['message']}: {fault['details']}")
-    except (ValueError, KeyError, TypeError):
-        lines = [text]
-    return f"ComfyUI refused the prompt (HTTP {error.code}): " + "\n".join(lines)
 
 
 def _raise_failure(entry: dict[str, Any]) -> None:
