@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from . import outputs
 from .crew import Crew
@@ -14,6 +14,7 @@ from .ledger import JobId, Ledger, Output
 from .plan import FileChanged, Plan
 from .pool import Pool
 from .progress import Progress
+from .settings import Judge, Settings, Verdict
 from .values import Died, Event, Job, Outcome, Ready, RowError, WorldError
 from .waiting import Waiting
 
@@ -23,35 +24,6 @@ DEATHS = 2
 LOSSES = 3
 #: Seconds beyond --timeout after which a worker that says nothing at all is taken for hung.
 GRACE = 60.0
-
-
-class Verdict(Protocol):
-    """accepted: whether to keep it. judged: what was measured. each: that of each picture."""
-
-    @property
-    def accepted(self) -> bool: ...
-    @property
-    def judged(self) -> Mapping[str, Any]: ...
-    @property
-    def each(self) -> Sequence[Mapping[str, Any] | None]: ...
-
-
-#: Looks at the pictures of a job. Raises RowError when the row gives nothing to judge by.
-Judge = Callable[[Outcome], Verdict]
-
-
-@dataclass
-class Settings:
-    """timeout: seconds for a job. recycle: jobs after which a worker is restarted, 0 for never.
-
-    memory_limit: resident bytes after which it is, 0 for never. tries: attempts at what the judge rejects.
-    """
-
-    timeout: float = 1800.0
-    recycle: int = 0
-    memory_limit: int = 0
-    tries: int = 1
-    places: tuple[str, str] = ("accepted", "rejected")
 
 
 @dataclass

@@ -8,7 +8,6 @@ import os
 import queue
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from . import scratch
 from .client import HostGone, NotThere
 from .values import Died, Event, HostSettings, Job, Outcome
 from .worker import BootError, Worker
@@ -30,7 +30,7 @@ class LocalPool:
     """gpus: the graphics cards to share out, in turns; none means that each host takes what it finds."""
 
     def __init__(self, settings: HostSettings, workers: int, gpus: Sequence[int] = ()) -> None:
-        self._folder = tempfile.mkdtemp(prefix="likeness-batch-", dir=settings.folder or None)
+        self._folder = str(scratch.make("likeness-batch", settings.folder or None))
         self._settings = replace(settings, folder=self._folder)
         self._gpus = {
             f"worker-{number + 1}": gpus[number % len(gpus)] if gpus else None for number in range(workers)
