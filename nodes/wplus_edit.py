@@ -38,6 +38,8 @@ class LoadWPlusDirection(io.ComfyNode):
                     default="smile",
                     tooltip=f"Which of the file. Of PreciseControl's: {_PROPOSED}. Of principal components "
                     "(GANSpace): pc0, pc1, ... Empty: the only one.",
+                    # Offered by web/js/direction_names.js; the text may be any other.
+                    extra_dict={"likeness_names": {"file": choices.NAMED, "names": choices.DIRECTION_NAMES}},
                 ),
             ],
             outputs=[output(DirectionType, "direction", "For Edit W+.")],

@@ -36,6 +36,7 @@ TALLER = {
     "LikenessProjectOut": 120,
     "LikenessStoryPrompt": 140,
     "LikenessApplyAttribute": 110,
+    "LikenessLoadWPlusDirection": WIDGET,  # the page offers names of directions
     "PrimitiveStringMultiline": 90,
 }
 #: A row that the page's modern nodes have for the pack's name.

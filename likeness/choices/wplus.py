@@ -15,7 +15,8 @@ WEIGHT, START = 1.0, 0.23
 #: Strengths of the published examples lie between -4 and 4. web/js/sliders/edits.js knows both numbers.
 LARGEST_STRENGTH, STRENGTH_STEP = 10.0, 0.05
 ALL = "all"
-#: PreciseControl's directions by their keys in its file, as people read them.
+#: PreciseControl's file, and its directions by their keys there, as people read them.
+NAMED = "all_delta_w_dict.json"
 DIRECTION_NAMES = {
     "age70": "age 70",
     "age80": "age 80",

@@ -54,3 +54,38 @@ async def scenario(url: str) -> None:
         assert (await page.run("text()")).startswith("all: smile = -2\n")
         await page.rest(1)
         await page.screenshot(SHOTS / "wplus_sliders.png")
+
+
+def test_names_of_directions_are_offered(server: Server) -> None:
+    asyncio.run(choosing(server.url))
+
+
+async def choosing(url: str) -> None:
+    """PreciseControl's names as people read them; what is chosen stands in the text as its key."""
+    async with Page(url, 1500, 1100) as page:
+        await page.settle("LikenessEditWPlus", SETTINGS)
+        graph = read(WORKFLOWS / "wplus_sliders.json")
+        await page.run(f"app.loadGraphData({json.dumps(graph)})")
+        await page.rest(1)
+        node = "app.graph.nodes.find((node) => node.type === 'LikenessLoadWPlusDirection')"
+        await page.run(f"window.widget = (name) => {node}.widgets.find((widget) => widget.name === name)")
+        assert await page.run("widget('file').value") == "all_delta_w_dict.json"
+        assert await page.run("widget('names').value") == "smile"
+        offered = await page.run("widget('names').options.values()")
+        assert len(offered) == 17 and {"age 80", "eyes closed", "surprise"} <= set(offered)
+        assert not {"black", "white", "yellow"} & set(offered)
+        await page.run("widget('names').value = 'eyes closed'; widget('names').callback('eyes closed')")
+        assert await page.run("[widget('direction').value, widget('names').value]") == [
+            "eyesclose",
+            "eyes closed",
+        ]
+        kept = f"{node}.serialize().widgets_values"
+        assert await page.run(kept) == ["all_delta_w_dict.json", "eyesclose"]
+        made = json.loads(await page.run("app.graphToPrompt().then((p) => JSON.stringify(p.output))"))
+        loaders = [n["inputs"] for n in made.values() if n["class_type"] == "LikenessLoadWPlusDirection"]
+        assert {"file": "all_delta_w_dict.json", "direction": "eyesclose"} in loaders
+        assert not any("names" in given for given in loaders)
+        await page.run("widget('file').value = 'mine.pt'; widget('file').callback('mine.pt')")
+        assert await page.run("widget('names').options.values()") == []
+        await page.run("widget('direction').value = 'pc3'; widget('direction').callback('pc3')")
+        assert await page.run("widget('names').value") == "pc3"

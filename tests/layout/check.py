@@ -141,6 +141,15 @@ def _wplus(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
     return loaded, ", 16 layers, 4 tokens of 768"
 
 
+def _e4e(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
+    """What is loaded lies in the copy that was made; the decoder's absence is no matter."""
+    encoder = host.node("LikenessLoadFaceEncoder").execute(file=name)[0]
+    copy = path.with_name(f"{path.name}.encoder.safetensors")
+    size = copy.stat().st_size
+    copy.unlink()
+    return _state(encoder.patcher.model), f", kept beside it in {size} bytes"
+
+
 def _consistentid(host: Any, path: Path, name: str) -> tuple[list[torch.Tensor], str]:
     adapter = host.node("LikenessLoadConsistentID").execute(file=name)[0]
     width = adapter.projector.token_width
@@ -186,6 +195,7 @@ _LOADERS = {
     "fact/adapter_maj": _fact,
     "fact/transface": _transface,
     "wplus/adapter": _wplus,
+    "wplus/e4e": _e4e,
     "consistentid/sd15": _consistentid,
     "consistentid/sdxl": _consistentid,
     "emojidiff/clip_vision": _clip_vision,

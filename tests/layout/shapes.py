@@ -51,6 +51,7 @@ LAYOUTS = {
         Layout("fact/adapter_maj", KEYS / "fact_adapter.json", "F32", ()),
         Layout("fact/transface", KEYS / "fact_transface.json", "F32", ()),
         Layout("wplus/adapter", KEYS / "wplus_adapter.json", "F32", ("w_proj", "wplus_adapter")),
+        Layout("wplus/e4e", KEYS / "e4e.json", "F32", ("state_dict",)),
         Layout("consistentid/sd15", KEYS / "consistentid_sd15.json", "F32", ("image_proj", *_CONSISTENTID)),
         Layout(
             "consistentid/sdxl", KEYS / "consistentid_sdxl.json", "F32", ("image_proj_model", *_CONSISTENTID)
@@ -61,8 +62,8 @@ LAYOUTS = {
 
 
 def is_counter(name: str) -> bool:
-    """Places counted from 0, the only whole numbers in these files."""
-    return name.endswith("position_ids")
+    """Places counted from 0, and how many batches a norm has seen: the only whole numbers in these files."""
+    return name.endswith(("position_ids", "num_batches_tracked"))
 
 
 def width(name: str, dtype: str) -> int:

@@ -75,14 +75,19 @@ def _stored(name: str, shape: tuple[int, ...], dtype: str) -> tuple[bytes, bytes
 def _write_archive(layout: Layout, path: Path) -> None:
     content: dict[str, Any] = {part: {} for part in layout.nested or ()}
     for name, shape in layout.read().items():
-        tensor = torch.zeros(shape, dtype=_DTYPES[layout.dtype])  # nothing until it is read
-        first, last = sample(name, shape, layout.dtype)
-        flat = tensor.view(-1)
-        flat[: len(first)] = first
-        flat[len(flat) - len(last) :] = last
+        tensor = torch.arange(prod(shape)).view(shape) if is_counter(name) else _tensor(name, shape, layout)
         part, _, rest = name.partition(".")
         if part in content:
             content[part][rest] = tensor
         else:
             content[name] = tensor
     torch.save(content, path)
+
+
+def _tensor(name: str, shape: tuple[int, ...], layout: Layout) -> torch.Tensor:
+    tensor = torch.zeros(shape, dtype=_DTYPES[layout.dtype])  # nothing until it is read
+    first, last = sample(name, shape, layout.dtype)
+    flat = tensor.view(-1)
+    flat[: len(first)] = first
+    flat[len(flat) - len(last) :] = last
+    return tensor

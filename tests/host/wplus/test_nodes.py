@@ -507,6 +507,7 @@ def test_the_published_directions(pack: Any, base: Path) -> None:
     finally:
         path.unlink()
     choices = pack.module("likeness.choices.wplus")
+    assert pack.module("likeness.weights.catalogue").catalogue()[choices.DIRECTION].name == choices.NAMED
     assert sorted([*choices.DIRECTION_NAMES, *choices.SKIN_TONES]) == sorted(PUBLISHED)
     schema = pack.node("LikenessLoadWPlusDirection").define_schema()
     proposed = next(given for given in schema.inputs if given.id == "direction")

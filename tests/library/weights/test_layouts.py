@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import pytest
 from layout.shapes import LAYOUTS, read_shapes
 from layout.write import write
 from safetensors import safe_open
+from support import wplus_files
 
 from likeness.weights.catalogue import catalogue
 
@@ -24,6 +26,7 @@ def test_every_list_has_as_many_names_as_the_file() -> None:
         "fact/adapter_maj": 323,
         "fact/transface": 137,
         "wplus/adapter": 54,
+        "wplus/e4e": 622,
         "consistentid/sd15": 453,
         "consistentid/sdxl": 1425,
         "emojidiff/clip_vision": 521,
@@ -59,6 +62,17 @@ def test_fact_s_lists_hold_as_many_numbers_as_its_files() -> None:
 
 def test_the_w_plus_adapter_s_list_holds_as_many_numbers_as_its_file() -> None:
     assert LAYOUTS["wplus/adapter"].bytes_of_numbers() / 4e6 == pytest.approx(38.6, abs=0.1)
+
+
+def test_e4e_s_list_is_its_encoder_s() -> None:
+    """And the average face beside it."""
+    shapes, prefix = LAYOUTS["wplus/e4e"].read(), "state_dict.encoder."
+    wanted = wplus_files.encoder_shapes((64, 64, 128, 256, 512))
+    assert {key.removeprefix(prefix): shape for key, shape in shapes.items()} == {
+        **wanted,
+        "latent_avg": (18, 512),
+    }
+    assert sum(prod(shape) for shape in wanted.values()) / 1e6 == pytest.approx(267.16, abs=0.01)
 
 
 def test_a_pattern_stands_for_its_names(tmp_path: Path) -> None:
