@@ -5,63 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
+from PIL import Image
+from support import stub_comfyui
+from support.batches import SMALLEST
 from support.booted import ATTENTION
 
 from installer import tiny
-
-#: The smallest picture that a real host draws: one step of a tiny SD1.5.
-SMALLEST: dict[str, dict[str, Any]] = {
-    "1": {
-        "class_type": "CheckpointLoaderSimple",
-        "inputs": {"ckpt_name": "tiny_sd15.safetensors"},
-        "_meta": {"title": "Model"},
-    },
-    "2": {
-        "class_type": "CLIPTextEncode",
-        "inputs": {"text": "a person", "clip": ["1", 1]},
-        "_meta": {"title": "Prompt"},
-    },
-    "3": {
-        "class_type": "CLIPTextEncode",
-        "inputs": {"text": "", "clip": ["1", 1]},
-        "_meta": {"title": "Not"},
-    },
-    "4": {
-        "class_type": "EmptyLatentImage",
-        "inputs": {"width": 128, "height": 128, "batch_size": 1},
-        "_meta": {"title": "Size"},
-    },
-    "5": {
-        "class_type": "KSampler",
-        "inputs": {
-            "seed": 1,
-            "steps": 1,
-            "cfg": 1.0,
-            "sampler_name": "euler",
-            "scheduler": "normal",
-            "denoise": 1.0,
-            "model": ["1", 0],
-            "positive": ["2", 0],
-            "negative": ["3", 0],
-            "latent_image": ["4", 0],
-        },
-        "_meta": {"title": "Sampler"},
-    },
-    "6": {
-        "class_type": "VAEDecode",
-        "inputs": {"samples": ["5", 0], "vae": ["1", 2]},
-        "_meta": {"title": "Decode"},
-    },
-    "7": {
-        "class_type": "SaveImage",
-        "inputs": {"filename_prefix": "batch", "images": ["6", 0]},
-        "_meta": {"title": "Save"},
-    },
-}
 
 
 @pytest.fixture
@@ -80,3 +33,55 @@ def host_options(comfyui: Path, base: Path) -> list[str]:
     arguments += " ".join(ATTENTION)
     options = ["--comfyui", str(comfyui), "--python", sys.executable, "--base", str(base), "--cpu"]
     return [*options, "--threads", "1", f"--host-arguments={arguments}"]
+
+
+@pytest.fixture(scope="session")
+def stub(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The options that make `python -m batch run` boot the stub host: it answers at once."""
+    folder = stub_comfyui.write(tmp_path_factory.mktemp("stub") / "ComfyUI")
+    marks = tmp_path_factory.mktemp("marks")
+    options = ["--local", "--cpu", "--comfyui", str(folder), "--python", sys.executable]
+    return [*options, f"--host-arguments=--marks {shlex.quote(str(marks))}"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """table("a", "b"): a table whose prompts these are."""
+
+    def write(*texts: str, **columns: Sequence[object]) -> Path:
+        path = tmp_path / "rows.jsonl"
+        rows = [{"Prompt.text": text} for text in texts]
+        for column, values in columns.items():
+            for row, value in zip(rows, values, strict=True):
+                row[column.replace("__", ".")] = value  # type: ignore[assignment]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def photo_workflow(tmp_path: Path) -> Path:
+    """A photo, loaded and saved."""
+    path = tmp_path / "photo.json"
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}, "_meta": {"title": "Photo"}},
+        "2": {
+            "class_type": "SaveImage",
+            "inputs": {"filename_prefix": "p", "images": ["1", 0]},
+            "_meta": {"title": "Save"},
+        },
+    }
+    path.write_text(json.dumps(graph), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with two pictures and a note."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, colour in (("a", "red"), ("b", "blue")):
+        Image.new("RGB", (16, 16), colour).save(folder / f"{name}.png")
+    (folder / "note.txt").write_text("no picture")
+    return folder
