@@ -61,6 +61,7 @@ class StubHost:
             ("POST", "/upload/image", self.upload),
             ("POST", "/interrupt", self.interrupt),
             ("POST", "/free", self.free),
+            ("GET", "/internal/folder_paths", self.folder_paths),
         ]
         for method, path, answer in routes:
             app.router.add_route(method, "/api" + path, answer)
@@ -175,7 +176,11 @@ class StubHost:
         return web.Response()
 
     async def free(self, _: web.Request) -> web.Response:
+        self.work.drawing.forget()
         return web.Response()
+
+    async def folder_paths(self, _: web.Request) -> web.Response:
+        return web.json_response({"checkpoints": [str(self.folders["input"].parent / "models")]})
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()

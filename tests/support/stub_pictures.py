@@ -22,6 +22,10 @@ class Drawing:
         self._numbers: dict[str, int] = {}
         self._last: tuple[str, dict[str, Any]] = ("", {})
 
+    def forget(self) -> None:
+        """What /free with free_memory does."""
+        self._last = "", {}
+
     def draw(self, prompt: Mapping[str, Any], damaged: bool) -> dict[str, Any]:
         """What each output node leaves. A prompt that repeats the last is not drawn anew, as at ComfyUI."""
         plain = {node: (content["class_type"], content["inputs"]) for node, content in prompt.items()}

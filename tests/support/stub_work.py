@@ -30,7 +30,7 @@ class Work:
         self.interrupted = asyncio.Event()
         self.faults = Faults(marks)
         self._arrived = asyncio.Event()
-        self._drawing = Drawing(folders)
+        self.drawing = Drawing(folders)
         self._silent = silent
 
     def add(self, item: list[Any]) -> None:
@@ -69,11 +69,11 @@ class Work:
         await tell("execution_start", {})
         await tell("execution_cached", {"nodes": []})
         outputs: dict[str, Any] = {}
+        for node in prompt:
+            await tell("executing", {"node": node, "display_node": node})
         failure = await self.faults.failure(prompt, self.interrupted)
         if failure is None:
-            for node in prompt:
-                await tell("executing", {"node": node, "display_node": node})
-            outputs = self._drawing.draw(prompt, self.faults.asked("damage", prompt) is not None)
+            outputs = self.drawing.draw(prompt, self.faults.asked("damage", prompt) is not None)
             for node, output in outputs.items():
                 await tell("executed", {"node": node, "display_node": node, "output": output})
             if self.faults.asked("die-after", prompt) is not None:
