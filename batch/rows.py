@@ -37,14 +37,20 @@ def read_rows(path: Path, column: str = "") -> list[Row]:
                 "or a folder of pictures."
             )
         found = reader(path)
-    rows = [Row(number, values) for number, values in enumerate(_with_values(found), 1)]
+    rows = [Row(number, values) for number, values in enumerate(_with_values(path, found), 1)]
     if not rows:
         raise TableError(f"{path} has no rows.")
     return rows
 
 
-def _with_values(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in rows:
+def _with_values(path: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(rows, 1):
+        for name, value in row.items():
+            if value is not None and not isinstance(value, str | int | float | list | dict):
+                kind = type(value).__name__
+                raise TableError(
+                    f"{path}, row {number}: {name!r} holds a {kind}: text, numbers, true, false can be set."
+                )
         yield {name: value for name, value in row.items() if value is not None}
 
 
