@@ -14,7 +14,7 @@ from .graph import node_names, settable
 from .options import OptionError, add_host_options
 from .plan import Plan
 from .settings import Judge, Verdict
-from .values import Outcome, Prompt, RowError
+from .values import Outcome, Prompt, RowError, WorldError
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +119,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the recogniser that judges. Default: one that the workflow doesn't use",
     )
+    judge.add_argument(
+        "--judge-same",
+        action="store_true",
+        help="let a recogniser judge that the workflow itself uses; it flatters",
+    )
     add_host_options(parser)
 
 
@@ -167,17 +172,23 @@ def judge_of(options: argparse.Namespace, plan: Plan, booted: Booted) -> Judge |
     """Who judges, as the driver asks. Raises ValueError when nobody can."""
     if options.judge is None:
         return None
+    from likeness.weights.find import MissingModel
+
     from . import judge as judging  # brings torch and the face models
 
     columns = [options.judge_photo] if options.judge_photo else plan.file_columns
-    appointed = judging.appoint(
-        plan.prompt,
-        columns,
-        options.at_least,
-        options.judge_pack,
-        options.judge_recogniser,
-        folders=list(dict.fromkeys(str(Path(f).parent) for kind in booted.folders.values() for f in kind)),
-    )
+    try:
+        appointed = judging.appoint(
+            plan.prompt,
+            columns,
+            options.at_least,
+            options.judge_pack,
+            options.judge_recogniser,
+            options.judge_same,
+            folders=_face_folders(booted),
+        )
+    except MissingModel as error:
+        raise WorldError(str(error)) from error
 
     def look(outcome: Outcome) -> Verdict:
         file = plan.files_of(outcome.job.key).get(appointed.column)
@@ -190,6 +201,13 @@ def judge_of(options: argparse.Namespace, plan: Plan, booted: Booted) -> Judge |
             raise RowError(str(error)) from error
 
     return look
+
+
+def _face_folders(booted: Booted) -> list[str]:
+    """Where the host keeps face models: a kind of its own once this pack or another has registered it."""
+    known = booted.folders.get("insightface")
+    parents = dict.fromkeys(Path(folder).parent for kind in booted.folders.values() for folder in kind)
+    return list(known) if known else [str(folder / "insightface") for folder in parents]
 
 
 def _range(text: str) -> range:
