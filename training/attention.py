@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from likeness.attention.gate import merge_heads, split_heads
 
 CROSS = ".attn2.processor"
 
@@ -40,6 +43,12 @@ class CrossAttention(nn.Module):
         for layer in attn.to_out:
             out = layer(out)
         return out / attn.rescale_output_factor
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """softmax(q k) v of [n, length, heads * width], in the queries' precision."""
+    q, k, v = (split_heads(t.to(q.dtype), heads) for t in (q, k, v))
+    return merge_heads(F.scaled_dot_product_attention(q, k, v))
 
 
 def replace_cross(unet: Any, make: Callable[[int, Any], CrossAttention]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.emojidiff.resampler import Resampler, Sizes
+from training.resampler import Resampler, Sizes
 
 from .attending import SDXL_KEYS, file_numbers, looking, pairs_of, sites_of
 from .start import start

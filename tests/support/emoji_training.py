@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from training.emojidiff.resampler import Sizes
 from training.emojidiff.triplets import Triplet, write_triplets
+from training.resampler import Sizes
 
 from .fill import fill, fill_state
 from .pva_training import LENGTH, SCHEDULE, SIDE, WIDTH, write_tokenizer

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from likeness.sampling.noised import noised
 
 from ..autoencoders import encode
+from ..resampler import Resampler, Sizes
 from ..text_to_image import BaseModel
 from ..texts import Texts
 from ..unets import UNetLesson
 from .base import IdentityAdapter
 from .network import Shares, add_expression, expression_parameters
-from .resampler import Resampler, Sizes
 from .samples import Batch
 
 IMAGE_PROJ, IP_ADAPTER = "image_proj", "ip_adapter"

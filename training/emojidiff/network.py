@@ -15,9 +15,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from likeness.attention.gate import merge_heads, split_heads
-
-from ..attention import CrossAttention, replace_cross
+from ..attention import CrossAttention, attend, replace_cross
 
 PARTS = {"to_k_ip": "to_k", "to_v_ip": "to_v"}
 
@@ -49,20 +47,15 @@ class DecoupledAttention(CrossAttention):
         ends = [tokens.shape[1] - shares.identity - shares.expression, shares.identity]
         text, person, expression = tokens.split([*ends, shares.expression], dim=1)
         q = attn.to_q(hidden)
-        out = _attend(q, attn.to_k(text), attn.to_v(text), attn.heads)
+        out = attend(q, attn.to_k(text), attn.to_v(text), attn.heads)
         key, value = self.id_key, self.id_value
         if key is not None and value is not None and shares.identity and shares.identity_weight:
             k, v = (F.linear(person, w.to(person.dtype)) for w in (key, value))
-            out = out + shares.identity_weight * _attend(q, k, v, attn.heads)
+            out = out + shares.identity_weight * attend(q, k, v, attn.heads)
         if shares.expression_weight:
             k, v = (self.get_submodule(name)(expression) for name in PARTS)
-            out = out + shares.expression_weight * _attend(q, k, v, attn.heads)
+            out = out + shares.expression_weight * attend(q, k, v, attn.heads)
         return out
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    q, k, v = (split_heads(t.to(q.dtype), heads) for t in (q, k, v))
-    return merge_heads(F.scaled_dot_product_attention(q, k, v))
 
 
 def add_expression(unet: Any, shares: Shares, identity: Mapping[str, Tensor] | None = None) -> None:

@@ -26,8 +26,8 @@ from likeness.faces.pixels import rgb8
 from likeness.weights.write import written
 
 from ..chance import whole
+from ..people import People
 from ..pictures import BadPicture, read_square
-from .data import People
 
 log = logging.getLogger(__name__)
 

@@ -1,60 +1,18 @@
-"""Who is in a data set: a folder per person, or the official list over one folder. Spec A.5.
-
-```
-people/anna/0001.jpg, people/anna/0002.jpg, people/ben/...     two pictures or more of each
-people/captions.json     {"anna/0001.jpg": "a smiling woman with ...", ...}     may be left out
-```
-"""
+"""Who is in a data set: folders as in people.py, or the official list over one folder. Spec A.5."""
 
 from __future__ import annotations
 
-import logging
-import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..captions import read_captions, read_object
-from ..pictures import pictures_in
+from ..captions import read_object
+from ..people import People, Person, checked, folders, split
 
-log = logging.getLogger(__name__)
-
-#: The authors shuffle with this seed; of which generator is not known: here it is Python's.
-SPLIT_SEED, TEST_SHARE, VALIDATION_SHARE = 2022, 0.3, 0.1
+TEST_SHARE, VALIDATION_SHARE = 0.3, 0.1
 #: Names of the official list. Only the first two are attested; the others are read if they are there.
 _TRAIN, _PICTURES, _VALIDATION = "train_ids", "id2image", ("val_ids", "validation_ids")
 _PARTS = ("infer", "ref")
-
-
-@dataclass(frozen=True)
-class Person:
-    """One identity and all pictures of it, two at least."""
-
-    name: str
-    pictures: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class People:
-    """Who is learnt from and who is only looked at. root: what the names of pictures are relative to."""
-
-    root: Path
-    train: tuple[Person, ...]
-    validation: tuple[Person, ...]
-    captions: Mapping[str, str]
-
-    def name(self, picture: Path) -> str:
-        """A picture's name in captions and boxes: relative to the data set's folder."""
-        return picture.relative_to(self.root).as_posix()
-
-    def caption(self, picture: Path) -> str:
-        """Its caption, or nothing."""
-        return self.captions.get(self.name(picture), self.captions.get(picture.name, ""))
-
-    @property
-    def pictures(self) -> list[Path]:
-        return [path for person in (*self.train, *self.validation) for path in person.pictures]
 
 
 def read_people(
@@ -71,41 +29,10 @@ def read_people(
     if not root.is_dir():
         raise ValueError(f"--data {root} is no folder.")
     if official is None:
-        train, validation = split(_folders(root), test_share, validation_share)
+        train, validation = split(folders(root), test_share, validation_share)
     else:
         train, validation = _official(root, official, validation_share)
-    if not train:
-        raise ValueError(
-            f"--data {root} has nobody to learn from: it needs a folder per person, two pictures in each. "
-            f"{test_share:.0%} of all people are kept for tests and {validation_share:.0%} for validation."
-        )
-    if not validation:
-        log.warning("Too few people for validation: there will be no held-out loss and no sample pictures.")
-    return People(root, tuple(train), tuple(validation), read_captions(root))
-
-
-def split(
-    people: Iterable[Person], test_share: float, validation_share: float
-) -> tuple[list[Person], list[Person]]:
-    """(to learn from, for validation); what is for tests is left out. 1,963 people are 588, 196, 1,179."""
-    shuffled = sorted(people, key=lambda person: person.name)
-    random.Random(SPLIT_SEED).shuffle(shuffled)
-    test, validation = int(len(shuffled) * test_share), int(len(shuffled) * validation_share)
-    end = len(shuffled) - validation
-    return shuffled[test:end], shuffled[end:]
-
-
-def _folders(root: Path) -> list[Person]:
-    people, lonely = [], []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        pictures = tuple(pictures_in(folder))
-        if len(pictures) > 1:
-            people.append(Person(folder.name, pictures))
-        elif pictures:
-            lonely.append(folder.name)
-    if lonely:
-        log.warning("Left out %d people with one picture, such as %s.", len(lonely), lonely[0])
-    return people
+    return checked(root, train, validation, "two pictures", test_share, validation_share)
 
 
 def _official(root: Path, official: Path, share: float) -> tuple[list[Person], list[Person]]:

@@ -16,9 +16,9 @@ from likeness.faces.references import face_crop
 from likeness.methods.pva.learning import mirrored
 
 from ..chance import generator, happens, place, whole
+from ..people import People, Person
 from ..pictures import read_mask, read_square
 from .boxes import Boxes
-from .data import People, Person
 from .lesson import Batch
 
 PLAIN = f"photo of a {PLACEHOLDER} person"

@@ -51,7 +51,7 @@ def silent(figure: Any, seed: int) -> str:
 def trainer(seed: int, made: Mapping[str, Tensors], kind: str = "sd15") -> Any:
     """The trainer's own lesson on the drawn base. kind: sd15, or sdxl with InstantID's adapter in it."""
     from training.emojidiff.lesson import EmojiLesson
-    from training.emojidiff.resampler import Sizes
+    from training.resampler import Sizes
     from training.text_to_image import BaseModel
 
     two = kind == "sdxl"

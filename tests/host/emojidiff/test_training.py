@@ -16,7 +16,7 @@ from installer import tiny as tiny_pack
 from training.emojidiff.export import read_adapter
 from training.emojidiff.lesson import normalised
 from training.emojidiff.network import Shares, add_expression, expression_parameters
-from training.emojidiff.resampler import Resampler
+from training.resampler import Resampler
 
 CHECKPOINT, SIDE = "tiny_sd15.safetensors", 16
 

@@ -15,7 +15,7 @@ from likeness.adapters.projectors import Resampler as Plain
 from likeness.attention.sites import SDXL_KEYS
 from training.emojidiff import base
 from training.emojidiff.network import Shares, add_expression, expression_parameters, without_expression
-from training.emojidiff.resampler import Resampler, Sizes
+from training.resampler import Resampler, Sizes
 from training.text_to_image import load_base
 
 EXPRESSION, PERSON, TEXT = 4, 3, 5

@@ -14,9 +14,10 @@ from support import pva_training as tiny
 
 from training.batches import batches
 from training.chance import generator, place
+from training.people import People, Person, split
 from training.pva import boxes as pva_boxes
 from training.pva.boxes import find_boxes, find_extents
-from training.pva.data import People, Person, read_people, split
+from training.pva.data import read_people
 from training.pva.samples import PLAIN, Samples
 
 

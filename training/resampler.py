@@ -1,6 +1,7 @@
-"""The projector of an E-adapter, for learning: the Resampler of likeness.adapters as a module, names and all.
+"""The projector of E-adapters and InstantID, for learning: the Resampler of likeness.adapters as a module.
 
-Spec: pva_freecure_emojidiff.md C.1 (3). tests/training/emojidiff/test_network.py holds the two equal.
+Names and all. Spec: pva_freecure_emojidiff.md C.1 (3). tests/training/emojidiff/test_network.py holds the two
+equal.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Resampler(nn.Module):
             made.load_state_dict({key: value.float() for key, value in tensors.items()})
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"no resampler of an E-adapter or IP-Adapter-Plus: {' '.join(str(error).split())}"
+                f"no resampler of an E-adapter, InstantID or IP-Adapter-Plus: {' '.join(str(error).split())}"
             ) from error
         return made
 
