@@ -3,6 +3,7 @@
 python install.py --demo              one person drawn again in a real ComfyUI, on any machine
 python install.py --demo METHOD       the same by another method: arc2face, pva, freecure ...
 python install.py --test              every check and test
+python install.py --test --host oldest   the tests on another ComfyUI: pinned, newest, 0.27.0 ...
 python install.py --models instantid  fetch a method's weights (several: a,b)
 python install.py --list              which model files are there, which are missing
 python install.py --check             are those that are there whole?
@@ -49,6 +50,7 @@ def main() -> int:
 
 
 def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) -> int:
+    _refuse_what_does_not_go_together(arguments)
     more = [file.expanduser() for file in arguments.extra_model_paths_config]
     if arguments.models:
         folders = folders_in_use(chosen, more, arguments.into)
@@ -70,12 +72,23 @@ def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) 
     if arguments.test:
         # --demo --fresh --test has made its fresh environment already
         fresh = arguments.fresh and arguments.demo is None
-        return 0 if checks.run_checks(progress, chosen, fresh, arguments.k, arguments.browser) else 1
+        choice = checks.Choice(arguments.host, chosen, arguments.frontend, arguments.k, arguments.browser)
+        return 0 if checks.run_checks(progress, choice, fresh) else 1
     return 0
+
+
+def _refuse_what_does_not_go_together(arguments: argparse.Namespace) -> None:
+    if arguments.host and arguments.comfyui:
+        raise SetupError("--host and --comfyui both name a ComfyUI: leave one of them out.")
+    if (arguments.host or arguments.frontend) and not arguments.test:
+        raise SetupError("--host and --frontend say what --test runs on: add --test.")
+    if arguments.frontend and not arguments.browser:
+        raise SetupError("--frontend runs the browser tests, and --no-browser leaves them out: drop one.")
 
 
 def _anything_else(arguments: argparse.Namespace) -> bool:
     wanted = (arguments.models, arguments.list, arguments.check, arguments.test)
+    wanted += (arguments.host, arguments.frontend)
     return any(wanted) or arguments.demo is not None
 
 
@@ -109,6 +122,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--test", action="store_true", help="run every check and test")
     parser.add_argument(
         "-k", default="", metavar="EXPRESSION", help="with --test: only tests with names like this"
+    )
+    parser.add_argument(
+        "--host",
+        default="",
+        metavar="WHICH",
+        help="with --test: run the tests on this ComfyUI: oldest, pinned, newest or a version; "
+        "without it on the pinned one, and a part of them on the oldest",
+    )
+    parser.add_argument(
+        "--frontend",
+        default="",
+        metavar="VERSION",
+        help="with --test: run the browser tests in this version of ComfyUI's page, or in the newest",
     )
     parser.add_argument(
         "--no-browser",

@@ -7,49 +7,102 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import hosts
 from .browser import ensure_browser
 from .environment import Environment, ensure, ensure_photos
 from .folders import Folders
+from .hosts import Host
 from .models import EMBEDDED, fetch_models
 from .output import Progress
 from .paths import REPOSITORY, shared_models
 
 #: Of the host's room, which is the largest: stages of their own.
 MATRIX, PROOF = "tests/host/test_host_features.py", "tests/host/proof"
+#: Tests of every method's numbers.
+PARITY = "tests/host/*/test_parity.py"
+#: The folder of a page for the browser tests' server, instead of its host's own.
+FRONTEND = "LIKENESS_FRONTEND"
 #: Stages of tests at a time: each keeps a core busy, and most machines have two.
 _AT_ONCE = 2
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?)\b")
 
 
-def run_checks(
-    progress: Progress, comfyui: Path | None, fresh: bool, expression: str, browser: bool = True
-) -> bool:
+@dataclass(frozen=True)
+class Choice:
+    """What of `--test` is wanted."""
+
+    #: `oldest`, `pinned`, `newest` or a version; "": the pinned host, and a part on the oldest.
+    host: str = ""
+    comfyui: Path | None = None
+    #: Of the page, `newest` or a version; "": the pinned host's, and a part on the newest we know.
+    frontend: str = ""
+    expression: str = ""
+    browser: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether neither a host nor a page nor tests are named: what CI runs."""
+        return not (self.host or self.comfyui or self.frontend or self.expression)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A module of a host's Python with its arguments; host: None is the one that is tested."""
+
+    name: str
+    command: list[str]
+    host: Host | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_checks(progress: Progress, choice: Choice, fresh: bool = False) -> bool:
     """Set up what is missing and run every stage; stops at the first that fails. True when all passed.
 
-    With an expression only tests run; no browser is installed for them. browser is False for
-    developers who have none: the tests in the page are left out, and the last lines say so.
+    With an expression or a host only tests run. choice.browser is False for developers who have none: the
+    tests in the page are left out, and the last lines say so. Raises SetupError.
     """
+    # Before anything is made: what is asked for may be nothing.
+    release = hosts.find(choice.host or "pinned")
+    hosts.check_frontend(choice.frontend or hosts.FRONTEND)
     environment = ensure(progress, fresh)
-    if browser and not expression:
+    if choice.comfyui is not None:
+        host = hosts.of_folder(progress, environment, choice.comfyui)
+    else:
+        host = hosts.ensure(progress, environment, release)
+    if choice.browser and not choice.expression:
         ensure_browser(progress)
     ensure_photos(environment.python, progress)
     fetch_models(Folders(shared_models()), [EMBEDDED], progress, environment.python)
-    looks, tests = _stages(expression, browser, _scratch(environment))
-    passed = _run_stages(looks, tests, environment, comfyui or environment.comfyui, progress)
-    if not browser:
+    looks, tests = _stages(choice, _scratch(environment))
+    if choice.whole:
+        oldest = hosts.ensure(progress, environment)
+        tests += _on_the_oldest(oldest, _scratch(environment))
+        if choice.browser:
+            page = hosts.ensure_frontend(progress, environment)
+            tests.append(_on_the_newest_page(page, _scratch(environment)))
+    elif choice.frontend:
+        page = hosts.ensure_frontend(progress, environment, choice.frontend)
+        tests = [Stage(s.name, s.command, settings={FRONTEND: str(page)}) for s in tests]
+    progress.say(f"ComfyUI {host.name}:")
+    passed = _run_stages(looks, tests, host, progress)
+    if not choice.browser:
         progress.say("The browser tests were left out (--no-browser). CI runs them.")
     return passed
 
 
-def _stages(expression: str, browser: bool, scratch: Path) -> tuple[list[Stage], list[Stage]]:
+def _pytest(scratch: Path) -> list[str]:
+    return ["pytest", "-q", f"--override-ini=cache_dir={scratch / 'pytest'}"]
+
+
+def _stages(choice: Choice, scratch: Path) -> tuple[list[Stage], list[Stage]]:
     """(what is done in no time, all else)."""
-    pytest = ["pytest", "-q", f"--override-ini=cache_dir={scratch / 'pytest'}"]
-    pytest += ["-k", expression] if expression else []
+    pytest = _pytest(scratch)
+    pytest += ["-k", choice.expression] if choice.expression else []
     looks = [
         Stage("style (ruff check)", ["ruff", "check", "."]),
         Stage("layout (ruff format)", ["ruff", "format", "--check", "."]),
@@ -60,12 +113,15 @@ def _stages(expression: str, browser: bool, scratch: Path) -> tuple[list[Stage],
         "host's features": [MATRIX],
         "library": ["tests/library"],
         "server": ["tests/server"],
-        **({"browser": ["tests/browser"]} if browser else {}),
+        **({"browser": ["tests/browser"]} if choice.browser else {}),
         "training": ["tests/training"],
+        "batch": ["tests/batch"],
         "drawn world": [PROOF],
     }
+    if choice.frontend:
+        rooms = {"browser": ["tests/browser"]}
     tests = [Stage(f"{room} tests", [*pytest, *places]) for room, places in rooms.items()]
-    if expression:
+    if not choice.whole:
         return [], tests
     # Every method must really work: what the drawn world's networks draw clears stored bars.
     report = ["proof", "world", "report", "--quick", "--check"]
@@ -73,19 +129,31 @@ def _stages(expression: str, browser: bool, scratch: Path) -> tuple[list[Stage],
     return looks, [types, *tests, Stage("drawn world (proof world report)", report)]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A module of the environment's Python with its arguments."""
+def _on_the_oldest(oldest: Host, scratch: Path) -> list[Stage]:
+    """What holds the oldest host we say we run on; `--host oldest` runs all."""
+    parity = sorted(path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob(PARITY))
+    rooms = {
+        "numbers": [*parity, "tests/host/pack/test_pack_loads.py", "tests/host/pack/test_symbols.py"],
+        "features": [MATRIX],
+        "server": ["tests/server"],
+    }
+    name = f"oldest ComfyUI ({oldest.name}): "
+    return [
+        Stage(f"{name}{room} tests", [*_pytest(scratch), *places], oldest) for room, places in rooms.items()
+    ]
 
-    name: str
-    command: list[str]
+
+def _on_the_newest_page(page: Path, scratch: Path) -> Stage:
+    """Templates and our extensions in the page of later hosts."""
+    places = ["tests/browser"]
+    return Stage("newest page: browser tests", [*_pytest(scratch), *places], settings={FRONTEND: str(page)})
 
 
 class _Runner:
     """Runs stages and keeps count; when one has failed, no further one begins."""
 
-    def __init__(self, environment: Environment, comfyui: Path, progress: Progress) -> None:
-        self._environment, self._comfyui, self._progress = environment, comfyui, progress
+    def __init__(self, host: Host, progress: Progress) -> None:
+        self._host, self._progress = host, progress
         self._lock = threading.Lock()
         self.passed = self.failed = 0
         self.broken: list[str] = []
@@ -97,7 +165,7 @@ class _Runner:
         """
         while stage := self._next(stages):
             self._progress.say(f"{stage.name} ...")
-            status, output = _run(self._environment, self._comfyui, stage.command, shown)
+            status, output = _run(stage, stage.host or self._host, shown)
             with self._lock:
                 if not shown:
                     self._progress.say(f"{stage.name}:")
@@ -120,15 +188,9 @@ class _Runner:
             self.failed += not counts.get("failed", 0)
 
 
-def _run_stages(
-    looks: Sequence[Stage],
-    tests: Sequence[Stage],
-    environment: Environment,
-    comfyui: Path,
-    progress: Progress,
-) -> bool:
+def _run_stages(looks: Sequence[Stage], tests: Sequence[Stage], host: Host, progress: Progress) -> bool:
     """Looks, then the tests, two stages at a time: whichever ends first makes room for the next."""
-    runner = _Runner(environment, comfyui, progress)
+    runner = _Runner(host, progress)
     runner.run(iter(looks), shown=True)
     waiting = iter(tests)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -145,13 +207,13 @@ def _run_stages(
     return not runner.broken
 
 
-def _run(environment: Environment, comfyui: Path, command: Sequence[str], shown: bool) -> tuple[int, str]:
-    """Run a stage's module; returns its status and output."""
-    settings = {"OMP_NUM_THREADS": "1", "LIKENESS_COMFYUI": str(comfyui), "PYTHONIOENCODING": "utf-8"}
+def _run(stage: Stage, host: Host, shown: bool) -> tuple[int, str]:
+    """Run a stage's module on a host; returns its status and output."""
+    settings = {"OMP_NUM_THREADS": "1", "LIKENESS_COMFYUI": str(host.comfyui), "PYTHONIOENCODING": "utf-8"}
     process = subprocess.Popen(
-        [str(environment.python), "-m", *command],
+        [str(host.python), "-m", *stage.command],
         cwd=REPOSITORY,
-        env={**os.environ, **settings},
+        env={**os.environ, **settings, **stage.settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -36,13 +36,13 @@ INSIGHTFACE_NEEDS = (
     "tqdm",
     "requests",
 )
-#: What the checks and the trainers need beside requirements.txt.
-ALSO_NEEDED = ("requirements-dev.txt", "requirements-train.txt")
+#: What the checks, the trainers and batches need beside requirements.txt.
+ALSO_NEEDED = ("requirements-dev.txt", "requirements-train.txt", "requirements-batch.txt")
 PHOTO_PACKAGE = "face_recognition==1.3.0"
 PHOTO_SHA256 = "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"
 PHOTOS = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg")
 SPACE = 8_000_000_000
-_ADVICE = (
+ADVICE = (
     "Check the network, the free space and pip's settings, then run the same command again: "
     "what pip has downloaded is kept."
 )
@@ -69,7 +69,7 @@ class Environment:
 def current() -> Environment:
     """The environment of this recipe on this machine, made or not."""
     digest = hashlib.sha256()
-    facts = [RECIPE, platform.python_version(), sys.platform, platform.machine(), comfyui.PACKAGE_SHA256]
+    facts = [RECIPE, platform.python_version(), sys.platform, platform.machine(), comfyui.PINNED.sha256]
     facts += [*TORCH, *INSIGHTFACE_NEEDS]
     facts += [(REPOSITORY / name).read_text(encoding="utf-8") for name in ("requirements.txt", *ALSO_NEEDED)]
     digest.update(json.dumps(facts).encode())
@@ -83,7 +83,7 @@ def ensure(progress: Progress, fresh: bool = False) -> Environment:
         return environment
     if not (3, 10) <= sys.version_info[:2] <= (3, 13):
         raise SetupError(f"Python 3.10 to 3.13 is needed; this is {platform.python_version()}.")
-    with _lock(progress):
+    with lock(progress):
         if environment.complete and not fresh:
             return environment  # another process made it while we waited
         _ensure_space(environment.folder.parent)
@@ -122,33 +122,35 @@ def _ensure_space(folder: Path) -> None:
 def _build(environment: Environment, progress: Progress) -> None:
     log = environment.folder / "setup.log"
     progress.say("Making a virtual environment ...")
-    _make_venv(environment.folder / "venv")
-    pip: list[str | Path] = [
-        environment.python,
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--progress-bar",
-        "off",
-    ]
-    progress.run("Updating pip", [*pip, "--upgrade", "pip"], log, advice=_ADVICE)
+    make_venv(environment.folder / "venv")
+    pip = pip_install(environment.python)
+    progress.run("Updating pip", [*pip, "--upgrade", "pip"], log, advice=ADVICE)
     comfyui.get_comfyui(environment.comfyui, environment.python, progress, git_first=False)
-    progress.run("Installing torch", [*pip, *TORCH], log, advice=_ADVICE)
+    progress.run("Installing torch", [*pip, *TORCH], log, advice=ADVICE)
     ours = environment.folder / "requirements.txt"
     ours.write_text("\n".join(_without_insightface()) + "\n", encoding="utf-8")
-    files = [comfyui.requirements(environment.comfyui), ours, *(REPOSITORY / name for name in ALSO_NEEDED)]
-    names = [part for file in files for part in ("-r", file)]
-    progress.run(
-        "Installing the other packages", [*pip, *TORCH, *names, *INSIGHTFACE_NEEDS], log, advice=_ADVICE
-    )
+    wanted = packages(environment, comfyui.requirements(environment.comfyui))
+    progress.run("Installing the other packages", [*pip, *wanted], log, advice=ADVICE)
     insightface = [line for line in requirement_lines() if line.startswith("insightface")]
-    progress.run("Installing insightface", [*pip, "--no-deps", *insightface], log, advice=_ADVICE)
+    progress.run("Installing insightface", [*pip, "--no-deps", *insightface], log, advice=ADVICE)
 
 
-def _make_venv(folder: Path) -> None:
+def pip_install(python: Path) -> list[str | Path]:
+    """The beginning of a command that installs packages for a Python."""
+    return [python, "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+
+
+def packages(environment: Environment, host: Path) -> list[str | Path]:
+    """What pip is to install for a host with these requirements, the pack and the checks."""
+    ours = environment.folder / "requirements.txt"
+    files = [host, ours, *(REPOSITORY / name for name in ALSO_NEEDED)]
+    return [*TORCH, *(part for file in files for part in ("-r", file)), *INSIGHTFACE_NEEDS]
+
+
+def make_venv(folder: Path, with_pip: bool = True) -> None:
+    """A virtual environment of the Python that runs this. Raises SetupError."""
     try:
-        venv.EnvBuilder(with_pip=True, symlinks=sys.platform != "win32").create(folder)
+        venv.EnvBuilder(with_pip=with_pip, symlinks=sys.platform != "win32").create(folder)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetupError(
             f"Python could not make a virtual environment: {error}. "
@@ -184,7 +186,7 @@ def ensure_photos(python: str | Path, progress: Progress) -> Path:
 
 
 @contextlib.contextmanager
-def _lock(progress: Progress) -> Iterator[None]:
+def lock(progress: Progress) -> Iterator[None]:
     """One set-up at a time per machine. The system frees the lock when the process ends, however it ends."""
     cache_root().mkdir(parents=True, exist_ok=True)
     with (cache_root() / "lock").open("a+b") as handle:

@@ -14,7 +14,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from .environment import _lock, current
+from .environment import current, lock
 from .output import Progress, SetupError
 from .paths import REPOSITORY
 
@@ -29,7 +29,7 @@ def ensure_comfy_cli(folder: Path, progress: Progress) -> Path:
     place = folder / COMFY_CLI.replace("==", "-")
     inside = "Scripts" if sys.platform == "win32" else "bin"
     if not (place / "complete").exists():
-        with _lock(progress):
+        with lock(progress):
             _make(place, place / inside / "python", folder / "setup.log", progress)
     return place / inside / "comfy"
 

@@ -82,6 +82,9 @@ def host(comfyui: Path, base: Path) -> ModuleType:
     args.cpu = True
     args.base_directory = str(base)
     ask_seldom()
+    # As main.py does: older hosts' `nodes` puts a folder first that has a module `utils` too.
+    import utils.extra_config  # noqa: F401
+
     import nodes
 
     for name in (tiny.PACK.name, PACK_FOLDER):

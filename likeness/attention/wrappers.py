@@ -58,14 +58,14 @@ def with_call(executor: Executor, *args: Any, **kwargs: Any) -> Any:
     given = next((a for a in (kwargs.get("transformer_options"), *args) if _is_options(a)), None)
     if given is None or not isinstance(args[0], torch.Tensor):
         return executor(*args, **kwargs)
-    model: Any = getattr(executor, "class_obj", None)
-    call = Call.read(given, args[0].shape, getattr(model, "diffusion_model", None))
+    base_model: Any = getattr(executor, "class_obj", None)
+    call = Call.read(given, args[0].shape, getattr(base_model, "diffusion_model", None))
     sites: Sequence[tuple[Layer, SiteKey]] = given.get(SITES, ())
     hidden = [site for site in sites if not hasattr(call.slots.get(site[0], {}).get(site[1]), "sources")]
     call.reached = set() if hidden else None
-    if model is not None:
+    if base_model is not None:
         for source in given.get(SOURCES, ()):
-            source.prepare(call, args[0].device, model.get_dtype_inference())
+            source.prepare(call, args[0].device, base_model.get_dtype_inference())
     note(call, given.get(SOURCES, ()))
     options = with_hidden_noted({**given, CALL: call})
     if "transformer_options" in kwargs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.browser import FOLDER, SIZE, Browser
 from support.workflow_runs import small, upload_inputs
 
 from installer import paths, tiny
+from installer.checks import FRONTEND
 from installer.server import Server
 from tools.chromium import SETTINGS, Page
 from tools.ui_workflow import api_files, read
@@ -30,6 +32,8 @@ def server(
     made = tiny.ensure_tiny(sys.executable, comfyui)
     extra = tiny.extra_paths(made, own / "tiny_model_paths.yaml", ["insightface"])
     packs = [FOLDER, tiny.PACK.name]
+    newer = os.environ.get(FRONTEND)
+    page = ["--front-end-root", newer] if newer else []
     with Server(
         sys.executable,
         comfyui,
@@ -38,7 +42,7 @@ def server(
         models=base / "models",
         extra_paths=extra,
         one_thread=True,
-        arguments=ATTENTION,
+        arguments=[*ATTENTION, *page],
     ) as running:
         upload_inputs(running, photos)
         for name in ("faces_inspect", "repair_people"):  # write the identity and the cast of others

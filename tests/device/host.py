@@ -46,6 +46,9 @@ def boot(comfyui: Path, base: Path, cpu: bool) -> Host:
     args.base_directory = str(base)
     import comfy.model_management
 
+    # As main.py does: older hosts' `nodes` puts a folder first that has a module `utils` too.
+    import utils.extra_config  # noqa: F401
+
     import nodes
 
     for name in packs:

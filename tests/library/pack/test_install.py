@@ -15,6 +15,7 @@ import pytest
 from support.patience import PATIENCE
 
 from installer import browser, checks, comfyui, environment, paths, tiny
+from installer.hosts import Host
 from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY
 from likeness.weights import catalogue as catalogue_module
@@ -159,7 +160,7 @@ def test_an_unfinished_environment_does_not_count(tmp_path: Path) -> None:
 
 def test_one_set_up_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path))
-    with environment._lock(Progress()), (tmp_path / "lock").open("a+b") as other:
+    with environment.lock(Progress()), (tmp_path / "lock").open("a+b") as other:
         assert not environment._try_lock(other.fileno())
     with (tmp_path / "lock").open("a+b") as other:
         assert environment._try_lock(other.fileno())
@@ -195,19 +196,24 @@ def test_an_archive_cannot_write_outside(tmp_path: Path) -> None:
 
 def test_the_whole_test_command_looks_first_and_can_be_told_to_leave_out_the_browser(tmp_path: Path) -> None:
     def names(expression: str, browser: bool) -> list[list[str]]:
-        return [[s.name for s in stages] for stages in checks._stages(expression, browser, tmp_path)]
+        choice = checks.Choice(expression=expression, browser=browser)
+        return [[s.name for s in stages] for stages in checks._stages(choice, tmp_path)]
 
     looks, tests = names("", True)
     assert len(looks) == 3 and tests[:2] == ["types (mypy)", "host tests"] and "browser tests" in tests
     assert tests[-1].startswith("drawn world (")
     assert names("", False) == [looks, [name for name in tests if name != "browser tests"]]
     assert names("parity", True) == [[], [name for name in tests if name.endswith(" tests")]]
-    for stage in chain(*checks._stages("parity", True, tmp_path)):
+    for stage in chain(*checks._stages(checks.Choice(expression="parity"), tmp_path)):
         assert "-k parity" in " ".join(stage.command)
+    elsewhere = checks._stages(checks.Choice(host="oldest"), tmp_path)
+    assert [[s.name for s in stages] for stages in elsewhere] == names("parity", True)
+    page = checks._stages(checks.Choice(frontend="newest"), tmp_path)
+    assert [[s.name for s in stages] for stages in page] == [[], ["browser tests"]]
 
 
 def test_every_room_of_tests_is_run_once(tmp_path: Path) -> None:
-    _, stages = checks._stages("", True, tmp_path)
+    _, stages = checks._stages(checks.Choice(), tmp_path)
     places = [part for stage in stages for part in stage.command if part.startswith(("tests/", "--ignore="))]
     rooms = {f"tests/{path.name}" for path in (REPOSITORY / "tests").iterdir() if [*path.rglob("test_*.py")]}
     apart = {place.removeprefix("--ignore=") for place in places if place.startswith("--ignore=")}
@@ -215,11 +221,38 @@ def test_every_room_of_tests_is_run_once(tmp_path: Path) -> None:
     assert len(apart) == 2 and all((REPOSITORY / place).exists() for place in apart)
 
 
+def test_a_part_runs_on_the_oldest_host_and_in_the_newest_page(tmp_path: Path) -> None:
+    oldest = Host("0.1.0", tmp_path / "ComfyUI", tmp_path / "python")
+    stages = checks._on_the_oldest(oldest, tmp_path)
+    assert all(stage.host == oldest and "(0.1.0)" in stage.name for stage in stages)
+    page = checks._on_the_newest_page(tmp_path, tmp_path)
+    assert page.host is None and page.settings == {"LIKENESS_FRONTEND": str(tmp_path)}
+    places = [part for stage in (*stages, page) for part in stage.command if part.startswith("tests/")]
+    assert all((REPOSITORY / place).exists() for place in places) and len(set(places)) == len(places)
+    for room in ("tests/host/instantid/test_parity.py", "tests/server", checks.MATRIX):
+        assert room in places
+
+
+def test_a_stage_can_run_on_another_host_with_settings_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "test_where.py"
+    asked = "os.environ['LIKENESS_COMFYUI'], os.environ.get('SAID')"
+    file.write_text(f"import os\n\ndef test_where():\n    assert 0, ({asked})\n", encoding="utf-8")
+    options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider", str(file)]
+    here, there = (Host(name, tmp_path / name, Path(sys.executable)) for name in ("here", "there"))
+    for stage, expected in (
+        (checks.Stage("plain", ["pytest", *options]), (str(tmp_path / "here"), None)),
+        (checks.Stage("moved", ["pytest", *options], there, {"SAID": "so"}), (str(tmp_path / "there"), "so")),
+    ):
+        assert not checks._run_stages([], [stage], here, Progress())
+        assert repr(expected) in capsys.readouterr().out
+
+
 def test_stages_stop_at_a_failure_and_count_what_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment_here = environment.Environment(tmp_path)
-    monkeypatch.setattr(environment.Environment, "python", Path(sys.executable))
+    here = Host("here", tmp_path, Path(sys.executable))
     (tmp_path / "test_good.py").write_text("def test_a(): pass\ndef test_b(): pass\n", encoding="utf-8")
     (tmp_path / "test_bad.py").write_text("def test_c(): assert 0\n", encoding="utf-8")
 
@@ -232,13 +265,13 @@ def test_stages_stop_at_a_failure_and_count_what_passed(
         stage("bad", "test_bad.py"),
         stage("after", "test_good.py"),
     )
-    assert checks._run_stages([], [good, after], environment_here, tmp_path, Progress())
+    assert checks._run_stages([], [good, after], here, Progress())
     assert capsys.readouterr().out.endswith("4 passed, 0 failed\n")
     monkeypatch.setattr(checks, "_AT_ONCE", 1)
-    assert not checks._run_stages([], [good, bad, after], environment_here, tmp_path, Progress())
+    assert not checks._run_stages([], [good, bad, after], here, Progress())
     said = capsys.readouterr().out
     assert "Stopped at: bad\n2 passed, 1 failed\n" in said and "assert 0" in said and "after" not in said
-    assert not checks._run_stages([bad], [good], environment_here, tmp_path, Progress())
+    assert not checks._run_stages([bad], [good], here, Progress())
     assert capsys.readouterr().out.endswith("0 passed, 1 failed\n")
 
 
@@ -258,15 +291,14 @@ def test_both_are_here():
 """
 
 
-def test_two_stages_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment.Environment, "python", Path(sys.executable))
+def test_two_stages_run_at_a_time(tmp_path: Path) -> None:
     stages = []
     for own, other in (("one", "two"), ("two", "one")):
         file = tmp_path / f"test_{own}.py"
         file.write_text(_MEETING.format(own=own, other=other), encoding="utf-8")
         options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider"]
         stages.append(checks.Stage(own, ["pytest", *options, str(file)]))
-    assert checks._run_stages([], stages, environment.Environment(tmp_path), tmp_path, Progress())
+    assert checks._run_stages([], stages, Host("here", tmp_path, Path(sys.executable)), Progress())
 
 
 def test_a_machine_without_a_browser_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,7 +400,7 @@ def test_the_project_file_has_what_the_registry_asks_for() -> None:
     assert described["project"]["license"] == {"file": "LICENSE"} and (REPOSITORY / "LICENSE").is_file()
     assert described["project"]["urls"]["Repository"].startswith("https://")
     assert described["tool"]["comfy"]["PublisherId"] and described["tool"]["comfy"]["DisplayName"]
-    assert described["tool"]["comfy"]["requires-comfyui"] == ">=0.23.0"
+    assert described["tool"]["comfy"]["requires-comfyui"] == f">={comfyui.RELEASES[0].version}"
     assert described["project"]["requires-python"] == ">=3.10"
 
 
