@@ -15,6 +15,8 @@ from .shots import Shots
 RIGHT = 0.45
 #: By which a likeness may be lower without being worse: the judge's word is no more exact.
 _WORSE = 0.02
+#: To which a likeness repeats: the detector looks at the whole picture, also at who stands beside.
+_REPEATS = 0.01
 
 
 def _wrong(shots: Shots) -> NDArray[np.bool_]:
@@ -29,7 +31,7 @@ def _repaired(rows: Rows) -> tuple[bool, str]:
     before, after = rows["repair_before"], rows["repair"]
     wrong = _wrong(before)
     right = after.likeness >= RIGHT
-    worse = int((after.likeness < before.likeness - _WORSE).sum())
+    worse = after.likeness < before.likeness - _WORSE
     kinds = np.repeat([repair.damage(int(n)) for n in after.people.reshape(-1, 2)[:, 0]], 2)
     told = ", ".join(
         f"{kind} {right[wrong & (kinds == kind)].mean():.0%}"
@@ -38,14 +40,20 @@ def _repaired(rows: Rows) -> tuple[bool, str]:
     )
     share = float(right[wrong].mean())
     was = float((before.likeness >= RIGHT)[wrong].mean())
-    return share >= 0.9 and not worse, (
-        f"{share:.0%} of {int(wrong.sum())} wrong faces are right ({told}); before {was:.0%}; worse: {worse}"
+    lost = [kind for kind in repair.DAMAGES for _ in range(int((worse & wrong & (kinds == kind)).sum()))]
+    names = f" ({', '.join(f'{kind} {lost.count(kind)}' for kind in dict.fromkeys(lost))})" if lost else ""
+    return share >= 0.9 and not worse.any(), (
+        f"{share:.0%} of {int(wrong.sum())} wrong faces are right ({told}); before {was:.0%}; worse: "
+        f"{int((worse & wrong).sum())} of them{names}, {int((worse & ~wrong).sum())} of "
+        f"{int((~wrong).sum())} others"
     )
 
 
 def _untouched(rows: Rows) -> tuple[bool, str]:
-    """Of the pictures that were kept."""
+    """To the bit in the pictures that were kept; in all of them by the judge, who sees the same."""
     before, after = rows["repair_before"], rows["repair"]
+    right = ~_wrong(before)
+    seen = np.abs(after.likeness - before.likeness)[right] < _REPEATS
     same = [
         np.array_equal(was[:, SIZE:], now[:, SIZE:])
         for was, now, number in zip(before.pictures, after.pictures, before.people[::2], strict=False)
@@ -55,9 +63,10 @@ def _untouched(rows: Rows) -> tuple[bool, str]:
         _outside(was, now)
         for was, now in zip(rows["repair_small_before"].pictures, rows["repair_small"].pictures, strict=True)
     ]
-    return all(same) and max(far) < 4 * repair.SMALL, (
-        f"{sum(same)} of {len(same)} people who were right are the same to the bit; of a picture with a face "
-        f"of 5 % of its height at most {max(far):.0%} of the height changed"
+    return all(same) and bool(seen.all()) and max(far) < 4 * repair.SMALL, (
+        f"{sum(same)} of {len(same)} people who were right are the same to the bit in the pictures that were "
+        f"kept, {int(seen.sum())} of {len(seen)} to the judge in all; of a picture with a face of 5 % of its "
+        f"height at most {max(far):.0%} of the height changed"
     )
 
 

@@ -26,15 +26,15 @@ FIRST, SECOND = "glintr100", "auraface"
 FILES = (*INSTANTID, "identitynet", SECOND)
 
 #: From which similarity on a face is right, by each of them.
-AT_LEAST = "0.5", "0.3"
-TRIES = 4
+AT_LEAST = "0.47", "0.3"
+TRIES = 6
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75
 #: Of a face's box, as much on each side as portraits of this world have.
 _MARGIN = 0.35
 #: In parts of the eyes' distance: IdentityNet is some 0.15 off.
 _POSE = 0.8
-#: That the judge knows somebody by.
+#: That everybody is known by.
 _PICTURES = 4
 #: The same for everybody: what they wear is in the picture.
 _PROMPT = "a neutral person"
@@ -44,10 +44,7 @@ def cast(studio: Studio, people: Sequence[Case], size: tuple[int, int], anywhere
     """CAST of people by their references, from the left, each in their own part of a picture (height,
     width)."""
     height, width = size
-    both = [
-        *((_name(case), studio.identity(case.reference_drawing.picture)) for case in people),
-        *((_name(case), _judged(studio, case)) for case in people),
-    ]
+    both = [(_name(case), _known(studio, case, by)) for by in (FIRST, SECOND) for case in people]
     known = {f"identity_{n}": identity for n, (_, identity) in enumerate(both)}
     names = ", ".join(name for name, _ in both)
     masks = {}
@@ -61,17 +58,18 @@ def _name(case: Case) -> str:
     return f"person {case.number}"
 
 
-def _judged(studio: Studio, case: Case) -> Any:
-    """IDENTITY in the eyes of SECOND, of four pictures: it knows faces less well than FIRST."""
+def _known(studio: Studio, case: Case, recogniser: str) -> Any:
+    """IDENTITY of several pictures: by one alone a judge takes some of their true pictures for somebody
+    else's."""
 
     def make() -> Any:
-        models = studio.other_models()
+        models = studio.other_models() if recogniser == SECOND else studio.face_models()
         shown = image(case.reference_drawing.picture, *case.more(_PICTURES - 1))
         faces = studio.node("LikenessDetectFaces", face_models=models, image=shown, max_faces=1)[0]
-        given = {"face_models": models, "faces": faces, "recogniser": SECOND, "combine": "unit mean"}
+        given = {"face_models": models, "faces": faces, "recogniser": recogniser, "combine": "unit mean"}
         return studio.node("LikenessEmbedFaces", **given)[0]
 
-    return studio.once(f"judged {case.number} {case.portrait is None}", make)
+    return studio.once(f"known {recogniser} {case.number} {case.portrait is None}", make)
 
 
 def redraw(studio: Studio) -> Any:

@@ -98,6 +98,9 @@ def test_nine_of_ten_wrong_faces_must_be_right_and_nobody_worse() -> None:
     worse = pair(0.6)
     worse["repair"].likeness[3] = 0.5
     assert verdict("repair", worse).state == claims.FAILS
+    assert "worse: 0 of them, 1 of 6 others" in verdict("repair", worse).evidence
+    worse["repair"].likeness[:3] = 0.9, 0.9, 0.05
+    assert "worse: 1 of them (stranger 1), 1 of 6 others" in verdict("repair", worse).evidence
 
 
 def test_what_was_right_must_be_the_same_to_the_bit() -> None:
@@ -112,6 +115,10 @@ def test_what_was_right_must_be_the_same_to_the_bit() -> None:
     there["repair"].pictures[1, 0, -1] = 1
     assert verdict("repair_outside", there).state == claims.FAILS
     there["repair"].pictures[1, 0, -1] = 0
+    there["repair"].likeness[3] += 0.1  # in a picture that was not kept
+    found = verdict("repair_outside", there)
+    assert found.state == claims.FAILS and "5 of 6 to the judge" in found.evidence
+    there["repair"].likeness[3] -= 0.1
     there["repair_small"].pictures[0, 2, 2] = 9
     assert verdict("repair_outside", there).state == claims.FAILS
 
