@@ -87,8 +87,8 @@ def _refuse_what_does_not_go_together(arguments: argparse.Namespace) -> None:
 
 
 def _anything_else(arguments: argparse.Namespace) -> bool:
-    wanted = (arguments.models, arguments.list, arguments.check, arguments.test)
-    wanted += (arguments.host, arguments.frontend)
+    wanted = [arguments.models, arguments.list, arguments.check, arguments.test]
+    wanted += [arguments.host, arguments.frontend]
     return any(wanted) or arguments.demo is not None
 
 
