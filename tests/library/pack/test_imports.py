@@ -252,9 +252,23 @@ def test_training_uses_the_library_but_never_nodes_or_the_host(path: Path) -> No
 
 
 @pytest.mark.parametrize("path", sources("nodes", "likeness"), ids=name_of)
-def test_the_pack_needs_neither_training_nor_proof(path: Path) -> None:
+def test_the_pack_needs_neither_training_nor_proof_nor_batch(path: Path) -> None:
     for parts, _, _ in imports(path):
-        assert parts[0] not in ("training", "proof"), f"imports {'.'.join(parts)}"
+        assert parts[0] not in ("training", "proof", "batch"), f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("installer", "training", "proof"), ids=name_of)
+def test_only_batch_imports_batch(path: Path) -> None:
+    for parts, _, _ in imports(path):
+        assert parts[0] != "batch", f"imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", sources("batch"), ids=name_of)
+def test_batch_uses_the_library_but_never_nodes_or_the_host(path: Path) -> None:
+    for parts, level, _ in imports(path):
+        assert parts[0] not in HOST_MODULES, f"imports {'.'.join(parts)}"
+        assert parts[:2] != ["likeness", "host"], f"imports {'.'.join(parts)}"
+        assert level == 0 or parts[0] == "batch", f"{'.'.join(parts)}: only its own modules relatively"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
