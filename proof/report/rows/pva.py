@@ -1,4 +1,4 @@
-"""PVA: fills the face of somebody's picture with the person, before and after its 40 steps."""
+"""PVA: fills the face of somebody's picture with the person."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ from .row import Draw, Row
 
 FILES = ("sd2_inpaint", "pva")
 _PHOTOS = 3
-_TEXT = "a <new1> person"
-#: Of the 40 steps. An aligned portrait shows a face as large as the network draws it when it is a quarter
-#: larger than its pictures.
-TUNING = {"steps": 40, "size": SIZE + SIZE // 4, "learning_rate": 1e-4}
+TEXT = "a <new1> person"
 #: Whose picture is filled: not somebody who looks as the prompt asks, so that only the fill can say so.
 _HOSTS = FIRST + 800_000
 
@@ -33,9 +30,9 @@ def _picture(case: Case, as_asked: bool) -> NDArray[np.uint8]:
     return draw(figure(_HOSTS + case.number), SIZE).picture
 
 
-def _photos(case: Case) -> dict[str, Any]:
-    photos = [case.reference_drawing.picture, *case.more(_PHOTOS - 1)]
-    return {f"image_{n}": image(photo) for n, photo in enumerate(photos)}
+def photos(case: Case) -> dict[str, Any]:
+    shown = [case.reference_drawing.picture, *case.more(_PHOTOS - 1)]
+    return {f"image_{n}": image(photo) for n, photo in enumerate(shown)}
 
 
 def pva(language: bool = False) -> Callable[[Studio], Draw]:
@@ -47,38 +44,19 @@ def pva(language: bool = False) -> Callable[[Studio], Draw]:
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
             case = cases[0]
-            tokens = studio.node("LikenessEncodePVA", pva=adapter, images=_photos(case))[0]
+            tokens = studio.node("LikenessEncodePVA", pva=adapter, images=photos(case))[0]
             side = "both" if language else "positive"
             given = {"model": model, "pva": adapter, "pva_tokens": tokens, "apply_to": side}
             changed = studio.node("LikenessApplyPVA", **given)[0]
-            text = write([case.asked]).replace(" person", " <new1> person", 1) if language else _TEXT
-            return _filled(studio, case, changed, adapter, text, 4.0 if language else 1.0)
+            text = write([case.asked]).replace(" person", " <new1> person", 1) if language else TEXT
+            return filled(studio, case, changed, adapter, text, 4.0 if language else 1.0)
 
         return drawn
 
     return begin
 
 
-def _tuned(studio: Studio) -> Draw:
-    """By the code of Tune PVA; the node's own size is 512, which this world's network can't draw."""
-    checkpoint = studio.checkpoint("sd2_inpaint")
-    adapter = studio.loaded("LikenessLoadPVA", file="pva")
-    tune, plan = (studio.value("likeness.methods.pva.tune", name) for name in ("tune", "Plan"))
-    last: dict[int, Any] = {}  # of one person only: each has a network of their own
-
-    def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
-        case = cases[0]
-        if case.number not in last:
-            last.clear()
-            how = plan(seed=case.draw_seed, precision="float32", save_memory=False, **TUNING)
-            last[case.number] = tune(*checkpoint, adapter, _photos(case), True, how)
-        person = last[case.number]
-        return _filled(studio, case, person.model, person.pva, _TEXT, 1.0)
-
-    return drawn
-
-
-def _filled(studio: Studio, case: Case, model: Any, pva: Any, text: str, cfg: float) -> NDArray[np.uint8]:
+def filled(studio: Studio, case: Case, model: Any, pva: Any, text: str, cfg: float) -> NDArray[np.uint8]:
     """The hole of the picture, by a model that knows the person and a PVA that knows their word."""
     clip, vae = studio.checkpoint("sd2_inpaint")[1:]
     positive = studio.node("LikenessPVAPrompt", clip=clip, pva=pva, text=text)[0]
@@ -95,22 +73,12 @@ def _filled(studio: Studio, case: Case, model: Any, pva: Any, text: str, cfg: fl
         noise_mask=False,
     )
     latent = studio.sample(model, placed[0], placed[1], case.draw_seed, cfg=cfg)
-    filled = studio.node("VAEDecode", vae=vae, samples=latent)[0]
-    return pixels(picture + (filled - picture) * blend[..., None])
+    inside = studio.node("VAEDecode", vae=vae, samples=latent)[0]
+    return pixels(picture + (inside - picture) * blend[..., None])
 
 
 ROWS = (
     Row("pva", "PVA", "the face of a stranger's picture filled with the person", pva(), files=FILES),
-    Row(
-        "pva_tuned",
-        "PVA after 40 steps",
-        "tuned on three pictures of each person first; of every tenth person, ten pictures each",
-        _tuned,
-        files=FILES,
-        share=0.1,
-        each=10,
-        learns=True,
-    ),
     Row(
         "pva_language",
         "PVA by language",
