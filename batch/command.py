@@ -11,7 +11,7 @@ from .options import OptionError
 from .values import WorldError
 
 #: Modules with `add_command(commands)`, which adds a parser and sets its `run`, (options) -> exit status.
-COMMANDS = ("run", "status", "report", "replay", "export", "merge")
+COMMANDS = ("run", "status", "report", "replay", "export", "merge", "fetch")
 #: Exit statuses.
 DONE, SOME_FAILED, USAGE, WORLD, STOPPED = 0, 1, 2, 3, 130
 _AFTER = """
