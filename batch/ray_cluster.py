@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Cluster:
             where = f"No Ray cluster was joined at {self._address}" if self._address else "Ray did not start"
             self._end()
             hint = " Its token belongs into RAY_AUTH_TOKEN or ~/.ray/auth_token." if self._address else ""
-            raise WorldError(f"{where}: {error}{hint}") from error
+            raise WorldError(f"{where}: {str(error).splitlines()[0]}{hint}") from error
 
     def _prepare(self) -> None:
         # Ray turns 127.0.0.1 into the machine's outer address unless it is told that there's no cluster.
@@ -116,7 +116,7 @@ class Cluster:
 
     def again(self) -> None:
         """Start anew after it was lost. Raises WorldError."""
-        self._end()
+        self._end(now=True)
         self.start()
 
     def stop(self) -> None:
@@ -126,7 +126,8 @@ class Cluster:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = Path()
 
-    def _end(self) -> None:
+    def _end(self, now: bool = False) -> None:
+        """now: what is left of it is killed before Ray asks it anything."""
         import ray
 
         started = [*self._head]
@@ -134,11 +135,17 @@ class Cluster:
             with contextlib.suppress(psutil.Error):
                 started += child.children(recursive=True)
         self._head = {}
+        if now:
+            _kill(started)
         ray.shutdown()
         _, left = psutil.wait_procs(started, _PATIENCE if started else 0)
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        _kill(left)
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def _lives(process: psutil.Process) -> bool:

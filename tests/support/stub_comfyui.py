@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-
 _MAIN = """import sys
 
 sys.path.insert(0, {support!r})
