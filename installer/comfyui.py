@@ -191,6 +191,11 @@ def requirements(comfyui: Path) -> Path:
     return comfyui / "requirements.txt"
 
 
+def knows(comfyui: Path, option: str) -> bool:
+    """Whether a ComfyUI has this option of its command line."""
+    return f'"{option}"' in (comfyui / "comfy" / "cli_args.py").read_text(encoding="utf-8")
+
+
 def start_command(comfyui: Path) -> str:
     return f"{Path(sys.executable).name} {quoted(comfyui / 'main.py')}"
 

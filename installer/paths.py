@@ -67,6 +67,13 @@ def link_folder(source: Path, link: Path) -> None:
         subprocess.run(["cmd", "/c", "mklink", "/J", str(link), str(source)], check=True, capture_output=True)
 
 
+def link_models(models: Path, place: Path) -> None:
+    """Make `place` lead to a models folder; an empty folder there gives way."""
+    if place.is_dir() and not place.is_symlink() and not _is_junction(place) and not any(place.iterdir()):
+        place.rmdir()
+    link_folder(models, place)
+
+
 def _is_junction(path: Path) -> bool:
     return sys.platform == "win32" and path.is_dir() and path.absolute() != path.resolve()
 

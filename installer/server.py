@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from . import wire
+from .comfyui import knows as comfyui_knows
 from .events import listen
+from .paths import link_models
 
 #: Seconds until it is taken for hung. A busy machine must not come near.
 PATIENCE = 600.0
@@ -67,7 +69,9 @@ class Server:
             "--disable-auto-launch",
         ]
         self._command += ["--disable-all-custom-nodes", "--whitelist-custom-nodes", *packs]
-        if models is not None:
+        # Hosts before 0.27 have no such option: there the models folder is a link.
+        self._linked = models if models and not comfyui_knows(comfyui, "--models-directory") else None
+        if models is not None and self._linked is None:
             self._command += ["--models-directory", str(models)]
         if extra_paths is not None:
             self._command += ["--extra-model-paths-config", str(extra_paths)]
@@ -93,6 +97,8 @@ class Server:
     def start(self, timeout: float = PATIENCE) -> None:
         for name in ("input", "output", "temp", "user", "custom_nodes", "models"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
+        if self._linked is not None:
+            link_models(self._linked, self.base / "models")
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}

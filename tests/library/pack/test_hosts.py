@@ -14,6 +14,7 @@ from library.pack.test_install import fake_comfyui, run_install
 from installer import comfyui, environment, hosts, paths
 from installer.comfyui import PINNED, RELEASES, Release
 from installer.output import Progress, SetupError
+from installer.server import Server, ServerError
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -125,6 +126,25 @@ def test_a_host_sees_its_own_versions_and_all_else_of_the_pinned_ones(
 def test_a_folder_without_requirements_is_told(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"has no requirements\.txt"):
         hosts.of_folder(Progress(), environment.Environment(tmp_path), fake_comfyui(tmp_path / "host"))
+
+
+def test_a_host_without_an_option_for_models_finds_them_by_a_link(tmp_path: Path) -> None:
+    models, base = tmp_path / "models", tmp_path / "base"
+    (models / "checkpoints").mkdir(parents=True)
+    options = {"old": "", "new": '"--models-directory"'}
+    for name, text in options.items():
+        folder = fake_comfyui(tmp_path / name)
+        (folder / "comfy" / "cli_args.py").write_text(text, encoding="utf-8")
+        # What stands for a ComfyUI tells what it was started with, and what lies in its models folder.
+        tell = "import os, sys; print(sys.argv, os.listdir(os.path.join(sys.argv[5], 'models')))"
+        (folder / "main.py").write_text(tell, encoding="utf-8")
+        server = Server(sys.executable, folder, base / name, ["pack"], models=models)
+        for _ in range(2):
+            with pytest.raises(ServerError, match="stopped while starting"):
+                server.start()
+            said = server.log_tail()
+            assert ("--models-directory" in said) == (name == "new")
+            assert ("checkpoints" in said) == (name == "old")
 
 
 # ---- the command line
