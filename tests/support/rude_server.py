@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 
@@ -136,3 +139,24 @@ def silent_after(count: int, body: bytes) -> Behaviour:
         connection.wait()
 
     return behave
+
+
+def opened(*frames: bytes, then: Behaviour = silent) -> Behaviour:
+    """Opens a websocket, sends these frames, and does that."""
+
+    def behave(connection: Connection) -> None:
+        key = connection.header("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        connection.send(head, f"Sec-WebSocket-Accept: {accept}\r\n\r\n", *frames)
+        then(connection)
+
+    return behave
+
+
+def frame(payload: bytes, code: int = 1, last: bool = True) -> bytes:
+    """A frame of a websocket."""
+    first = bytes([(0x80 if last else 0) | code])
+    if len(payload) < 126:
+        return first + bytes([len(payload)]) + payload
+    return first + bytes([127]) + struct.pack("!Q", len(payload)) + payload

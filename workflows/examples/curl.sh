@@ -8,9 +8,17 @@ server=${SERVER:-http://127.0.0.1:8188}
 folder=${FOLDER:-pictures}
 python=${PYTHON:-python3}
 [ $# -ge 2 ] || set -- "$1" '{}'
-fetch() { curl -sS --fail-with-body "$@"; }
+# A line that moves fewer than a hundred bytes a second for a minute is given up, not one that takes long.
+fetch() { curl -sS --fail-with-body --proto =http,https --connect-timeout 60 -Y 100 -y 60 "$@"; }
 # Runs Python on the JSON that comes in, which it knows as `said`.
-read_json() { "$python" -c "import json, sys, urllib.parse; said = json.load(sys.stdin); $1"; }
+read_json() { "$python" -c "
+import json, pathlib, sys, urllib.parse
+text = sys.stdin.read()
+try:
+    said = json.loads(text)
+except ValueError:
+    sys.exit('The server answered ' + repr(text[:80]) + ', which is not what ComfyUI answers.')
+$1"; }
 
 # Upload. A photo of the same name in ComfyUI's input folder is replaced.
 if [ $# -ge 3 ]; then
@@ -29,7 +37,11 @@ faults and sys.exit("Parts were refused; the others run: " + json.dumps(faults, 
 id=$(printf '%s' "$queued" | read_json 'print(said["prompt_id"])')
 
 # Wait. The history has nothing until it is done.
-while history=$(fetch "$server/history/$id") && [ "$history" = '{}' ]; do sleep 1; done
+history='{}'
+while [ "$history" = '{}' ]; do
+    sleep 1
+    history=$(fetch --max-filesize 100000000 "$server/history/$id")
+done
 printf '%s' "$history" | read_json 'entry, = said.values()
 for kind, data in entry["status"]["messages"]:
     if kind == "execution_error":
@@ -42,8 +54,12 @@ mkdir -p "$folder"
 printf '%s' "$history" | read_json 'entry, = said.values()
 for output in entry["outputs"].values():
     for picture in output.get("images", []):
-        print(urllib.parse.urlencode(picture), picture["filename"])' |
+        print(urllib.parse.urlencode(picture), pathlib.PurePosixPath(picture["filename"]).name)' |
     while read -r query name; do
-        fetch -o "$folder/$name" "$server/view?$query"
+        if ! fetch -o "$folder/$name.part" "$server/view?$query"; then
+            rm -f "$folder/$name.part"
+            exit 1
+        fi
+        mv "$folder/$name.part" "$folder/$name"
         echo "$folder/$name"
     done

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
 import json
 import struct
 import time
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.patience import PATIENCE
-from support.rude_server import Behaviour, Connection, endless, rude, silent, silent_after
+from support.rude_server import Behaviour, Connection, endless, frame, opened, rude, silent, silent_after
 
 from installer import events, wire
 from installer.server import Server, ServerError
@@ -132,26 +130,6 @@ def test_an_upload_that_is_not_confirmed_is_said(tmp_path: Path) -> None:
 
 
 # ---- events
-
-
-def opened(*frames: bytes, then: Behaviour = silent) -> Behaviour:
-    """Opens a websocket, sends these frames, and does that."""
-
-    def behave(connection: Connection) -> None:
-        key = connection.header("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
-        head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        connection.send(head, f"Sec-WebSocket-Accept: {accept}\r\n\r\n", *frames)
-        then(connection)
-
-    return behave
-
-
-def frame(payload: bytes, code: int = 1, last: bool = True) -> bytes:
-    first = bytes([(0x80 if last else 0) | code])
-    if len(payload) < 126:
-        return first + bytes([len(payload)]) + payload
-    return first + bytes([127]) + struct.pack("!Q", len(payload)) + payload
 
 
 def listened(behaviour: Behaviour, timeout: float = 0.4) -> str:
