@@ -5,13 +5,15 @@ and says what is missing. `--todo [LANGUAGE ...]` prints the missing texts as {E
 filled in, `--merge FILE` takes them back. Neither of these needs a server.
 
 texts.json maps each English text to its translation. The English itself is the key: one that was changed has
-no translation until somebody makes it. The host reads nodeDefs.json and main.json, and no other file of ours.
+no translation until somebody makes it. The host reads nodeDefs.json and main.json, and no other file of ours:
+what our own scripts say in the page, they read from web/js/texts/<language>.json, which is written here, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,8 +28,11 @@ from .locale_checks import faults
 
 LOCALES = paths.REPOSITORY / "locales"
 LANGUAGES = ("zh", "ja", "ko", "ru", "es", "fr", "de")
-#: The names are the host's; of a custom pack it takes these two and settings and commands, which we have not.
-FILES = ("nodeDefs", "main")
+SCRIPTS = paths.REPOSITORY / "web" / "js"
+#: The names are the host's; of a custom pack it takes two and settings and commands, which we have not. The
+#: third is of our own scripts.
+PAGE = "page"
+FILES = ("nodeDefs", "main", PAGE)
 GROWING = "COMFY_AUTOGROW_V3"
 Tree = dict[str, Any]
 
@@ -39,7 +44,19 @@ def english(object_info: dict[str, Any]) -> dict[str, Tree]:
     return {
         "nodeDefs": {name: _node(info) for name, info in ours.items()},
         "main": {"nodeCategories": {room: room for room in rooms}},
+        PAGE: said_by_scripts(),
     }
+
+
+def said_by_scripts() -> Tree:
+    """Every text that a script gives to say(), mapped to itself, in the order of the files."""
+    given = re.compile(r"\bsay\(\s*((?:\"(?:[^\"\\]|\\.)*\"[\s+]*)+)")
+    texts: list[str] = []
+    for path in sorted(SCRIPTS.rglob("*.js")):
+        for match in given.finditer(path.read_text(encoding="utf-8")):
+            parts = re.findall(r"\"(?:[^\"\\]|\\.)*\"", match[1])
+            texts.append("".join(json.loads(part) for part in parts))
+    return {text: text for text in texts}
 
 
 def _node(info: dict[str, Any]) -> Tree:
@@ -94,14 +111,18 @@ def filled(tree: Tree, texts: dict[str, str]) -> Tree:
     return {key: value for key, value in found.items() if value != {}}
 
 
+def _path(language: str, name: str) -> Path:
+    return SCRIPTS / "texts" / f"{language}.json" if name == PAGE else LOCALES / language / f"{name}.json"
+
+
 def read(language: str, name: str) -> Tree:
-    path = LOCALES / language / f"{name}.json"
+    path = _path(language, name)
     content: Tree = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content
 
 
 def write(language: str, name: str, content: Tree) -> None:
-    path = LOCALES / language / f"{name}.json"
+    path = _path(language, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -166,7 +166,7 @@ async def typing(sliders: Sliders) -> None:
     await page.wait_for("rows().length === 4")
     assert await sliders.shown() == [0.5, 1, None, -3]
     labels = await page.run("rows().map((row) => row.querySelector('.likeness-sliders-label').textContent)")
-    assert labels == ["man: person_smile", "man: bald", "no edit: nonsense", "a man: person_age"]
+    assert labels == ["man: person_smile", "man: bald", "No edit: nonsense", "a man: person_age"]
     assert await page.run("said()") == "2 of the lines can't be used: see edits."
     for _ in range(2):
         await sliders.click("rows()[1].querySelector('input[title=\"Remove this line\"]')")

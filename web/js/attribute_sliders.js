@@ -2,7 +2,9 @@
 // is what the server gets and what a workflow keeps; the sliders only read and write it.
 
 import { app } from "../../../scripts/app.js";
+import { after } from "./element.js";
 import { SliderPanel } from "./sliders/panel.js";
+import { say } from "./words.js";
 
 /** socket: of what edits name. named: nodes that know its name before they run, and the widget that has it. */
 const KINDS = {
@@ -11,11 +13,11 @@ const KINDS = {
     named: { LikenessLoadAttribute: "attribute", LikenessLearnAttribute: "name" },
     words: {
       subject: "person",
-      whose: "Subject",
-      whoseTitle: "Whose words: a noun of the text",
-      what: "Attribute",
-      whatTitle: "One of the connected attributes",
-      connect: "Connect Load Attribute to attribute_0.",
+      whose: say("Subject"),
+      whoseTitle: say("Whose words: a noun of the text"),
+      what: say("Attribute"),
+      whatTitle: say("One of the connected attributes"),
+      connect: say("Connect Load Attribute to attribute_0."),
     },
   },
   LikenessEditWPlus: {
@@ -23,30 +25,16 @@ const KINDS = {
     named: { LikenessLoadWPlusDirection: "direction" },
     words: {
       subject: "all",
-      whose: "Layers",
-      whoseTitle: "Which layers of the code: all, or such as 0-7",
-      what: "Direction",
-      whatTitle: "One of the connected directions",
-      connect: "Connect Load W+ Direction to direction_0.",
+      whose: say("Layers"),
+      whoseTitle: say("Which layers of the code: all, or such as 0-7"),
+      what: say("Direction"),
+      whatTitle: say("One of the connected directions"),
+      connect: say("Connect Load W+ Direction to direction_0."),
     },
   },
 };
 const WIDTH = 420, TEXT = 60;
 const panels = new Map();
-
-const style = Object.assign(document.createElement("link"), { rel: "stylesheet" });
-style.href = new URL("./sliders/panel.css", import.meta.url).href;
-document.head.append(style);
-
-/** Calls `then` after what the object does already. */
-function after(object, name, then) {
-  const before = object[name];
-  object[name] = function (...given) {
-    const result = before?.apply(this, given);
-    then(...given);
-    return result;
-  };
-}
 
 /** What is connected: {number of the socket, name}, name empty where only a run tells. */
 function connected(node, { socket, named }) {
@@ -96,7 +84,7 @@ function grow(node) {
 }
 
 app.registerExtension({
-  name: "Likeness.AttributeSliders",
+  name: "likeness.attribute_sliders",
   nodeCreated(node) {
     if (KINDS[node.comfyClass]) attach(node, KINDS[node.comfyClass]);
   },

@@ -3,25 +3,12 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+import { after } from "./element.js";
 import { KeypointEditor } from "./keypoints/editor.js";
 
 const NODE = "LikenessEditKeypoints";
 const SIZE = [420, 720], PICTURE = 400, TEXT = 90;
 const editors = new Map();
-
-const style = Object.assign(document.createElement("link"), { rel: "stylesheet" });
-style.href = new URL("./keypoints/editor.css", import.meta.url).href;
-document.head.append(style);
-
-/** Calls `then` after what the object does already. */
-function after(object, name, then) {
-  const before = object[name];
-  object[name] = function (...given) {
-    const result = before?.apply(this, given);
-    then(...given);
-    return result;
-  };
-}
 
 function attach(node) {
   const widget = (name) => node.widgets.find((w) => w.name === name), text = widget("keypoints");
@@ -64,7 +51,7 @@ function recall(node, outputs = app.nodeOutputs) {
 }
 
 app.registerExtension({
-  name: "Likeness.EditKeypoints",
+  name: "likeness.edit_keypoints",
   nodeCreated(node) {
     if (node.comfyClass === NODE) attach(node);
   },

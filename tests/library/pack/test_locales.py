@@ -73,6 +73,20 @@ def test_the_page_can_compile_names_and_descriptions(language: str) -> None:
 
 def test_there_is_no_other_language() -> None:
     assert {path.name for path in locales.LOCALES.iterdir()} == {"en", *LANGUAGES}
+    assert {path.stem for path in (locales.SCRIPTS / "texts").iterdir()} == {"en", *LANGUAGES}
+    words = (locales.SCRIPTS / "words.js").read_text(encoding="utf-8")
+    assert f"LANGUAGES = {json.dumps(list(LANGUAGES))};" in words
+
+
+def test_the_english_of_our_scripts_is_what_they_say() -> None:
+    assert read("en", locales.PAGE) == locales.said_by_scripts(), "Run `python -m tools.locales`."
+    assert "{count} of the lines can't be used: see edits." in read("en", locales.PAGE)
+
+
+def test_what_a_script_says_in_two_lines_is_one_text(small: Path) -> None:
+    (small / "js").mkdir()
+    (small / "js" / "a.js").write_text('say(\n  "One \\"a\\" " +\n    "two.",\n); say("B", { c });')
+    assert list(locales.said_by_scripts()) == ['One "a" two.', "B"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +99,7 @@ def test_there_is_no_other_language() -> None:
         ("InstantID's file.", "Die Datei.", "InstantID"),
         ("A face.", " ", "empty"),
         ("A face.", "Ein {Gesicht}.", "{"),
+        ("{count} faces", "Gesichter", "{count}"),
     ],
 )
 def test_a_translation_that_lost_something_is_refused(english: str, translation: str, fault: str) -> None:
@@ -95,6 +110,7 @@ def test_a_translation_that_lost_something_is_refused(english: str, translation:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of locales of one node that says two things."""
     monkeypatch.setattr(locales, "LOCALES", tmp_path)
+    monkeypatch.setattr(locales, "SCRIPTS", tmp_path / "js")
     monkeypatch.setattr(locales, "LANGUAGES", ("de",))
     node = {"display_name": "Find", "description": "Finds 5 faces."}
     locales.write("en", "nodeDefs", {"LikenessFind": node})

@@ -1,5 +1,6 @@
 // Draws the picture, the points that were found and those that are placed. Does nothing when loaded alone.
 
+import { say } from "../words.js";
 import { bounds, same } from "./text.js";
 
 /** The colours of Draw Face Keypoints, and what can be read on them. */
@@ -32,7 +33,8 @@ export function draw(canvas, { page, part, image, faces, chosen, hint }) {
     pen.globalAlpha = i === chosen.face ? 1 : 0.6;
     ghost(pen, face.points, page.found[face.face], at);
     dots(pen, face.points.map(at), i === chosen.face ? chosen.point : -1);
-    if (faces.length > 1) label(pen, `face ${i}`, at([bounds(face.points).middle[0], bounds(face.points).top]));
+    const { middle, top } = bounds(face.points);
+    if (faces.length > 1) label(pen, say("face {number}", { number: i }), at([middle[0], top]));
   });
   pen.globalAlpha = 1;
   if (hint) label(pen, hint, [width / 2, Math.min(height, view.top + page.height * view.scale)]);

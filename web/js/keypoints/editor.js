@@ -3,35 +3,47 @@
 // Whatever takes the focus is an <input>: the host undoes the graph on Ctrl+Z anywhere else, and hears of
 // the key before this file does.
 
+import { make, sheet } from "../element.js";
+import { say } from "../words.js";
 import { draw, place } from "./draw.js";
 import { Points } from "./points.js";
-import { NAMES, bounds, distance } from "./text.js";
+import { bounds, distance } from "./text.js";
 
-const KEYS =
+const NAMES = [
+  ...[say("eye at the left"), say("eye at the right"), say("nose")],
+  ...[say("mouth at the left"), say("mouth at the right")],
+];
+const KEYS = say(
   "Arrow keys move the chosen point (with Shift by 10 pixels), 1 to 5 choose it, Page Up and Page Down choose " +
-  "the face, Delete removes the face, Ctrl+Z takes a step back.";
+    "the face, Delete removes the face, Ctrl+Z takes a step back.",
+);
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Text, what it does, how, when it can be used, and whether also while a link sets the text. */
+/** Its name, text, what it does, how, when it can be used, and whether also while a link sets the text. */
 const ACTIONS = [
-  ["Undo", "Take back the last edit of the points (Ctrl+Z)", (e) => e.points.step(-1), (p) => p.at > 0],
-  ["Redo", "Do it again (Ctrl+Y)", (e) => e.points.step(1), (p) => p.at < p.history.length - 1],
-  ["Mirror", "Mirror the chosen face, left to right", (e) => e.points.mirror(), (p) => p.face],
-  ["Snap", "Put the chosen face where it was found", (e) => e.points.snap(), (p) => p.face && p.page.found.length],
-  ["Add", "Add a face in the middle of the picture", (e) => e.points.add(), (p) => !p.error],
-  ["Remove", "Remove the chosen face", (e) => e.points.drop(), (p) => p.face],
-  ["Reset", "Empty the text: every face as it was found", (e) => e.points.edit(""), (p) => p.text],
-  ["Copy", "Copy the points as JSON", (e) => e.copy(), (p) => !p.error, true],
-  ["Zoom", "Show the chosen face large, or the whole picture", (e) => e.zoom(), (p, e) => p.face || e.part, true],
-  ["< Picture", "Previous picture", (e) => e.turn(-1), (p) => p.index > 0, true],
-  ["Picture >", "Next picture", (e) => e.turn(1), (p) => p.index < p.pages.length - 1, true],
+  ["Undo", say("Undo"), say("Take back the last edit of the points (Ctrl+Z)"),
+    (e) => e.points.step(-1), (p) => p.at > 0],
+  ["Redo", say("Redo"), say("Do it again (Ctrl+Y)"),
+    (e) => e.points.step(1), (p) => p.at < p.history.length - 1],
+  ["Mirror", say("Mirror"), say("Mirror the chosen face, left to right"),
+    (e) => e.points.mirror(), (p) => p.face],
+  ["Snap", say("Snap"), say("Put the chosen face where it was found"),
+    (e) => e.points.snap(), (p) => p.face && p.page.found.length],
+  ["Add", say("Add"), say("Add a face in the middle of the picture"),
+    (e) => e.points.add(), (p) => !p.error],
+  ["Remove", say("Remove"), say("Remove the chosen face"),
+    (e) => e.points.drop(), (p) => p.face],
+  ["Reset", say("Reset"), say("Empty the text: every face as it was found"),
+    (e) => e.points.edit(""), (p) => p.text],
+  ["Copy", say("Copy"), say("Copy the points as JSON"),
+    (e) => e.copy(), (p) => !p.error, true],
+  ["Zoom", say("Zoom"), say("Show the chosen face large, or the whole picture"),
+    (e) => e.zoom(), (p, e) => p.face || e.part, true],
+  ["< Picture", say("< Picture"), say("Previous picture"),
+    (e) => e.turn(-1), (p) => p.index > 0, true],
+  ["Picture >", say("Picture >"), say("Next picture"),
+    (e) => e.turn(1), (p) => p.index < p.pages.length - 1, true],
 ];
-
-function make(tag, properties, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 export class KeypointEditor {
   addresses = []; // of the pictures
@@ -41,14 +53,15 @@ export class KeypointEditor {
 
   /** host: see Points. */
   constructor(host) {
-    this.buttons = ACTIONS.map(([value, title, act]) =>
+    this.buttons = ACTIONS.map(([, value, title, act]) =>
       make("input", { type: "button", value, title, ariaLabel: title, onclick: () => act(this) }));
-    const bar = make("div", { className: "likeness-keypoints-bar", role: "toolbar", ariaLabel: "Keypoints" });
-    bar.append(...this.buttons);
+    const name = say("Keypoints");
+    const bar = make("div", { className: "likeness-keypoints-bar", role: "toolbar", ariaLabel: name }, ...this.buttons);
     this.canvas = make("canvas", { ariaHidden: "true" });
     const room = make("div", { className: "likeness-keypoints-room" }, this.canvas);
-    this.status = make("input", { readOnly: true, inputMode: "none", title: KEYS, ariaLabel: "Chosen point" });
-    this.element = make("div", { className: "likeness-keypoints" }, bar, room, this.status);
+    this.status = make("input", { readOnly: true, inputMode: "none", title: KEYS, ariaLabel: say("Chosen point") });
+    const style = sheet("./editor.css", import.meta.url);
+    this.element = make("div", { className: "likeness-keypoints" }, style, bar, room, this.status);
     this.points = new Points(host, () => this.show());
     this.observer = new ResizeObserver(() => this.show());
     this.observer.observe(room);
@@ -115,7 +128,8 @@ export class KeypointEditor {
       area.remove();
       this.status.focus({ preventScroll: true });
     }
-    this.say(copied ? "Copied." : "The browser refused: connect the output keypoints to Preview as Text.", !copied);
+    const refused = say("The browser refused: connect the output keypoints to Preview as Text.");
+    this.tell(copied ? say("Copied.") : refused, !copied);
   }
 
   /** Where an event happened, in pixels of the picture, and how many of those are one of the page's. */
@@ -192,31 +206,32 @@ export class KeypointEditor {
     this.show();
   }
 
-  say(text, wrong = false) {
+  tell(text, wrong = false) {
     this.status.value = text;
     this.status.className = `likeness-keypoints-status${wrong ? " wrong" : ""}`;
   }
 
   describe() {
     const { points } = this, { face, chosen, page } = points;
-    const picture = points.pages.length > 1 ? `picture ${page.picture}, ` : "";
-    if (points.host.locked()) return `${picture}the text comes over a link`;
-    if (!face) return `${picture}no face here: add one`;
+    const picture = points.pages.length > 1 ? `${say("picture {number}", { number: page.picture })}, ` : "";
+    if (points.host.locked()) return picture + say("the text comes over a link");
+    if (!face) return picture + say("no face here: add one");
     const where = face.points[chosen.point].map((v) => v.toFixed(1)).join(", ");
-    return `${picture}face ${chosen.face}, ${chosen.point + 1} ${NAMES[chosen.point]}: ${where}`;
+    const which = say("face {number}", { number: chosen.face });
+    return `${picture}${which}, ${chosen.point + 1} ${NAMES[chosen.point]}: ${where}`;
   }
 
   show() {
     const { points, part } = this, { pages, chosen, faces, page } = points;
     chosen.face = Math.max(0, Math.min(chosen.face, faces.length - 1));
     this.buttons.forEach((button, i) => {
-      const [value, , , usable, always] = ACTIONS[i];
+      const [name, , , , usable, always] = ACTIONS[i];
       button.disabled = !usable(points, this) || (!always && points.host.locked());
-      button.hidden = pages.length < 2 && value.includes("Picture");
-      if (value === "Zoom") button.ariaPressed = String(Boolean(part));
+      button.hidden = pages.length < 2 && name.includes("Picture");
+      if (name === "Zoom") button.ariaPressed = String(Boolean(part));
     });
-    this.say(points.error || this.describe(), Boolean(points.error));
-    const hint = pages.length ? "" : "Run this node to see the picture and the points found in it";
+    this.tell(points.error || this.describe(), Boolean(points.error));
+    const hint = pages.length ? "" : say("Run this node to see the picture and the points found in it");
     draw(this.canvas, { page, part, image: this.image, faces, chosen, hint });
   }
 

@@ -1,7 +1,7 @@
 // The text of the widget `keypoints`, read and written; likeness/faces/edit_keypoints.py tells its form.
 // Loaded alone, as the host loads every file of this folder, it does nothing.
 
-export const NAMES = ["eye at the left", "eye at the right", "nose", "mouth at the left", "mouth at the right"];
+import { say } from "../words.js";
 
 const isPoint = (p) => Array.isArray(p) && p.length === 2 && p.every(Number.isFinite);
 const isPlace = (n) => n === undefined || n === null || (Number.isInteger(n) && n >= 0);
@@ -10,11 +10,11 @@ const round = (v) => Math.round(v * 100) / 100;
 /** Entries {points, picture?, face?} of a text. Throws an Error that says what is wrong. */
 export function parse(text) {
   const entries = text.trim() ? JSON.parse(text) : [];
-  if (!Array.isArray(entries)) throw new Error("not a list of faces");
+  if (!Array.isArray(entries)) throw new Error(say("not a list of faces"));
   entries.forEach((entry, i) => {
     const { points, picture, face } = entry ?? {};
-    if (![0, 5].includes(points?.length) || !points.every(isPoint)) throw new Error(`face ${i} needs five points [x, y]`);
-    if (!isPlace(picture) || !isPlace(face)) throw new Error(`face ${i}: picture and face are whole numbers`);
+    if (![0, 5].includes(points?.length) || !points.every(isPoint)) throw new Error(say("face {number} needs five points [x, y]", { number: i }));
+    if (!isPlace(picture) || !isPlace(face)) throw new Error(say("face {number}: picture and face are whole numbers", { number: i }));
   });
   return entries;
 }

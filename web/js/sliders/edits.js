@@ -1,11 +1,13 @@
 // The text of edits, a line each: `man: person_age = 1.5`, `0-7: smile = 1`. Read here as edits.py of attributes
 // and wplus in likeness/methods reads it.
 
+import { say } from "../words.js";
+
 export const LARGEST = 10, STEP = 0.05;
 /** What a scale below and above 0 does, of the attributes where that is known: SIGNS in
  * likeness/choices/attributes.py. */
-export const SIGNS = { person_age: ["younger", "older"] };
-export const UNKNOWN = "direction of the sign not known: try both";
+export const SIGNS = { person_age: [say("younger"), say("older")] };
+export const UNKNOWN = say("direction of the sign not known: try both");
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 

@@ -1,15 +1,11 @@
 // The sliders of Prompt with Attributes and Edit W+: a row for each edit, and one to add another. Does nothing
 // when loaded alone.
 
+import { make, sheet } from "../element.js";
+import { say } from "../words.js";
 import { LARGEST, SIGNS, STEP, UNKNOWN, readEdits, withEdit, withScale, without, written } from "./edits.js";
 
 const ROW = 46, BELOW = 62; // pixels of a slider, and of what stands below them all
-
-function make(tag, properties, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 export class SliderPanel {
   made = ""; // what the rows were made for
@@ -24,10 +20,12 @@ export class SliderPanel {
     this.subject = make("input", { type: "text", value: words.subject, title: words.whoseTitle });
     this.subject.ariaLabel = words.whose;
     this.choice = make("select", { title: words.whatTitle, ariaLabel: words.what });
-    this.button = make("input", { type: "button", value: "Add", title: "Add a slider", onclick: () => this.add() });
+    this.button = make("input", { type: "button", value: say("Add"), title: say("Add a slider") });
+    this.button.onclick = () => this.add();
     const more = make("div", { className: "likeness-sliders-add" }, this.subject, this.choice, this.button);
     this.status = make("div", { className: "likeness-sliders-status", role: "status" });
-    this.element = make("div", { className: "likeness-sliders" }, this.list, more, this.status);
+    const style = sheet("./panel.css", import.meta.url);
+    this.element = make("div", { className: "likeness-sliders" }, style, this.list, more, this.status);
     this.element.onpointerenter = () => this.show(); // an attribute may have been chosen anew
   }
 
@@ -55,17 +53,17 @@ export class SliderPanel {
   }
 
   row({ at, line, edit }, connected, locked) {
-    const remove = make("input", { type: "button", value: "×", title: "Remove this line", disabled: locked });
-    remove.ariaLabel = `Remove: ${line}`;
+    const remove = make("input", { type: "button", value: "×", title: say("Remove this line"), disabled: locked });
+    remove.ariaLabel = say("Remove: {what}", { what: line });
     remove.onclick = () => this.write(without(this.host.read(), at), true);
     if (!edit) {
-      const label = make("span", { className: "likeness-sliders-label wrong", title: line }, `no edit: ${line}`);
+      const label = make("span", { className: "likeness-sliders-label wrong", title: line }, say("No edit: {what}", { what: line }));
       return { element: this.line(label, remove), show: () => {} };
     }
     const meant = this.meant(edit.name, connected), name = meant?.name || edit.name;
     const [less, more] = SIGNS[name] ?? ["− ?", "+ ?"];
-    const sign = SIGNS[name] ? `negative ${less}, positive ${more}` : UNKNOWN;
-    const title = meant ? `${edit.subject}: ${name}; ${sign}` : `${edit.name} is not connected`;
+    const sign = SIGNS[name] ? say("negative {less}, positive {more}", { less, more }) : UNKNOWN;
+    const title = meant ? `${edit.subject}: ${name}; ${sign}` : say("{what} is not connected", { what: edit.name });
     const label = make("span", { className: `likeness-sliders-label${meant ? "" : " wrong"}`, title });
     label.append(`${edit.subject}: ${name}`);
     const about = { min: -LARGEST, max: LARGEST, step: STEP, title, disabled: locked };
@@ -78,8 +76,8 @@ export class SliderPanel {
     range.oninput = () => set(range, false);
     number.oninput = () => set(number, false);
     range.onchange = number.onchange = () => (this.host.changed(), this.show());
-    const reset = make("input", { type: "button", value: "0", title: "Reset to 0: no change", disabled: locked });
-    reset.ariaLabel = `Reset ${edit.subject}: ${name}`;
+    const reset = make("input", { type: "button", value: "0", title: say("Reset to 0: no change"), disabled: locked });
+    reset.ariaLabel = say("Reset {what}", { what: `${edit.subject}: ${name}` });
     reset.onclick = () => this.write(withScale(this.host.read(), at, 0), true);
     const ends = [less, more].map((text) => make("span", { className: "likeness-sliders-end", title: sign }, text));
     return {
@@ -128,9 +126,9 @@ export class SliderPanel {
     const wrong = entries.filter(({ edit }) => !edit || !this.meant(edit.name, connected)).length;
     const unknown = entries.some(({ edit }) => edit && !SIGNS[this.meant(edit.name, connected)?.name ?? edit.name]);
     const told =
-      (locked && "The text comes over a link.") ||
+      (locked && say("The text comes over a link.")) ||
       (!connected.length && this.words.connect) ||
-      (wrong && `${wrong} of the lines can't be used: see edits.`) ||
+      (wrong && say("{count} of the lines can't be used: see edits.", { count: wrong })) ||
       (unknown && `?: ${UNKNOWN}.`) ||
       "";
     this.status.textContent = told;
