@@ -1,4 +1,4 @@
-"""`python -m proof world COMMAND`: show, train, look, table, report, usual, demo."""
+"""`python -m proof world COMMAND`: show, train, look, table, report, usual, demo. `python -m proof run`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from .demo import command as demo
+from .own import command as own
 from .report import command as report
 from .report import usual
 from .training import command, look, table
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_to(commands)
     usual.add_to(commands)
     demo.add_to(commands)
+    own.add_to(rooms)
     return whole
 
 
