@@ -59,10 +59,17 @@ def refusal(faults: list[Fault], names: Mapping[str, str]) -> Failure:
     return Failure("row", node, "; ".join(fault.sentence for fault in faults))
 
 
-def files(entry: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(node id, reference for /view) of all that was saved, by node; previews are left out."""
+def files(entry: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """(node id, reference for /view) of all that was saved; previews are left out.
+
+    names: of the nodes by id, in the order of the workflow, which is that of the files: the host's own
+    order is the one it worked in, and that is another each time.
+    """
     seen = set()
-    for node, left in (entry.get("outputs") or {}).items():
+    places = {node: place for place, node in enumerate(names)}
+    outputs = entry.get("outputs") or {}
+    for node in sorted(outputs, key=lambda node: (places.get(str(node), len(places)), str(node))):
+        left = outputs[node]
         for references in left.values():
             for reference in references if isinstance(references, list) else ():
                 if not isinstance(reference, dict) or reference.get("type") != "output":

@@ -176,7 +176,7 @@ class Worker:
 
     def _fetch(self, entry: Mapping[str, object], names: Mapping[str, str]) -> tuple[Picture, ...]:
         assert self._client is not None
-        found = list(answers.files(entry))
+        found = list(answers.files(entry, names))
         pictures = []
         for node, reference in found:
             name = reference["filename"]
