@@ -16,7 +16,7 @@ from .row import Draw, Row
 
 #: Of the 40 steps. An aligned portrait shows a face as large as the network draws it when it is a quarter
 #: larger than its pictures.
-TUNING = {"steps": 40, "size": SIZE + SIZE // 4, "learning_rate": 1e-4}
+TUNING = {"steps": 40, "size": SIZE + SIZE // 4, "timesteps": 4, "learning_rate": 2e-4}
 
 
 def _tuned(studio: Studio) -> Draw:

@@ -99,9 +99,12 @@ def redraw(studio: Studio) -> Any:
     return studio.once("redraw", make)
 
 
-def repaired(studio: Studio, picture: Picture, people: Any, seed: int, second: bool = False) -> Picture:
+def repaired(
+    studio: Studio, picture: Picture, people: Any, seed: int, second: bool = False, at_least: str = ""
+) -> Picture:
     """By Repair Faces. second: judged in the node by SECOND, else by the recogniser that InstantID knows them
-    by (`allow_same`), which is far better at it. Whether that flatters says the report's judge, a third."""
+    by (`allow_same`), which is far better at it. Whether that flatters says the report's judge, a third.
+    at_least: another bar than AT_LEAST."""
     return pixels(
         studio.node(
             "LikenessRepairFaces",
@@ -111,7 +114,7 @@ def repaired(studio: Studio, picture: Picture, people: Any, seed: int, second: b
             face_models=studio.other_models() if second else studio.face_models(),
             recogniser=SECOND if second else FIRST,
             allow_same=not second,
-            at_least=AT_LEAST[second],
+            at_least=at_least or AT_LEAST[second],
             tries=TRIES,
             seed=seed,
             margin=_MARGIN,

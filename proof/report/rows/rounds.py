@@ -18,6 +18,9 @@ from .row import Draw, Row
 ROUNDS = 10
 #: Of the stand-in for a model that edits.
 _DENOISE = 0.4
+#: A bar nearer to what a new face reaches than a single repair's: each edit takes something, and a face that
+#: is left alone until it is somebody else's has lost it all.
+_AT_LEAST = "0.6"
 
 
 def wish(case: Case, number: int) -> str:
@@ -44,7 +47,7 @@ def _rounds(repair: bool) -> Callable[[Studio], Draw]:
             for number in range(ROUNDS):
                 picture = _edited(studio, picture, case, number)
                 if repair:
-                    picture = repaired(studio, picture, people, number)
+                    picture = repaired(studio, picture, people, number, at_least=_AT_LEAST)
                 made.append(picture)
             return np.concatenate(made, axis=1)
 
