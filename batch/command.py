@@ -40,3 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     except WorldError as error:
         print(error, file=sys.stderr)
         return WORLD
+    except OSError as error:
+        print(f"The disk or the network failed: {error}.", file=sys.stderr)
+        return WORLD

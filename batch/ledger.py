@@ -82,7 +82,7 @@ class Ledger(Records):
             base = sqlite3.connect(self.path, timeout=30, isolation_level=None)
             base.execute("PRAGMA journal_mode=WAL")
             base.execute("PRAGMA synchronous=FULL")
-            base.executescript(_SCHEMA)
+            base.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")  # whole or not, for readers
             return base
         except sqlite3.DatabaseError as error:
             raise LedgerError(f"{self.path} can't be read as a ledger: {error}.") from error

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from .ledger import ENDED
 from .records import Record, Records
+from .values import WorldError
 
 NAME = "manifest.jsonl"
 
@@ -74,7 +75,7 @@ def write(ledger: Records, folder: Path) -> Path:
 
 
 class Manifest:
-    """`with Manifest(ledger, folder) as manifest:`, and `add` for each job that ends. Raises OSError.
+    """`with Manifest(ledger, folder) as manifest:`, and `add` for each job that ends. Raises WorldError.
 
     Lines come in the order in which jobs end; leaving writes them once more, in the order of rows.
     """
@@ -84,20 +85,30 @@ class Manifest:
         self._file: TextIO | None = None
 
     def __enter__(self) -> Manifest:
-        self._file = write(self._ledger, self._folder).open("a", encoding="utf-8")
+        with self._disk():
+            self._file = write(self._ledger, self._folder).open("a", encoding="utf-8")
         return self
 
     def add(self, job: tuple[str, int, int]) -> None:
         record = self._ledger.record(job)
         if record is None or record.state not in ENDED or self._file is None:
             raise ValueError(f"The job {job} has not ended, or the manifest is not open.")
-        self._file.write(json.dumps(entry(self._ledger, record), ensure_ascii=False) + "\n")
-        self._file.flush()
+        with self._disk():
+            self._file.write(json.dumps(entry(self._ledger, record), ensure_ascii=False) + "\n")
+            self._file.flush()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         # After a failure its own sentence counts; the next run writes the manifest anew.
-        with contextlib.suppress(OSError) if kind is not None else contextlib.nullcontext():
+        quiet = contextlib.suppress(WorldError) if kind is not None else contextlib.nullcontext()
+        with quiet, self._disk():
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
             write(self._ledger, self._folder)
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WorldError(f"{self._folder / NAME} can't be written: {error.strerror or error}.") from error
