@@ -91,23 +91,20 @@ def _numbers_are_true(told: dict[str, Any], people: Path, into: Path, models: Pa
     assert told["rows"]["instantid_free-plain"]["judges"] == ["sface", "glintr100", "arc2face", "auraface"]
     everybody = read(people)
     truths = [np.stack([_vector(path, models) for path in one.truths]) for one in everybody]
+    drawn = [sorted((into / "pictures" / "instantid_free" / one.name).glob("*.png")) for one in everybody]
     likeness = [
-        np.mean(truths[place] @ vector)
-        for place, one in enumerate(everybody)
-        for vector in (
-            _vector(path, models)
-            for path in sorted((into / "pictures/instantid_free" / one.name).glob("*.png"))
-        )
+        np.mean(true @ _vector(path, models))
+        for true, files in zip(truths, drawn, strict=True)
+        for path in files
     ]
-    assert row["measures"]["truth:auraface"]["mean"] == pytest.approx(np.mean(likeness), abs=1e-6)
-    ceiling = [(true @ true.T)[0, 1] for true in truths]
-    assert told["rows"]["ceiling"]["measures"]["truth:auraface"]["mean"] == pytest.approx(
-        np.mean(ceiling), abs=1e-6
-    )
-    floor = np.mean([np.mean(truths[0] @ truths[1].T)])
-    assert told["rows"]["wrong_person"]["measures"]["truth:auraface"]["mean"] == pytest.approx(
-        floor, abs=1e-6
-    )
+    by_hand = {
+        "instantid_free": np.mean(likeness),
+        "ceiling": np.mean([(true @ true.T)[0, 1] for true in truths]),
+        "wrong_person": np.mean(truths[0] @ truths[1].T),
+    }
+    for name, value in by_hand.items():
+        found = told["rows"][name]["measures"]["truth:auraface"]["mean"]
+        assert found == pytest.approx(value, abs=1e-6), name
     for measure in ("faces", "attributes", "sharpness", "seconds", "memory"):
         assert row["measures"][measure]["mean"] > 0
     judged = {answer["name"].split(":")[0]: answer for answer in told["selftests"]}

@@ -28,7 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "Negative Prompt": {"text": ""},
     "Apply InstantID": {"weight": 1.0},
     "Size": {"width": 128, "height": 128},
-    "Sample": {"steps": 6, "cfg": 2.5, "sampler_name": "dpmpp_2m", "scheduler": "karras"},
+    "Sample": {"steps": 4, "cfg": 2.5, "sampler_name": "dpmpp_2m", "scheduler": "karras"},
 }
 PROMPTS: list[dict[str, Any]] = [
     {"name": "plain", "group": "plain", "text": "a neutral {who} with short brown hair, grey background"},
