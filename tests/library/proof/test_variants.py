@@ -109,6 +109,11 @@ def test_a_direction_must_be_the_same_for_every_seed() -> None:
     assert first.gains == {"": pytest.approx(0.3), "1": pytest.approx(0.2)} and first.same
     # Points must fall, against the same seed's own adapter.
     assert second.gains == {"": pytest.approx(-0.2), "1": pytest.approx(0.05)} and not second.same
+    more = {"sdxl": shots(20, likeness=0.1), "instantid": shots(20, likeness=0.4)}
+    more["sdxl"].likeness[12:] = 0.9  # people whom the other seed has not drawn
+    assert seeds.directions(more, {"1": {"instantid": again["instantid"]}})[0].gains["1"] == pytest.approx(
+        0.2
+    )
     page = seeds.section([first, second], 200)
     assert page[0].startswith("## ") and "| +0.300 | +0.200 | yes |" in page[-3] and "**no**" in page[-2]
     assert seeds.section([], 200) == []
