@@ -1,7 +1,7 @@
 """What the workflow tools must know of each node: its sockets, its widgets and those the page adds.
 
-Kept in node_sockets.json, so that workflows are written and checked without a server; a server test
-compares the file with a running host.
+The host's nodes are kept in node_sockets.json, ours are taken from their contract (node_contract.py), so
+that workflows are written and checked without a server; a server test compares both with a running host.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import node_contract
+
 STORE = Path(__file__).with_name("node_sockets.json")
+OURS = "Likeness"
 GROWING = "COMFY_AUTOGROW_V3"
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "COMFY_DYNAMICCOMBO_V3"}
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "COMFY_DYNAMICCOMBO_V3", "IMAGECOMPARE"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,21 @@ def _input(name: str, spec: list[Any], optional: bool) -> Input:
     return Input(name, kind, kind in WIDGET_TYPES and not options.get("forceInput"), optional, extra)
 
 
-def load(path: Path = STORE) -> dict[str, Node]:
+def load() -> dict[str, Node]:
+    """Ours and the host's."""
+    ours = {name: from_contract(node) for name, node in node_contract.load().items()}
+    return {**ours, **load_stored(STORE)}
+
+
+def from_contract(node: dict[str, Any]) -> Node:
+    """A Node from one entry of our contract."""
+    inputs = [
+        _input(part["name"], [part["type"], part["options"]], part["optional"]) for part in node["inputs"]
+    ]
+    return Node(tuple(inputs), tuple((part["name"], part["type"]) for part in node["outputs"]))
+
+
+def load_stored(path: Path) -> dict[str, Node]:
     stored = json.loads(path.read_text(encoding="utf-8"))
     return {
         name: Node(tuple(Input(**i) for i in node["inputs"]), tuple((n, t) for n, t in node["outputs"]))
@@ -85,8 +102,10 @@ def load(path: Path = STORE) -> dict[str, Node]:
 
 
 def save(nodes: dict[str, Node], path: Path = STORE) -> None:
+    """The host's of these nodes: ours are in their contract."""
     stored = {
         name: {"inputs": [vars(i) for i in node.inputs], "outputs": [list(o) for o in node.outputs]}
         for name, node in sorted(nodes.items())
+        if not name.startswith(OURS)
     }
     path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8", newline="\n")

@@ -1,7 +1,8 @@
 """Write workflows/*.json, the files the page opens, from workflows/api/*.json.
 
 `python -m tools.ui_workflow` writes them. `python -m tools.ui_workflow --sockets http://127.0.0.1:8188`
-first asks a running ComfyUI what sockets the nodes have; needed when a node gained an input.
+first asks a running ComfyUI what sockets its own nodes have; needed when a workflow uses another of them.
+What ours have is in their contract: `python -m tools.node_contract --write`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def fetch_sockets(object_info: dict[str, Any]) -> dict[str, node_sockets.Node]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description="Write workflows/*.json from workflows/api/*.json.")
     parser.add_argument(
-        "--sockets", metavar="URL", help="a running ComfyUI to ask for the nodes' sockets first"
+        "--sockets", metavar="URL", help="a running ComfyUI to ask for its nodes' sockets first"
     )
     url = parser.parse_args(arguments).sockets
     if url:

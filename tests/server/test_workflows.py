@@ -245,7 +245,8 @@ def test_face_detailer_draws_each_face_anew_and_nothing_else(
 
 def test_stored_sockets_are_the_hosts(server: Server) -> None:
     assert node_sockets.load() == fetch_sockets(server.object_info()), (
-        "The nodes changed. Run: python -m tools.ui_workflow --sockets URL"
+        "The nodes changed. Run: python -m tools.node_contract --write, and for those of the host "
+        "python -m tools.ui_workflow --sockets URL"
     )
 
 

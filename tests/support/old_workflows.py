@@ -12,7 +12,7 @@ from tools.ui_workflow import read
 from .workflow_runs import small
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-OLD_NODES = node_sockets.load(DATA / "old_nodes.json")
+OLD_NODES = node_sockets.load_stored(DATA / "old_nodes.json")
 #: The folder of photos that the workflow arc2face names.
 PEOPLE = "one_person"
 _STEPS = 2
