@@ -15,6 +15,7 @@ from .common import (
     JudgeFaces,
     at_least_input,
     calibration,
+    for_the_page,
     mask_edge_inputs,
     output,
     recogniser_names,
@@ -32,6 +33,7 @@ class AssignFaces(JudgeFaces):
             description="Says which face of a picture is whose: every person of a cast gets the face that "
             "fits best, no face goes to two, and a face that is like nobody stays a stranger.",
             search_aliases=["who is who", "identify people", "face recognition", "match faces", "name faces"],
+            hidden=[io.Hidden.extra_pnginfo],
             inputs=[
                 CastType.Input("cast", tooltip="Who may be there, from Cast or Load Cast."),
                 FacesType.Input(
@@ -129,17 +131,19 @@ class AssignFaces(JudgeFaces):
         found, people = whose.find_people(cast, face_models, faces, image, *how, known)
         if if_missing == STOP:
             whose.require_everybody(found, people)
+        sheet = whose.sheet_of_people(found, people, known)
         masks = [host.running.to_image(mask) for mask in whose.masks_of(found, people, region, grow, feather)]
         return io.NodeOutput(
             [whose.faces_of(found, people, n) for n in range(len(people.names))],
             masks,
             list(people.names),
             host.running.to_image(whose.draw_people(found, people)),
-            whose.write_people(found, people, known),
+            sheet.text(),
             people.found,
             people.missing,
             people.strangers,
             people.missing == 0,
+            ui=for_the_page(cls, lambda: {"likeness_table": [sheet.told()]}),
         )
 
 

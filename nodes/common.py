@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -67,6 +67,12 @@ def calibration() -> rarity.Calibration:
 def calibration_fingerprint() -> str:
     """Changes when the user's measurements do."""
     return host.files.fingerprint("identities", rarity.FILE)
+
+
+def for_the_page(node: type[io.ComfyNode], make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """make(), where a page asked: it sends its workflow, for which the node has Hidden.extra_pnginfo."""
+    hidden = getattr(node, "hidden", None)
+    return make() if getattr(hidden, "extra_pnginfo", None) else None
 
 
 class JudgeFaces(io.ComfyNode):

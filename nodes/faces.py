@@ -38,9 +38,9 @@ def faces_outputs() -> list[Any]:
     ]
 
 
-def faces_result(faces: Any, *more: Any) -> io.NodeOutput:
-    """Of a node with faces_outputs(), and more behind them."""
-    return io.NodeOutput(faces, faces.count, faces.count > 0, *more)
+def faces_result(faces: Any, *more: Any, ui: dict[str, Any] | None = None) -> io.NodeOutput:
+    """Of a node with faces_outputs(), and more behind them. ui: for the page."""
+    return io.NodeOutput(faces, faces.count, faces.count > 0, *more, ui=ui)
 
 
 class LoadFaceModels(io.ComfyNode):

@@ -12,7 +12,7 @@ from ..likeness.choices.faces import COLOUR_MATCHES, NO_MATCH
 from ..likeness.choices.people import OTHER
 from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
-from .common import JudgeFaces, calibration, output, seed_input
+from .common import JudgeFaces, calibration, for_the_page, output, seed_input
 from .score import judge_input
 
 
@@ -60,6 +60,7 @@ class RepairFaces(JudgeFaces):
                 "consistent characters",
                 "small faces",
             ],
+            hidden=[io.Hidden.extra_pnginfo],
             inputs=[
                 io.Image.Input("image", tooltip="Pictures of any model, or the frames of a clip."),
                 io.Custom(CAST).Input("cast", tooltip="Who should be in them, from Cast."),
@@ -222,7 +223,9 @@ class RepairFaces(JudgeFaces):
         )
         images = (host.running.to_image(one) for one in (done.images, done.before_after, done.masks))
         repaired, both, mask = images
-        return io.NodeOutput(repaired, done.passed, repairing.repair.write_table(done, known), both, mask)
+        sheet = repairing.repair.sheet(done, known)
+        shown = for_the_page(cls, lambda: {"likeness_table": [sheet.told()]})
+        return io.NodeOutput(repaired, done.passed, sheet.text(), both, mask, ui=shown)
 
 
 NODES: list[type[io.ComfyNode]] = [RepairFaces]

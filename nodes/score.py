@@ -12,7 +12,14 @@ from ..likeness.algebra import score, score_sheet
 from ..likeness.choices.faces import ERROR, IF_NO_FACE
 from ..likeness.choices.people import MOST_SIMILAR, OTHER, WHICH
 from ..likeness.values import FACE_MODELS, IDENTITY
-from .common import at_least_input, calibration, calibration_fingerprint, output, recogniser_names
+from .common import (
+    at_least_input,
+    calibration,
+    calibration_fingerprint,
+    for_the_page,
+    output,
+    recogniser_names,
+)
 
 
 def judge_input(tooltip: str) -> io.Combo.Input:
@@ -54,6 +61,7 @@ class ScoreFaces(io.ComfyNode):
             description="Says how like a person each picture of a batch is, and keeps the best. If it can, "
             "it asks another recogniser than the one that made the identity.",
             search_aliases=["face similarity", "likeness score", "best of", "keep best", "filter", "rank"],
+            hidden=[io.Hidden.extra_pnginfo],
             inputs=[
                 io.Image.Input("image", tooltip="The pictures to score, such as a batch that was drawn."),
                 io.Custom(IDENTITY).Input(
@@ -144,11 +152,13 @@ class ScoreFaces(io.ComfyNode):
         how, known = (recogniser, keep, face, if_no_face, at_least, truth), calibration()
         scores = score.score_faces(face_models, image, identity, reference, *how, known)
         best, indices = best_of(image, scores.kept)
-        sheet = host.running.to_image(score_sheet.draw_sheet(scores))
-        table, found = score_sheet.write_table(scores, known), scores.found.count > 0
+        heat = host.running.to_image(score_sheet.draw_sheet(scores))
+        sheet, found = score_sheet.sheet(scores, known), scores.found.count > 0
+        table, shown = sheet.text(), for_the_page(cls, lambda: {"likeness_table": [sheet.told()]})
         below = image[list(scores.rejected)] if scores.rejected else None
         rejected = host.running.blocked(None) if below is None else host.running.to_image(below)
-        return io.NodeOutput(scores.similarity, table, best, sheet, indices, found, scores.passed, rejected)
+        given = (scores.similarity, table, best, heat, indices, found, scores.passed, rejected)
+        return io.NodeOutput(*given, ui=shown)
 
 
 NODES: list[type[io.ComfyNode]] = [ScoreFaces]

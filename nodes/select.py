@@ -1,15 +1,19 @@
-"""Choosing faces: by order, by who they show, by a mask, through the frames of a clip."""
+"""Choosing faces: by order, by who they show, by a mask, through the frames of a clip.
+
+The picture to click them in is in web/js/pick_faces.js.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..likeness.choices.faces import ERROR, MIN_SIMILARITY, ORDERS
-from ..likeness.faces import policy, selection
+from ..likeness.faces import edit_keypoints as page_pictures
+from ..likeness.faces import pick, policy, selection
 from ..likeness.values import IDENTITY
-from .common import output
+from .common import for_the_page, output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input
 
 
@@ -33,6 +37,7 @@ class SelectFaces(io.ComfyNode):
                 "find person",
                 "track face",
             ],
+            hidden=[io.Hidden.extra_pnginfo],
             inputs=[
                 FacesType.Input("faces", tooltip="From Detect Faces."),
                 io.Combo.Input(
@@ -116,7 +121,18 @@ class SelectFaces(io.ComfyNode):
         wanted = selection.Wanted(reference, face_models, mask, min_similarity)
         chosen = selection.select_faces(faces, by, indices, wanted, track)
         kept = policy.apply_policy(chosen.faces, if_no_face, chosen.advice)
-        return faces_result(kept, chosen.report)
+        shown = for_the_page(cls, lambda: _to_click(faces, chosen))
+        return faces_result(kept, chosen.report, ui=shown)
+
+
+def _to_click(faces: Any, chosen: Any) -> dict[str, Any]:
+    if not faces.faces:
+        return {"likeness_pictures": [], "likeness_faces": []}
+    pictures = page_pictures.page_pictures(faces.images)
+    saved = ui.ImageSaveHelper.save_images(
+        pictures, "likeness_select", io.FolderType.temp, None, compress_level=1
+    )
+    return {"likeness_pictures": saved, "likeness_faces": pick.page_data(faces, chosen)}
 
 
 NODES: list[type[io.ComfyNode]] = [SelectFaces]

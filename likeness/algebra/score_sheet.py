@@ -13,18 +13,27 @@ from .compare import heat_colours, rule_of_thumb
 from .consistency import consistency_line
 from .copy_paste import EXPLAINED
 from .score import Scores
+from .sheet import Column, Sheet
 
 _LARGEST, _CELLS = 2048, (32, 256)
+_COLUMNS = (
+    *(Column("picture", 7), Column("similarity", 10), Column("faces", 5), Column("kept as", 7)),
+    Column("one stranger in", 19),
+)
 _GREY, _INK, _BOX, _KEPT = (160, 160, 160), (0, 0, 0), (0, 255, 0), (0, 160, 60)
 
 
 def write_table(scores: Scores, calibration: Calibration | None = None) -> str:
-    """The best score and what it means, who judged, and a line for each picture.
+    """The best score and what it means, who judged, and a line for each picture. calibration: as in sheet."""
+    return sheet(scores, calibration).text()
+
+
+def sheet(scores: Scores, calibration: Calibration | None = None) -> Sheet:
+    """The same as a table.
 
     calibration: says of how many strangers one reaches each similarity; None is the shipped one.
     """
     recogniser = scores.judge.recogniser
-    places = {place: rank for rank, place in enumerate(scores.kept, 1)}
     count = len(scores.similarities)
     if not scores.found.count:
         lines = [f"similarity: no face in any of {count} pictures", scores.judge.says]
@@ -40,17 +49,23 @@ def write_table(scores: Scores, calibration: Calibration | None = None) -> str:
         *([consistency_line(scores.compared, recogniser)] if count > 1 else []),
         *([EXPLAINED] if scores.axes else []),
     ]
-    more = "  to the truth  copy-paste" if scores.axes else ""
-    lines.append(f"picture  similarity  faces  kept as  {'one stranger in':>19}{more}")
-    for place, cosine in enumerate(scores.similarities):
-        shown = "no face" if cosine is None else f"{cosine:.3f}"
-        line = f"{place:>7}  {shown:>10}  {len(scores.found.faces[place]):>5}  {places.get(place, '-'):>7}"
-        rare = "-" if cosine is None else told(cosine, recogniser, calibration)
-        axes = scores.axes[place] if scores.axes else None
-        more = "" if axes is None else f"  {axes.truth:>12.3f}  {axes.told:>10}"
-        below = "  below at_least" if place in scores.rejected else ""
-        lines.append(f"{line}  {rare:>19}{more}{below}")
-    return "\n".join(lines)
+    axes = (Column("to the truth", 12), Column("copy-paste", 10)) if scores.axes else ()
+    columns = (*_COLUMNS, *axes, Column("", left=True))
+    rows = (_row(scores, place, calibration) for place in range(count))
+    return Sheet(tuple(lines), columns, tuple(rows))
+
+
+def _row(scores: Scores, place: int, calibration: Calibration | None) -> tuple[str, ...]:
+    cosine = scores.similarities[place]
+    kept = f"{scores.kept.index(place) + 1}" if place in scores.kept else "-"
+    cells = [f"{place}", "no face" if cosine is None else f"{cosine:.3f}"]
+    cells += [f"{len(scores.found.faces[place])}", kept]
+    cells.append("-" if cosine is None else told(cosine, scores.judge.recogniser, calibration))
+    if scores.axes and (axes := scores.axes[place]) is not None:
+        cells += [f"{axes.truth:.3f}", axes.told]
+    if place in scores.rejected:
+        cells.append("below at_least")
+    return tuple(cells)
 
 
 def _told_bar(scores: Scores) -> list[str]:

@@ -11,7 +11,7 @@ from .find import find_people
 from .gathering import gather
 from .least import bar
 from .recogniser import shared_recogniser
-from .show import draw_people, faces_of, masks_of, require_everybody, write_people
+from .show import draw_people, faces_of, masks_of, require_everybody, sheet_of_people, write_people
 from .tracked import assign_tracked
 from .value import Cast, Member, Place
 
@@ -35,5 +35,6 @@ __all__ = [
     "require_everybody",
     "save_cast",
     "shared_recogniser",
+    "sheet_of_people",
     "write_people",
 ]

@@ -5,10 +5,16 @@ from __future__ import annotations
 import torch
 
 from ..algebra.calibration import Calibration, explained, told
+from ..algebra.sheet import Column, Sheet
 from ..faces.draw import draw_faces
 from ..faces.masks import face_masks
 from ..values import Faces, recogniser_text
 from .assigning import Assignment, Found, Seats
+
+_COLUMNS = (
+    *(Column("picture", 7), Column("person", 16, left=True), Column("face", 4), Column("similarity", 10)),
+    *(Column("margin", 6), Column("one stranger in", 19), Column("", left=True)),
+)
 
 
 def faces_of(faces: Faces, assigned: Assignment, person: int) -> Faces:
@@ -48,41 +54,48 @@ def _ascii(name: str, place: int) -> str:
 
 
 def write_people(faces: Faces, assigned: Assignment, calibration: Calibration | None = None) -> str:
+    """Who was found where, picture by picture, as text. calibration: as in sheet_of_people."""
+    return sheet_of_people(faces, assigned, calibration).text()
+
+
+def sheet_of_people(faces: Faces, assigned: Assignment, calibration: Calibration | None = None) -> Sheet:
     """Who was found where, picture by picture, with similarity, margin and how rare a stranger so alike is.
 
     calibration: None is the shipped one.
     """
     people = len(assigned.names) * len(assigned.pictures)
     found = f"{assigned.found} of {people} people found"
-    lines = [
+    lines = (
         f"{found}, {assigned.missing} missing, {assigned.strangers} strangers",
         f"recogniser {recogniser_text(assigned.recogniser)}; at_least {assigned.at_least:.3f} (similarity)",
         f"One stranger in: {explained(assigned.recogniser, calibration)}",
         "Margin: to the next best answer, another face for the person or another person for the face.",
-        f"picture  {'person':<16}  face  similarity  margin  {'one stranger in':>19}",
-    ]
+    )
+    rows: list[tuple[str, ...]] = []
     for index, seats in zip(faces.indices, assigned.pictures, strict=True):
         for n, person in enumerate(seats.people):
-            lines.append(_line(index, assigned.names[n], person, assigned.recogniser, calibration))
-        lines += [_stranger(index, face, seats, assigned) for face in seats.strangers]
-    return "\n".join(lines)
+            rows.append(_row(index, assigned.names[n], person, assigned.recogniser, calibration))
+        rows += [_stranger(index, face, seats, assigned) for face in seats.strangers]
+    return Sheet(lines, _COLUMNS, tuple(rows))
 
 
-def _line(index: int, name: str, found: Found, recogniser: str, calibration: Calibration | None) -> str:
+def _row(
+    index: int, name: str, found: Found, recogniser: str, calibration: Calibration | None
+) -> tuple[str, ...]:
     if found.face is None:
         best = "no face there" if found.similarity is None else f"the nearest face has {found.similarity:.3f}"
-        return f"{index:>7}  {name:<16}  missing: {best}"
+        return f"{index}", name, f"missing: {best}"
     similarity = found.similarity or 0.0
     margin = "-" if found.margin is None else f"{found.margin:.3f}"
     rare = told(similarity, recogniser, calibration)
-    how = "  followed" if found.followed else "" if found.recognised else "  below at_least"
-    return f"{index:>7}  {name:<16}  {found.face:>4}  {similarity:>10.3f}  {margin:>6}  {rare:>19}{how}"
+    how = "followed" if found.followed else "" if found.recognised else "below at_least"
+    return f"{index}", name, f"{found.face}", f"{similarity:.3f}", margin, rare, how
 
 
-def _stranger(index: int, face: int, seats: Seats, assigned: Assignment) -> str:
+def _stranger(index: int, face: int, seats: Seats, assigned: Assignment) -> tuple[str, ...]:
     best = int(seats.similarities[:, face].argmax())
     most = f"most like {assigned.names[best]}, {float(seats.similarities[best, face]):.3f}"
-    return f"{index:>7}  {'nobody':<16}  {face:>4}  {most}"
+    return f"{index}", "nobody", f"{face}", most
 
 
 def require_everybody(faces: Faces, assigned: Assignment) -> None:

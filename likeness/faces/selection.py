@@ -41,12 +41,15 @@ class Wanted:
 class Selection:
     """faces: those chosen, pictures without one included. report: a line for each picture.
 
-    advice: why there are pictures without and what to do, for the message of the policy.
+    advice: why there are pictures without and what to do, for the message of the policy. counting and chosen:
+    in each picture the faces that count, in the order of the input, and those chosen, by their places there.
     """
 
     faces: Faces
     report: str
     advice: str
+    counting: tuple[tuple[int, ...], ...] = ()
+    chosen: tuple[tuple[int, ...], ...] = ()
 
 
 def select_faces(
@@ -80,7 +83,9 @@ def select_faces(
         for index, found, choice in zip(faces.indices, faces.faces, choices, strict=True)
     ]
     advice = next((choice.advice for choice in choices if not choice.chosen), _NO_FACE.advice)
-    return Selection(chosen, "\n".join(lines), advice)
+    counting = tuple(tuple(c.place for c in _alike(found, wanted)) for found in pictures)
+    kept = tuple(tuple(candidate.place for candidate in choice.chosen) for choice in choices)
+    return Selection(chosen, "\n".join(lines), advice, counting, kept)
 
 
 def _check(by: str, wanted: Wanted) -> None:
@@ -153,11 +158,19 @@ def _described(faces: Faces, wanted: Wanted, recogniser: str) -> Faces:
     return faces
 
 
+def _inside(found: Sequence[Candidate]) -> list[Candidate]:
+    return [c for c in found if c.overlap is None or c.overlap.counts]
+
+
+def _alike(found: Sequence[Candidate], wanted: Wanted) -> list[Candidate]:
+    """The faces that count."""
+    return [c for c in _inside(found) if c.similarity is None or c.similarity >= wanted.min_similarity]
+
+
 def _choose(
     found: Sequence[Candidate], by: str, ranges: list[Range] | None, wanted: Wanted, indices: str
 ) -> Choice:
-    inside = [c for c in found if c.overlap is None or c.overlap.counts]
-    alike = [c for c in inside if c.similarity is None or c.similarity >= wanted.min_similarity]
+    inside, alike = _inside(found), _alike(found, wanted)
     chosen = tuple(pick(_ordered(alike, by), ranges))
     others = tuple(c for c in inside if c not in chosen)
     if chosen:

@@ -13,6 +13,7 @@ import torch
 
 from .. import host
 from ..algebra.calibration import Calibration, explained, told
+from ..algebra.sheet import Column, Sheet
 from ..cast import Cast
 from ..choices.redraw import ERROR, NO_FACE
 from ..faces.models import FaceNetworks
@@ -28,6 +29,11 @@ from .value import Redraw
 from .who import Judged, Verdict, judge
 
 log = logging.getLogger(__name__)
+
+_COLUMNS = (
+    *(Column("picture", 7), Column("person", 16, left=True), Column("before", 6), Column("now", 6)),
+    *(Column("one stranger in", 19), Column("tries", 5), Column("result", left=True)),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +165,12 @@ def _notes(redraw: Redraw, settings: Settings) -> tuple[str, ...]:
 
 
 def write_table(repaired: Repaired, calibration: Calibration | None = None) -> str:
-    """How many are right, who judged, a line for each person of each picture, and who is missing.
+    """What became of everybody, as text. calibration: as in sheet."""
+    return sheet(repaired, calibration).text()
+
+
+def sheet(repaired: Repaired, calibration: Calibration | None = None) -> Sheet:
+    """How many are right, who judged, a row for each person of each picture, and who is missing.
 
     calibration: says of how many strangers one reaches each similarity; None is the shipped one.
     """
@@ -169,27 +180,23 @@ def write_table(repaired: Repaired, calibration: Calibration | None = None) -> s
     now = sum(row.similarity >= bar for row in rows)
     people = len(rows) + len(repaired.judged.missing)
     word = "passed" if repaired.passed else "not passed"
-    lines = [
+    above = (
         f"{word}: {now} of {people} people right (before: {before}); the bar is {bar:.3f}",
         repaired.judge.says,
         *repaired.notes,
         f"One stranger in: {explained(recogniser, calibration)} Of the face as it is now.",
-        f"picture  person            before     now  {'one stranger in':>19}  tries  result",
-    ]
+    )
+    cells: list[tuple[str, ...]] = []
     for row in rows:
-        verdict = row.verdict
-        number = 0 if row.tried is None else row.tried.count
-        lines.append(
-            f"{verdict.picture:>7}  {verdict.name:<16}  {verdict.similarity:>6.3f}  {row.similarity:>6.3f}  "
-            f"{told(row.similarity, recogniser, calibration):>19}  {number:>5}  {_story(row, bar)}"
-        )
+        verdict, number = row.verdict, 0 if row.tried is None else row.tried.count
+        rare = told(row.similarity, recogniser, calibration)
+        shown = (f"{verdict.similarity:.3f}", f"{row.similarity:.3f}", rare, f"{number}", _story(row, bar))
+        cells.append((f"{verdict.picture}", verdict.name, *shown))
     for picture, name in repaired.judged.missing:
-        lines.append(
-            f"{picture:>7}  {name:<16}  {'-':>6}  {'-':>6}  {'-':>19}  {0:>5}  missing: no face is theirs"
-        )
-    if repaired.judged.strangers:
-        lines.append(f"{repaired.judged.strangers} faces are nobody's in the cast; they stay as they are.")
-    return "\n".join(lines)
+        cells.append((f"{picture}", name, "-", "-", "-", "0", "missing: no face is theirs"))
+    strangers = repaired.judged.strangers
+    below = (f"{strangers} faces are nobody's in the cast; they stay as they are.",) if strangers else ()
+    return Sheet(above, _COLUMNS, tuple(cells), below)
 
 
 def _story(row: Row, bar: float) -> str:
