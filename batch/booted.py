@@ -15,6 +15,8 @@ from installer.paths import REPOSITORY
 from .pool import Pool
 from .values import Died, Event, Ready, WorldError
 
+#: Seconds beyond a boot's after which a worker that says nothing is given up.
+_SILENT = 120.0
 #: What decides how this pack draws.
 _SOURCES = ("likeness", "nodes")
 
@@ -37,9 +39,12 @@ class Booted:
 
 
 def first_ready(pool: Pool, timeout: float) -> Booted:
-    """Wait for the first worker of a started pool and ask its host. Raises WorldError if none boots."""
+    """Wait for the first worker of a started pool and ask its host. Raises WorldError if none boots.
+
+    timeout: of a boot, which workers keep themselves; one that says nothing at all is waited for longer.
+    """
     events: list[Event] = []
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout + _SILENT
     while time.monotonic() < end:
         new = pool.poll(0.5)
         events += new
@@ -48,7 +53,7 @@ def first_ready(pool: Pool, timeout: float) -> Booted:
                 raise WorldError(f"{event.worker} could not start. {event.why}")
             if isinstance(event, Ready):
                 return _ask(pool, event.worker, events)
-    raise WorldError(f"No worker was ready within {timeout:.0f} s.")
+    raise WorldError(f"No worker was ready within {timeout + _SILENT:.0f} s.")
 
 
 def _ask(pool: Pool, worker: str, events: list[Event]) -> Booted:

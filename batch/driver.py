@@ -124,6 +124,10 @@ class Driver:
             busy = self._busy.get(event.worker)
             if busy is not None and busy.job.id == event.job.id:
                 del self._busy[event.worker]
+                if event.state in ("done", "row"):
+                    # The worker goes on while its pictures are written and made durable.
+                    self._crew.did(event)
+                    self._hand_out()
                 self._note(event)
         elif busy := self._busy.get(event.worker):
             step = f" {event.step}/{event.steps}" if event.steps else ""
@@ -143,11 +147,11 @@ class Driver:
             self._lose(outcome)
         else:
             self._blame_worker(outcome)
-        self.progress.worker(outcome.worker, "idle")
+        if outcome.worker not in self._busy:
+            self.progress.worker(outcome.worker, "idle")
 
     def _fail(self, outcome: Outcome) -> None:
         self.ledger.failed(outcome)
-        self._crew.did(outcome)
         words = f"{outcome.node}: {outcome.error}" if outcome.node else outcome.error
         self._tell(outcome.job, "failed", words)
 
@@ -169,7 +173,6 @@ class Driver:
         except WorldError:
             self._give_back(outcome.job)
             raise
-        self._crew.did(outcome)
         if verdict is not None:
             files = [replace(f, judged=each) for f, each in zip(files, verdict.each, strict=True)]
         if verdict is None or verdict.accepted:

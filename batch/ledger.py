@@ -165,8 +165,10 @@ class Ledger(Records):
         return done.rowcount
 
     def handed_out(self, job: JobId, worker: str) -> None:
-        """The job runs at a worker: one more try."""
+        """The job runs at a worker: one more try. Alone of all notes it may go with the machine's power."""
+        self._base.execute("PRAGMA synchronous=NORMAL")
         self._update(job, "state = 'running', tries = tries + 1, worker = ?", (worker,))
+        self._base.execute("PRAGMA synchronous=FULL")
 
     def waits_again(self, job: JobId, error: str, worker_died: bool) -> None:
         """Back into the queue: lost, or its worker's fault, which is counted."""
