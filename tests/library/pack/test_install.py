@@ -229,7 +229,7 @@ def test_a_part_runs_on_the_oldest_host_and_in_the_newest_page(tmp_path: Path) -
     assert page.host is None and page.settings == {"LIKENESS_FRONTEND": str(tmp_path)}
     places = [part for stage in (*stages, page) for part in stage.command if part.startswith("tests/")]
     assert all((REPOSITORY / place).exists() for place in places) and len(set(places)) == len(places)
-    for room in ("tests/host/instantid/test_parity.py", "tests/server", checks.MATRIX):
+    for room in ("tests/host/instantid/test_parity.py", "tests/server/test_workflows.py", checks.MATRIX):
         assert room in places
 
 
