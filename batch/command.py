@@ -37,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OptionError, LedgerError, ValueError) as error:
         print(error, file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        print("Stopped before anything was drawn.", file=sys.stderr)
+        return STOPPED
     except WorldError as error:
         print(error, file=sys.stderr)
         return WORLD

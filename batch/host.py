@@ -112,6 +112,7 @@ class Host:
                     cwd=self.folder,
                     # Ctrl-C in the terminal is for the driver alone.
                     start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                     preexec_fn=_die_with_parent if _LINUX else None,
                 )
         except OSError as error:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from installer.environment import current
+from installer.environment import ALSO_NEEDED, current
 from installer.paths import REPOSITORY, is_comfyui
 
 from .values import HostSettings
@@ -158,7 +158,9 @@ def comfyui(options: argparse.Namespace) -> Path:
     places = [pack.parent.parent for pack in packs if pack.parent.name == "custom_nodes"]
     if os.environ.get("LIKENESS_COMFYUI"):
         places.append(Path(os.environ["LIKENESS_COMFYUI"]))
-    for place in (*places, current().comfyui):
+    if all((REPOSITORY / name).is_file() for name in ALSO_NEEDED):  # a clone, where install.py made one
+        places.append(current().comfyui)
+    for place in places:
         if is_comfyui(place):
             return place.resolve()
     raise OptionError(

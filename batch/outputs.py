@@ -11,24 +11,25 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from .ledger import Output
-from .values import Job, Picture, WorldError
+from .values import Job, Picture, RowError, WorldError
 
 PICTURES = "pictures"
 PART = ".part"
 
 
 class DamagedPicture(ValueError):
-    """What the host gave is no picture that can be decoded, or no file at all."""
+    """What the host gave is no picture that can be decoded to its end."""
 
 
 def save(folder: Path, job: Job, pictures: Sequence[Picture], place: str = PICTURES) -> list[Output]:
     """All files of a job, whole and in their places when this returns.
 
     place: the folder inside `folder`. The names depend on the job alone, so what a killed driver left is
-    overwritten by the same. Raises DamagedPicture, and WorldError when the disk doesn't take them.
+    overwritten by the same. Raises RowError where there are none, DamagedPicture, and WorldError when the
+    disk doesn't take them.
     """
     if not pictures:
-        raise DamagedPicture("The host saved no file: nothing that could be kept came out of the workflow.")
+        raise RowError("Nothing was saved: no node that saves had anything to save.")
     for picture in pictures:
         check(picture)
     try:

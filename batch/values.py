@@ -18,7 +18,7 @@ class WorldError(RuntimeError):
 
 
 class RowError(ValueError):
-    """A row's own fault that is found when its pictures are judged: nobody on its photo."""
+    """A row's own fault that is found after it was drawn: nothing was saved, nobody on its photo."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from batch import outputs
-from batch.values import Job, Picture, WorldError
+from batch.values import Job, Picture, RowError, WorldError
 
 JOB = Job("k" * 64, 7, 1, 2, 5, {})
 
@@ -35,7 +35,6 @@ def test_names_are_of_the_job_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given, said",
     [
-        ([], "The host saved no file"),
         ([Picture("x.png", b"", "Save", "image")], "'Save' gave an empty file x.png"),
         ([Picture("x.png", b"no picture", "Save", "image")], "'Save' gave a damaged picture x.png"),
         ([Picture("x.png", picture().data[:-1500], "Save", "image")], "damaged picture"),
@@ -43,8 +42,13 @@ def test_names_are_of_the_job_alone(tmp_path: Path) -> None:
 )
 def test_what_is_no_picture_is_not_kept(tmp_path: Path, given: list[Picture], said: str) -> None:
     with pytest.raises(outputs.DamagedPicture, match=said):
-        outputs.save(tmp_path, JOB, [picture(), *given] if given else [])
+        outputs.save(tmp_path, JOB, [picture(), *given])
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_row_that_saved_nothing_has_itself_to_blame(tmp_path: Path) -> None:
+    with pytest.raises(RowError, match="Nothing was saved"):
+        outputs.save(tmp_path, JOB, [])
 
 
 def test_videos_and_texts_are_kept_as_they_are(tmp_path: Path) -> None:

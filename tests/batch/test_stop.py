@@ -47,11 +47,28 @@ class Run:
             time.sleep(0.05)
         raise AssertionError("The jobs did not start.")
 
+    def until_hosts(self, count: int) -> None:
+        """Wait until so many hosts are processes."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.family = psutil.Process(self.process.pid).children(recursive=True)
+            if sum("main.py" in " ".join(_words(one)) for one in self.family) >= count:
+                return
+            time.sleep(0.05)
+        raise AssertionError("No host was started.")
+
     def end(self) -> tuple[int, str]:
         said, _ = self.process.communicate(timeout=PATIENCE)
         gone, alive = psutil.wait_procs(self.family, 30)
         assert gone and not alive, f"left behind: {alive}"
         return self.process.returncode, said
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 @pytest.fixture
@@ -74,6 +91,16 @@ def test_once_finishes_what_runs(
     assert len(drawn(out)) == len(lines(out)) == 2
     assert batch("run", smallest, "--rows", rows, *stub, "--out", out) == 0
     assert len(drawn(out)) == 4
+
+
+def test_while_the_host_boots(smallest: Path, table: Table, out: Path, stub: list[str]) -> None:
+    stuck = [*stub[:-1], stub[-1] + " --stuck"]
+    run = Run(out, smallest, "--rows", table("a"), *stuck)
+    run.until_hosts(1)
+    run.process.send_signal(signal.SIGINT)
+    status, said = run.end()
+    assert status == 130
+    assert "Stopped before anything was drawn." in said
 
 
 def test_twice_stops_now(smallest: Path, table: Table, out: Path, stub: list[str]) -> None:
