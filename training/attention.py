@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch.nn.functional as F
@@ -66,3 +66,13 @@ def replace_cross(unet: Any, make: Callable[[int, Any], CrossAttention]) -> None
     if not any(isinstance(processor, CrossAttention) for processor in processors.values()):
         raise ValueError("The base model's U-Net has no cross-attention.")
     unet.set_attn_processor(processors)
+
+
+def file_parameters(unet: Any, parts: Iterable[str]) -> dict[str, nn.Parameter]:
+    """Ours, by the names of IP-Adapter files: `1.to_k_ip.weight`, ..., down, up, middle."""
+    return {
+        f"{number}.{part}.weight": processor.get_parameter(f"{part}.weight")
+        for number, processor in enumerate(unet.attn_processors.values())
+        if isinstance(processor, CrossAttention)
+        for part in parts
+    }

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from likeness.faces.pictures import BadPicture, open_picture, picture_size
 
-__all__ = ["BadPicture", "pictures_in", "read_mask", "read_square"]
+__all__ = ["BadPicture", "mark", "pictures_in", "read_mask", "read_square"]
 
 KINDS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
@@ -37,6 +37,15 @@ def read_mask(path: Path, side: int) -> torch.Tensor:
     """A mask as [side, side], 1 where it is white, resized to the nearest pixel. Raises BadPicture."""
     planes = _planes(open_picture(path, "L"))
     return (F.interpolate(planes[None], (side, side), mode="nearest")[0, 0] >= 0.5).float()
+
+
+def mark(path: Path) -> str:
+    """Another text when the file changes. Raises BadPicture when it is not there."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise BadPicture(f"{path} can't be read: {error}") from error
+    return f"{facts.st_size}|{facts.st_mtime_ns}"
 
 
 def pictures_in(folder: Path) -> list[Path]:

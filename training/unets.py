@@ -39,6 +39,14 @@ def token_ids(tokenizer: Any, texts: Sequence[str]) -> Tensor:
     return ids
 
 
+def checkpoint(learns: bool, *networks: nn.Module) -> None:
+    """Gradient checkpointing, which asks a network's parts whether they learn."""
+    for network in networks:
+        for module in network.modules():
+            if hasattr(module, "gradient_checkpointing"):
+                module.training = learns
+
+
 class UNetLesson(Lesson):
     """A lesson in which a U-Net sees noise in latents. base: has unet, vae and scheduler."""
 

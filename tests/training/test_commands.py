@@ -43,6 +43,7 @@ def python(code: str, *arguments: str) -> str:
     [
         ("training.pva", ["--help"], "--face-encoder"),
         ("training.attributes", ["--help"], "--scale-range"),
+        ("training.adapter", ["--help"], "{sface,glintr100,arc2face,auraface,w600k_r50}"),
         ("training.emojidiff", ["--help"], "decoupled"),
         ("training.emojidiff", ["data", "--help"], "--swapper"),
     ],

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..chance import whole
 from ..text_to_image import BaseModel
 from ..texts import Texts
-from ..unets import UNetLesson
+from ..unets import UNetLesson, checkpoint
 from .rows import subject_rows
 from .samples import Prompts
 
@@ -67,9 +67,7 @@ class AttributeLesson(UNetLesson):
     def train(self, mode: bool = True) -> AttributeLesson:
         """Nothing has dropout; checkpointing asks its parts whether they learn."""
         super().train(False)
-        for module in self.unet.modules():
-            if hasattr(module, "gradient_checkpointing"):
-                module.training = mode
+        checkpoint(mode, self.unet)
         self.training = mode
         return self
 

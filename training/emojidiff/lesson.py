@@ -17,9 +17,10 @@ from likeness.sampling.noised import noised
 
 from ..autoencoders import encode
 from ..resampler import Resampler, Sizes
+from ..start import put
 from ..text_to_image import BaseModel
 from ..texts import Texts
-from ..unets import UNetLesson
+from ..unets import UNetLesson, checkpoint
 from .base import IdentityAdapter
 from .network import Shares, add_expression, expression_parameters
 from .samples import Batch
@@ -70,15 +71,13 @@ class EmojiLesson(UNetLesson):
         for parameter in self.trained().values():
             parameter.requires_grad_(True)
         if start is not None:
-            _put(self.trained(), start)
+            put(self.trained(), start)
         self.train()
 
     def train(self, mode: bool = True) -> EmojiLesson:
         """Nothing has dropout; checkpointing asks its parts whether they learn."""
         super().train(False)
-        for module in (*self.unet.modules(), *self.vae.modules()):
-            if hasattr(module, "gradient_checkpointing"):
-                module.training = mode
+        checkpoint(mode, self.unet, self.vae)
         self.training = mode
         return self
 
@@ -187,18 +186,3 @@ def _person_tokens(identity: IdentityAdapter, width: int) -> int:
             "for another base."
         )
     return int(projector(torch.zeros(1, 1, projector.embedding_width)).shape[1])
-
-
-def _put(places: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, place in places.items():
-            if name not in tensors and name.startswith(IP_ADAPTER):
-                raise ValueError(
-                    f"--start lacks {name}: it was made for another base, or for some layers only."
-                )
-            if tensors[name].shape != place.shape:
-                raise ValueError(
-                    f"--start was made for another base: {name} is {list(tensors[name].shape)}, not "
-                    f"{list(place.shape)}."
-                )
-            place.copy_(tensors[name])

@@ -15,7 +15,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..attention import CrossAttention, attend, replace_cross
+from ..attention import CrossAttention, attend, file_parameters, replace_cross
 
 PARTS = {"to_k_ip": "to_k", "to_v_ip": "to_v"}
 
@@ -105,12 +105,7 @@ def _merge(layer: Any, given: dict[str, Tensor], number: int) -> None:
 
 def expression_parameters(unet: Any) -> dict[str, nn.Parameter]:
     """By the names of IP-Adapter files: `1.to_k_ip.weight`, `1.to_v_ip.weight`, `3....`, down, up, middle."""
-    return {
-        f"{number}.{part}.weight": processor.get_parameter(f"{part}.weight")
-        for number, processor in enumerate(unet.attn_processors.values())
-        if isinstance(processor, DecoupledAttention)
-        for part in PARTS
-    }
+    return file_parameters(unet, PARTS)
 
 
 @contextmanager

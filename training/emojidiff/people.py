@@ -12,7 +12,7 @@ from torch import Tensor
 
 from likeness.weights.write import write_tensors
 
-from ..pictures import BadPicture
+from ..pictures import mark
 from .faces import Looker
 from .triplets import Triplet
 
@@ -42,7 +42,7 @@ def find_people(
     asked = recogniser.name if recogniser is not None else ""
     if by != asked:
         known = {}
-    keys = {photo: _key(photo) for photo in photos}
+    keys = {photo: f"{photo}|{mark(photo)}" for photo in photos}
     missing = [photo for photo in photos if f"{keys[photo]}|seen" not in known]
     if missing:
         looker = Looker(recogniser)
@@ -61,15 +61,6 @@ def find_people(
     if not kept:
         raise ValueError("No triplet is left: no identity photo shows a face.")
     return People(faces, vectors), kept
-
-
-def _key(photo: Path) -> str:
-    """Another one when the file changes. Raises BadPicture when it is not there."""
-    try:
-        facts = photo.stat()
-    except OSError as error:
-        raise BadPicture(f"{photo} can't be read: {error}") from error
-    return f"{photo}|{facts.st_size}|{facts.st_mtime_ns}"
 
 
 def _look(looker: Looker, photo: Path, key: str, describe: bool) -> dict[str, Tensor]:

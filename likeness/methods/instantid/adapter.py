@@ -16,9 +16,8 @@ from ...weights.read import tensors_under
 log = logging.getLogger(__name__)
 
 DEFAULT_RECOGNISER = "glintr100"
-WORDS = Words(
-    "Apply InstantID", "InstantID needs an SDXL checkpoint", "identity", "instantid", "Load InstantID"
-)
+#: By the width of its tokens, what a file was made for: InstantID's own is for SDXL, others train theirs.
+NEEDS = {2048: "InstantID needs an SDXL checkpoint", 768: "This adapter needs an SD1.5 checkpoint"}
 
 #: The two parts of a file, and what they are called in what a training leaves.
 _PARTS = (("image_proj", "image_proj_model"), ("ip_adapter", "adapter_modules"))
@@ -49,7 +48,12 @@ def parse(content: Mapping[str, Any], metadata: Mapping[str, str], name: str) ->
     _say_what_is_passed_over(content, image_proj, layers, name)
     recogniser = metadata.get("recogniser", DEFAULT_RECOGNISER)
     kept = AdapterLayers.parse(layers, projector.token_width, name)
-    return Adapter(name, projector, kept, recogniser, WORDS)
+    return Adapter(name, projector, kept, recogniser, _words(projector.token_width))
+
+
+def _words(width: int) -> Words:
+    needs = NEEDS.get(width, NEEDS[2048])
+    return Words("Apply InstantID", needs, "identity", "instantid", "Load InstantID")
 
 
 def _part(content: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -97,6 +97,7 @@ ARROWS: dict[str, set[str]] = {
     "training.pva": {"training"},
     "training.emojidiff": {"training"},
     "training.attributes": {"training"},
+    "training.adapter": {"training"},
 }
 LAZY = {"insightface", "onnxruntime", "onnx", "cv2", "kornia", "skimage", "scipy", "timm"}
 FREE = {"values", "late"}  # what travels on wires is everybody's, and how modules come late
