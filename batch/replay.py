@@ -80,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         _, prompt, locked, _ = ledger.runs()[-1]
     if source is None:
         raise ReplayError(f"The ledger does not know what row {record.row} held.")
+    if options.threads is None:
+        options.threads = locked.get("command", {}).get("threads")  # sums on a processor depend on it
     pool = LocalPool(host_settings(options, 1), 1, cards(options))
     try:
         pool.start()

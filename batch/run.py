@@ -19,7 +19,7 @@ from .disk import expected, sentence
 from .driver import Driver
 from .graph import read_workflow
 from .ledger import Ledger
-from .options import cards, comfyui, host_settings
+from .options import OptionError, cards, comfyui, host_settings
 from .plan import Plan, all_models
 from .pool import Pool
 from .progress import Progress, choose
@@ -83,6 +83,8 @@ def make_plan(
     )
     if options.range is not None:
         plan.only(options.range)
+        if not plan.places:
+            raise OptionError(f"The table has {len(rows)} rows: none of them is in --range.")
     return plan, []
 
 
@@ -91,6 +93,7 @@ def make_pool(options: argparse.Namespace) -> Pool:
     gpus = cards(options)
     workers = options.workers or max(1, len(gpus))
     settings = host_settings(options, workers)
+    options.threads = settings.threads  # told in the lock: on a processor sums depend on it
     workers = 1 if options.dry_run else workers
     if options.local or options.dry_run:
         from .pool_local import LocalPool
@@ -144,7 +147,7 @@ def _draw(
         driver = Driver(
             pool, ledger, plan, progress, options.out, settings, judge, lines.add, early=booted.events
         )
-        finished = sum(ledger.counts().get(state, 0) for state in ("done", "failed"))
+        finished = sum(ledger.counts().get(state, 0) for state in ("done", "failed")) + ledger.refused()
         progress.begin(sum(1 for _ in plan.first_jobs()), finished)
         with _signals(driver):
             try:
@@ -163,8 +166,14 @@ def _end(ledger: Ledger, driver: Driver, progress: Progress) -> int:
         progress.end(f"Stopped; {counts['waiting']} are left. Run the same command again to go on.")
         return 130
     wrong = sum(counts.get(state, 0) for state in ("failed", "quarantined"))
-    progress.end(f"{counts.get('done', 0)} done, {wrong} failed." if wrong else "All is drawn.")
-    return 1 if wrong else 0
+    refused = ledger.refused()
+    if not wrong and not refused:
+        progress.end("All is drawn.")
+        return 0
+    parts = [f"{counts.get('done', 0)} done", *([f"{wrong} failed"] if wrong else [])]
+    parts += [f"{refused} of which the judge took no picture"] if refused else []
+    progress.end(", ".join(parts) + ".")
+    return 1
 
 
 def _same_batch(ledger: Ledger, identity: dict[str, str], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,11 @@ def test_a_rejected_attempt_and_the_next_are_one_step(tmp_path: Path) -> None:
         assert (first.state, first.judged) == ("rejected", {"similarity": 0.1})
         assert (second.attempt, second.seed, second.state) == (1, 99, "waiting")
         assert ledger.outputs(first.id)[0].judged == {"similarity": 0.1}
+        assert ledger.refused() == 0
+        again = outcome("a", 1)
+        again = replace(again, job=replace(again.job, attempt=1))
+        ledger.rejected(again, [], {"similarity": 0.2}, None)
+        assert ledger.refused() == 1
 
 
 def test_a_ledger_that_cannot_be_written_is_the_world_s(tmp_path: Path) -> None:

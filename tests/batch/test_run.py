@@ -156,7 +156,7 @@ def test_a_full_disk_at_the_host_stops_at_once(
 
 
 def test_a_range_has_the_keys_and_seeds_of_the_whole(
-    smallest: Path, table: Table, tmp_path: Path, stub: list[str]
+    smallest: Path, table: Table, tmp_path: Path, stub: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = table("a", "a", "b", "c")
     batch("run", smallest, "--rows", rows, "--out", tmp_path / "all", *stub)
@@ -166,6 +166,8 @@ def test_a_range_has_the_keys_and_seeds_of_the_whole(
         for name in ("all", "some")
     ]
     assert facts[1] == {row: facts[0][row] for row in (2, 3)}
+    assert batch("run", smallest, "--rows", rows, "--out", tmp_path / "none", "--range", "5-9", *stub) == 2
+    assert "The table has 4 rows: none of them is in --range." in capsys.readouterr().err
 
 
 def test_a_folder_of_pictures(
