@@ -148,6 +148,7 @@ class RayPool:
             self._ask(member, "watch")
             return list(answer) if member.job is not None else []
         if what == "boot":
+            self.cluster.note()
             return self._died(member, answer.why, answer.world) if isinstance(answer, Died) else [answer]
         outcome, *gone = answer
         member.job = None

@@ -7,6 +7,8 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -38,6 +40,7 @@ class Cluster:
         self._address, self._dashboard = address, dashboard
         self._folder = Path()
         self._head: dict[psutil.Process, str] = {}
+        self._reaper: subprocess.Popen[str] | None = None
         self._looked = 0.0
         #: Where the page is and how to enter, once it started.
         self.page = ""
@@ -86,6 +89,13 @@ class Cluster:
             token.write_text(_TOKEN)
             os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
             os.environ.pop("RAY_AUTH_TOKEN", None)
+            script = Path(__file__).with_name("reaper.py")
+            self._reaper = subprocess.Popen(
+                [sys.executable, str(script), str(self._folder)],
+                stdin=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is not for it
+            )
 
     def _start_ours(self, ray: Any, quiet: dict[str, Any]) -> None:
         before = set(psutil.Process().children())
@@ -101,10 +111,28 @@ class Cluster:
             )
         finally:
             self._head = {c: c.name() for c in psutil.Process().children() if c not in before}
+            self.note()
         if self._dashboard and not context.dashboard_url:
             raise WorldError("Ray has no page to show: --dashboard needs `pip install 'ray[default]'`.")
         if self._dashboard:
             self.page = f"http://{context.dashboard_url}, with the token in {self._folder / 'token'}"
+
+    def note(self) -> None:
+        """Tell the reaper what is there now."""
+        if self._reaper is None or self._reaper.stdin is None:
+            return
+        with contextlib.suppress(OSError):
+            for process in self._all():
+                self._reaper.stdin.write(f"{process.pid} {process.create_time()}\n")
+            self._reaper.stdin.flush()
+
+    def _all(self) -> list[psutil.Process]:
+        """Our own Ray's processes, with what they started."""
+        found = [*self._head]
+        for child in self._head:
+            with contextlib.suppress(psutil.Error):
+                found += child.children(recursive=True)
+        return found
 
     def lost(self) -> str:
         """Why our own Ray is gone; "" while it is there. Of a cluster elsewhere its calls tell."""
@@ -122,6 +150,9 @@ class Cluster:
     def stop(self) -> None:
         """Leave it; our own ends, with all that it started."""
         self._end()
+        if self._reaper is not None:
+            self._reaper.communicate()
+            self._reaper = None
         if self._folder != Path():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = Path()
@@ -130,10 +161,7 @@ class Cluster:
         """now: what is left of it is killed before Ray asks it anything."""
         import ray
 
-        started = [*self._head]
-        for child in self._head:
-            with contextlib.suppress(psutil.Error):
-                started += child.children(recursive=True)
+        started = self._all()
         self._head = {}
         if now:
             _kill(started)

@@ -22,7 +22,7 @@ from support.patience import PATIENCE
 #: Runs of one command that may be needed beside one for each kill: a row may be in quarantine by chance.
 _MORE = 4
 #: Seconds that a slow disk takes for each picture.
-_SLOW = 0.05
+_SLOW = 0.03
 #: Who can be killed; "writing" is the driver while a picture is half written.
 LOCAL, RAY = ("host", "worker", "driver", "writing"), ("host", "worker", "head", "driver", "writing")
 
@@ -64,16 +64,13 @@ class Killing:
     def _once(self, kills: list[tuple[int, str]]) -> int:
         """One run of the command, in which the next of the kills happen; its exit status."""
         log = self.out.with_name(f"{self.out.name}.{self.runs}.log")
-        slow = bool(kills) and kills[0][1] == "writing"
-        how = [str(Path(__file__).with_name("slow_disk.py")), str(_SLOW)] if slow else ["-m", "batch"]
+        writing = any(victim == "writing" for _, victim in kills)
+        how = [str(Path(__file__).with_name("slow_disk.py")), str(_SLOW)] if writing else ["-m", "batch"]
         with log.open("wb") as said:
             driver = subprocess.Popen(
                 [sys.executable, *how, *self._arguments], cwd=REPOSITORY, stdout=said, stderr=said
             )
         while kills and self._until(driver, kills[0][0]):
-            if kills[0][1] == "writing" and not slow:
-                self._kill(driver, "driver", kills[0][0])  # and again with a slow disk
-                break
             self._kill(driver, kills[0][1], kills[0][0])
             kills.pop(0)
         try:
