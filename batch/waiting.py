@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import islice
 
 from .ledger import JobId
+
+#: Groups of models that are looked at first.
+_LOOKED = 100
 
 Group = tuple[str, ...]
 
@@ -36,22 +40,28 @@ class Waiting:
     def take(self, worker: str, others: Sequence[str]) -> JobId | None:
         """The next for a worker. others: workers that live beside it, to which avoided jobs can go."""
         at = self._at.get(worker)
-        groups = sorted(self._groups, key=lambda group: (group != at, self._crowd(group, worker)))
-        for group in groups:
-            queue = self._groups[group]
-            for place, job in enumerate(queue):
-                if others and self._avoid.get(job) == worker:
-                    continue
-                del queue[place]
-                if not queue:
-                    del self._groups[group]
-                self._at[worker] = group
-                self._avoid.pop(job, None)
-                self._count -= 1
-                return job
+        job = self._from(at, worker, others) if at in self._groups else None
+        if job is not None:
+            return job
+        there = Counter(group for other, group in self._at.items() if other != worker)
+        # Where most jobs wait for each worker that is at them; where every row has models of its own, of some.
+        for groups in (list(islice(self._groups, _LOOKED)), list(self._groups)):
+            for group in sorted(groups, key=lambda group: (there[group] + 1) / len(self._groups[group])):
+                job = self._from(group, worker, others)
+                if job is not None:
+                    return job
         return None
 
-    def _crowd(self, group: Group, worker: str) -> float:
-        """Less where more jobs wait for each worker that is at them."""
-        there = Counter(at for other, at in self._at.items() if other != worker)[group]
-        return (there + 1) / len(self._groups[group])
+    def _from(self, group: Group | None, worker: str, others: Sequence[str]) -> JobId | None:
+        queue = self._groups[group or ()]
+        for place, job in enumerate(queue):
+            if others and self._avoid.get(job) == worker:
+                continue
+            del queue[place]
+            if not queue:
+                del self._groups[group or ()]
+            self._at[worker] = group or ()
+            self._avoid.pop(job, None)
+            self._count -= 1
+            return job
+        return None
