@@ -44,7 +44,7 @@ class Waiting:
         if job is not None:
             return job
         there = Counter(group for other, group in self._at.items() if other != worker)
-        # Where most jobs wait for each worker that is at them; where every row has models of its own, of some.
+        # Where most jobs wait for each worker there; not all are asked where each row has its own models.
         for groups in (list(islice(self._groups, _LOOKED)), list(self._groups)):
             for group in sorted(groups, key=lambda group: (there[group] + 1) / len(self._groups[group])):
                 job = self._from(group, worker, others)
