@@ -79,13 +79,13 @@ def _perp_neg(world: World, run: Run) -> Run:
 def _windows(world: World, run: Run) -> Run:
     """Two pictures of four at a time."""
     given = {"context_length": 2, "context_overlap": 1, "context_schedule": "standard_static"}
-    given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
+    given |= {"fuse_method": "pyramid"}
     return on_model("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
 
 
 def _windows_over_width(world: World, run: Run) -> Run:
     given = {"context_length": 8, "context_overlap": 4, "context_schedule": "standard_static", "dim": 3}
-    given |= {"cond_retain_index_list": "", "latent_retain_index_list": "", "fuse_method": "pyramid"}
+    given |= {"fuse_method": "pyramid"}
     return on_model("nodes_context_windows", "ContextWindowsManual", **given)(world, run)
 
 
