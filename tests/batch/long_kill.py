@@ -1,6 +1,6 @@
 """The kill tests with the real host and tiny checkpoints: 300 rows, 2 workers, each victim by itself.
 
-python tests/batch/long_kill.py [--rows 300] [--kills 3] [--only NAME ...] [--seed N]
+python tests/batch/long_kill.py [--rows 300] [--kills 3] [--only NAME ...] [--seed N] [--place DIR]
 
 Takes about an hour of one core, so CI runs test_kill.py instead. Linux; the small file system needs root.
 LIKENESS_COMFYUI names the host, as for the other tests.

@@ -19,8 +19,11 @@ from support.batches import SMALLEST, drawn, lines
 from support.booted import ATTENTION
 from support.killing import LOCAL, RAY, Killing
 
-#: "full" is no victim but a small file system.
-SCENARIOS = [*(("--local", victim) for victim in (*LOCAL, "full")), *(("", v) for v in (*RAY, "full"))]
+#: "full" is no victim but a small file system; "all" are all victims in one batch.
+SCENARIOS = [
+    *(("--local", name) for name in ("all", "full", *LOCAL)),
+    *(("", name) for name in ("all", "full", *RAY)),
+]
 
 
 def main(text: str) -> int:
@@ -29,32 +32,39 @@ def main(text: str) -> int:
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--kills", type=int, default=3, help="of each victim")
     parser.add_argument("--only", nargs="*", help='such as "local host" "ray head"')
+    parser.add_argument("--place", type=Path, help="keep what is drawn in this folder; go on there")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"--seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="likeness-kill-") as folder:
-        place = Path(folder)
-        asked = _asked(place, options.rows)
-        reference = place / "undisturbed"
-        _run([*asked, "--local", "--workers", "1", "--out", str(reference)], 0)
-        for how, victim in SCENARIOS:
-            name = f"{'local' if how else 'ray'} {victim}"
-            if options.only and name not in options.only:
-                continue
-            begin, command = time.monotonic(), [*asked, *([how] if how else []), "--workers", "2"]
-            out = place / name.replace(" ", "-") / "out"
-            out.parent.mkdir()
-            if victim == "full":
-                runs = _full(out.parent, command, reference)
-            else:
-                killing = Killing(
-                    out, options.rows, command, options.seed, lambda s: print("   ", s, flush=True)
-                )
-                killing.run([victim] * options.kills)
-                killing.check(reference)
-                runs = killing.runs
-            print(f"{name}: {options.rows} rows, {runs} runs, {time.monotonic() - begin:.0f} s", flush=True)
+    if options.place is not None:
+        _all(options, options.place)
+    else:
+        with tempfile.TemporaryDirectory(prefix="likeness-kill-") as folder:
+            _all(options, Path(folder))
     return 0
+
+
+def _all(options: argparse.Namespace, place: Path) -> None:
+    asked = _asked(place, options.rows)
+    reference = place / "undisturbed"
+    begin = time.monotonic()
+    _run([*asked, "--local", "--workers", "1", "--out", str(reference)], 0)
+    print(f"undisturbed: {options.rows} rows, {time.monotonic() - begin:.0f} s", flush=True)
+    for how, victim in SCENARIOS:
+        name = f"{'local' if how else 'ray'} {victim}"
+        if options.only and name not in options.only:
+            continue
+        begin, command = time.monotonic(), [*asked, *([how] if how else []), "--workers", "2"]
+        folder = Path(tempfile.mkdtemp(prefix=name.replace(" ", "-"), dir=place))
+        if victim == "full":
+            runs = _full(folder, command, reference)
+        else:
+            killing = Killing(folder / "out", options.rows, command, options.seed, _say)
+            every = LOCAL if how else RAY
+            killing.run(every if victim == "all" else [victim] * options.kills)
+            killing.check(reference)
+            runs = killing.runs
+        print(f"{name}: {options.rows} rows, {runs} runs, {time.monotonic() - begin:.0f} s", flush=True)
 
 
 def _say(text: str) -> None:
