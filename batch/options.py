@@ -129,7 +129,10 @@ def command(options: argparse.Namespace) -> tuple[str, ...]:
     """What boots a host, but for what each worker adds. Raises OptionError."""
     if shutil.which(options.python) is None:
         raise OptionError(f"There is no Python {options.python} (--python).")
-    words = [str(options.python), str(comfyui(options) / "main.py")]
+    python = str(options.python)
+    if os.path.dirname(python):  # hosts run in folders of their own; a link must stay one, for venv's sake
+        python = os.path.abspath(python)
+    words = [python, str(comfyui(options) / "main.py")]
     for name, flag in (("base", "--base-directory"), ("models", "--models-directory")):
         folder = getattr(options, name)
         if folder is not None:
