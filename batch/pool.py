@@ -19,6 +19,10 @@ class Pool(Protocol):
     def workers(self) -> Sequence[str]:
         """Their names, the same from start to stop: "worker-1" ..."""
 
+    @property
+    def page(self) -> str:
+        """Where what it does can be seen in a browser, once it started; "" if nowhere."""
+
     def start(self) -> None:
         """Begin to boot all workers, side by side; returns at once. Each says Ready by itself."""
 

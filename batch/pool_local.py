@@ -42,6 +42,10 @@ class LocalPool:
     def workers(self) -> Sequence[str]:
         return list(self._gpus)
 
+    @property
+    def page(self) -> str:
+        return ""
+
     def start(self) -> None:
         for name in self._gpus:
             self._begin(name)

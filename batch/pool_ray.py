@@ -55,6 +55,10 @@ class RayPool:
     def workers(self) -> Sequence[str]:
         return list(self._cards)
 
+    @property
+    def page(self) -> str:
+        return self.cluster.page
+
     def start(self) -> None:
         """Raises WorldError when there is no Ray."""
         self.cluster.start()
@@ -118,12 +122,13 @@ class RayPool:
     def _begin(self, name: str) -> None:
         import ray
 
-        share: dict[str, Any] = {"num_cpus": 0}
-        if not self.cluster.ours:
-            share = {"num_cpus": max(1, self._settings.threads), "scheduling_strategy": "SPREAD"}
-            share["num_gpus"] = 0 if self._settings.cpu else 1
         # Not restarted by Ray but by the driver, who knows what the worker was at.
-        made = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"watching": 1}, **share)
+        how: dict[str, Any] = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 0}
+        how["concurrency_groups"] = {"watching": 1}
+        if not self.cluster.ours:
+            how |= {"num_cpus": max(1, self._settings.threads), "scheduling_strategy": "SPREAD"}
+            how["num_gpus"] = 0 if self._settings.cpu else 1
+        made: Any = ray.remote(**how)
         packed = pickle.dumps((name, self._settings, self._cards[name]))
         member = self._members[name] = _Member(name, made(actor_class()).remote(str(REPOSITORY), packed))
         self._ask(member, "boot")

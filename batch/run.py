@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
         pool = make_pool(options)
         ending = stack.enter_context(_ended(pool))
         pool.start()
+        if pool.page:
+            progress.say(f"Ray's page: {pool.page}.")
         progress.say("Booting a host to check the table ...")
         booted = first_ready(pool, options.boot_timeout)
         plan, faults = make_plan(options, prompt, rows, pool, booted)
@@ -101,7 +103,7 @@ def make_pool(options: argparse.Namespace) -> Pool:
         return LocalPool(settings, workers, gpus)
     from .pool_ray import RayPool
 
-    return RayPool(settings, workers, gpus, options.address)
+    return RayPool(settings, workers, gpus, options.address, options.dashboard)
 
 
 def tell_faults(faults: list[Fault], as_json: bool) -> None:

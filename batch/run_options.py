@@ -74,6 +74,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="join this Ray cluster. Default: a Ray of our own on 127.0.0.1",
     )
     workers.add_argument(
+        "--dashboard",
+        action="store_true",
+        help="with Ray's page, on 127.0.0.1 and for its token only; a cluster has its own",
+    )
+    workers.add_argument(
         "--recycle",
         type=int,
         default=0,
@@ -142,6 +147,11 @@ def checked_options(options: argparse.Namespace) -> None:
             raise OptionError(f"--{name.replace('_', '-')} must be at least {least}.")
     if options.local and options.address:
         raise OptionError("--local is without Ray, --address joins a Ray cluster: leave one out.")
+    if options.dashboard and (options.local or options.address):
+        raise OptionError(
+            "--dashboard is the page of a Ray of our own: leave it out with --local, and with --address, "
+            "whose cluster has one."
+        )
     if sys.platform == "win32" and not options.local:
         raise OptionError("On Windows batches run with --local only.")
     if options.out.exists() and not options.out.is_dir():

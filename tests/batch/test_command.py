@@ -31,6 +31,7 @@ def out(tmp_path: Path) -> Path:
         (["--boot-timeout", "-1"], "--boot-timeout must be more than 0 seconds."),
         (["--threads", "-1"], "--threads -1 is less than none."),
         (["--address", "1.2.3.4:5"], "--local is without Ray, --address joins a Ray cluster: leave one out."),
+        (["--dashboard"], "--dashboard is the page of a Ray of our own: leave it out with --local"),
         (["--tries", "3"], "--tries and --at-least are for --judge identity: add it or leave them out."),
         (["--at-least", "0.4"], "--tries and --at-least are for --judge identity"),
         (["--python", "/nowhere/python"], "There is no Python /nowhere/python (--python)."),
