@@ -107,6 +107,7 @@ def _stages(choice: Choice, scratch: Path) -> tuple[list[Stage], list[Stage]]:
         Stage("style (ruff check)", ["ruff", "check", "."]),
         Stage("layout (ruff format)", ["ruff", "format", "--check", "."]),
         Stage("registry (comfy node validate)", ["installer.registry"]),
+        Stage("workflows, forms, hooks, citation (installer.hosted)", ["installer.hosted"]),
     ]
     rooms = {
         "host": ["tests/host", f"--ignore={MATRIX}", f"--ignore={PROOF}"],

@@ -81,8 +81,8 @@ def ensure(progress: Progress, fresh: bool = False) -> Environment:
     environment = current()
     if environment.complete and not fresh:
         return environment
-    if not (3, 10) <= sys.version_info[:2] <= (3, 13):
-        raise SetupError(f"Python 3.10 to 3.13 is needed; this is {platform.python_version()}.")
+    if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+        raise SetupError(f"Python 3.10 to 3.14 is needed; this is {platform.python_version()}.")
     with lock(progress):
         if environment.complete and not fresh:
             return environment  # another process made it while we waited

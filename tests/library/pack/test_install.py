@@ -200,7 +200,7 @@ def test_the_whole_test_command_looks_first_and_can_be_told_to_leave_out_the_bro
         return [[s.name for s in stages] for stages in checks._stages(choice, tmp_path)]
 
     looks, tests = names("", True)
-    assert len(looks) == 3 and tests[:2] == ["types (mypy)", "host tests"] and "browser tests" in tests
+    assert len(looks) == 4 and tests[:2] == ["types (mypy)", "host tests"] and "browser tests" in tests
     assert tests[-1].startswith("drawn world (")
     assert names("", False) == [looks, [name for name in tests if name != "browser tests"]]
     assert names("parity", True) == [[], [name for name in tests if name.endswith(" tests")]]
