@@ -22,7 +22,7 @@ if sys.version_info < (3, 10):  # noqa: UP036  (the point is to tell those who r
 from installer import checks, comfyui, demo, models, tiny
 from installer.checking import check_models
 from installer.folders import folders_in_use, models_folder
-from installer.output import Progress, SetupError
+from installer.output import Progress, SetupError, no_room
 from installer.paths import REPOSITORY, is_comfyui, link_folder, same_folder
 from installer.report import packages, report
 
@@ -43,6 +43,12 @@ def main() -> int:
         return _do(arguments, chosen, progress)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        told = no_room(error)
+        if not told:
+            raise
+        print(f"\n{told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. What was fetched is kept; the same command goes on from there.", file=sys.stderr)

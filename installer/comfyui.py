@@ -19,6 +19,8 @@ from .paths import is_comfyui
 REPOSITORY_URL = "https://github.com/comfyanonymous/ComfyUI.git"
 _INSIDE = "vendor/ComfyUI"
 _GIT_SECONDS = 8
+#: A server that sends less than a kilobyte a second for a minute is given up.
+_WATCHED = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
 _GIT_ENVIRONMENT = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
 _TAG = re.compile(r"v(\d+\.\d+\.\d+)")
 
@@ -125,7 +127,18 @@ def _from_git(target: Path, release: Release, progress: Progress) -> str | None:
     if not found.strip():
         return f"ComfyUI's repository has no release {tag}."
     progress.say(f"Cloning ComfyUI {tag} ...")
-    command = [git, "clone", "--quiet", "--depth", "1", "--branch", tag, REPOSITORY_URL, str(target)]
+    command = [
+        git,
+        *_WATCHED,
+        "clone",
+        "--quiet",
+        "--depth",
+        "1",
+        "--branch",
+        tag,
+        REPOSITORY_URL,
+        str(target),
+    ]
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", env=_GIT_ENVIRONMENT
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import threading
@@ -10,10 +11,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _HEARTBEAT = 20.0
+#: What a system says of a disk, an account or a file that can hold no more; 112 is Windows' own.
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 class SetupError(RuntimeError):
     """Something the user has to know about; the message says what to do."""
+
+
+def no_room(error: OSError) -> str:
+    """What to say of an error that means a full disk; nothing for any other."""
+    if error.errno not in _FULL and getattr(error, "winerror", None) != 112:
+        return ""
+    where = f" for {error.filename}" if error.filename else ""
+    return (
+        f"There is no room left{where}: {error.strerror}. Make room, or name a folder on another disk with "
+        "LIKENESS_CACHE, and run the same command again: it goes on where it stopped."
+    )
 
 
 class Progress:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.patience import PATIENCE
 from support.rude_server import Behaviour, Connection, rude, silent, silent_after
 
+from installer import comfyui
 from installer.models import make
-from installer.output import Progress, SetupError
+from installer.output import Progress, SetupError, no_room
 from installer.paths import REPOSITORY
 from likeness.weights.catalogue import catalogue
 
@@ -124,3 +127,79 @@ except OSError as error:
     )
     assert done.returncode == 1 and "said: [Errno 27] File too large" in done.stderr, done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+def test_a_full_disk_anywhere_ends_the_command_with_a_sentence(tmp_path: Path) -> None:
+    """A copy of the pack where no file may be longer than a thousand bytes, and a command that writes one."""
+    for name in ("installer", "likeness", "models"):
+        shutil.copytree(
+            REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("drawn", "__pycache__")
+        )
+    shutil.copy(REPOSITORY / "install.py", tmp_path / "install.py")
+    code = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, -1)); "
+    code += "sys.argv = ['install.py', '--write-models-readme']; sys.path.insert(0, '.'); "
+    code += "sys.dont_write_bytecode = True; runpy.run_path('install.py', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "There is no room left" in done.stderr and "Make room, or name a folder" in done.stderr
+
+
+def test_other_errors_of_files_are_not_called_a_full_disk() -> None:
+    assert no_room(PermissionError(13, "Permission denied", "x")) == ""
+    assert "for x: No space" in no_room(OSError(28, "No space left on device", "x"))
+
+
+# ---- git
+
+
+def git_server(root: Path, pack: Callable[[Connection], object]) -> Behaviour:
+    """Tells of a real repository as git itself does; `pack` is what comes when its files are asked for."""
+
+    def behave(connection: Connection) -> None:
+        if "git-upload-pack" in connection.path and connection.head.startswith("GET"):
+            told = subprocess.run(
+                ["git", "upload-pack", "--stateless-rpc", "--advertise-refs", str(root)],
+                capture_output=True,
+                check=True,
+            ).stdout
+            service = b"001e# service=git-upload-pack\n0000"
+            kind = "application/x-git-upload-pack-advertisement"
+            connection.answer(service + told, Content_Type=kind)
+        else:
+            pack(connection)
+
+    return behave
+
+
+def slowly(connection: Connection) -> None:
+    connection.answer(Content_Type="application/x-git-upload-pack-result", Content_Length=100_000)
+    connection.drip(b"0008NAK\n" + b"0" * 1000, 0.2)
+
+
+@pytest.mark.parametrize(
+    "pack", [silent, slowly, lambda c: c.answer(b"<html>")], ids=["silent", "drip", "page"]
+)
+def test_a_git_server_that_hardly_moves_is_left_and_nothing_of_it_stays(
+    pack: Callable[[Connection], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.py").write_text("pass")
+    names = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    for command in (
+        ["init", "-q"],
+        ["add", "."],
+        ["commit", "-q", "-m", "x"],
+        ["tag", "v" + comfyui.PINNED.version],
+    ):
+        subprocess.run(["git", *names, *command], cwd=source, check=True)
+    monkeypatch.setattr(comfyui, "_WATCHED", ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=1"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with rude(git_server(source, pack)) as server:
+        monkeypatch.setattr(comfyui, "REPOSITORY_URL", f"{server.url}/repo.git")
+        reason = comfyui._from_git(tmp_path / "ComfyUI", comfyui.PINNED, Progress())
+    assert reason and reason.startswith(("git clone failed: ", "git cannot reach")), reason
+    assert len(server.heads) > 1, "the files were asked for"
+    assert not (tmp_path / "ComfyUI").exists()
