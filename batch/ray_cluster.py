@@ -76,7 +76,8 @@ class Cluster:
             where = f"No Ray cluster was joined at {self._address}" if self._address else "Ray did not start"
             self._end()
             hint = " Its token belongs into RAY_AUTH_TOKEN or ~/.ray/auth_token." if self._address else ""
-            raise WorldError(f"{where}: {str(error).splitlines()[0]}{hint}") from error
+            words = str(error).splitlines()[0].rstrip(".")
+            raise WorldError(f"{where}: {words}.{hint}") from error
 
     def _prepare(self) -> None:
         # Ray turns 127.0.0.1 into the machine's outer address unless it is told that there's no cluster.
