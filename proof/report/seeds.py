@@ -15,7 +15,7 @@ from .rows import row
 from .shots import Shots
 
 #: So many people at most: a direction needs fewer than a number.
-PEOPLE = 40
+PEOPLE = 30
 #: A row, the one it begins from, and what of it must rise (1) or fall (-1).
 DIRECTIONS: tuple[tuple[str, str, str, int], ...] = (
     ("instantid", "sdxl", "likeness", 1),
@@ -27,8 +27,6 @@ DIRECTIONS: tuple[tuple[str, str, str, int], ...] = (
     ("pva", "floor", "likeness", 1),
     ("emojidiff", "silent_sd15", "expression", -1),
     ("emojidiff_instantid", "silent_instantid", "expression", -1),
-    # Its attributes have nowhere to rise to: the identity takes none of them.
-    ("freecure_expression", "instantid", "expression", -1),
 )
 
 

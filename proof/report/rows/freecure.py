@@ -67,5 +67,6 @@ ROWS = (
         "the expression by asymmetric prompts as well",
         freecure(expression=True),
         files=(*FILES, "parser"),
+        share=0.5,
     ),
 )

@@ -64,7 +64,7 @@ ROWS = tuple(
         _rounds(repair),
         files=FILES,
         people=ROUNDS,
-        share=0.1,
+        share=0.08,
         same=True,
         table=False,
     )

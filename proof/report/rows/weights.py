@@ -19,7 +19,7 @@ ROWS = tuple(
         "the adapter alone",
         instantid(weight=weight),
         files=FILES,
-        share=0.5,
+        share=0.4,
         table=False,
         at_once=FEW,
     )
