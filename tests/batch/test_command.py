@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,9 @@ from pathlib import Path
 import pytest
 from support import stub_comfyui
 from support.batches import batch
+
+from batch import command
+from installer.paths import REPOSITORY
 
 Table = Callable[..., Path]
 
@@ -151,3 +157,24 @@ def test_status(
     assert capsys.readouterr().out == "1 done, 1 failed\nrow 2 failed: Model: No face was found in image.\n"
     assert batch("status", out, "--json") == 0
     assert json.loads(capsys.readouterr().out)["states"] == {"done": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("name", command.COMMANDS)
+def test_every_option_has_a_help_text(name: str) -> None:
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    importlib.import_module(f"batch.{name}").add_command(commands)
+    (made,) = commands.choices.values()
+    assert made._actions and all(action.help for action in made._actions)
+
+
+def test_each_is_also_a_process(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "batch", "status", str(tmp_path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "holds no ledger" in done.stderr
+    assert "Traceback" not in done.stderr
