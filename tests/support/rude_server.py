@@ -44,17 +44,19 @@ class Connection:
     def wait(self, seconds: float = 60.0) -> bool:
         """Say nothing until the client hangs up, the test is over or the time is up; True at the last."""
         self.peer.settimeout(0.01)
-        for _ in range(int(seconds / 0.01) + 1):
-            if self._over.is_set():
-                return False
-            try:
-                if not self.peer.recv(1 << 16):
-                    return False
-            except TimeoutError:
-                continue
-            except OSError:
-                return False
-        return True
+        try:
+            turns = range(int(seconds / 0.01) + 1)
+            return not any(self._over.is_set() or self._hung_up() for _ in turns)
+        finally:
+            self.peer.settimeout(None)
+
+    def _hung_up(self) -> bool:
+        try:
+            return not self.peer.recv(1 << 16)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
     def drip(self, body: bytes, pause: float) -> None:
         """A byte at a time, as long as the client listens."""
@@ -77,9 +79,11 @@ class RudeServer:
         self._threads[0].start()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # closed: the test is over
-            while True:
+        self._listener.settimeout(0.05)  # not every system wakes who waits when the socket is closed
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
                 peer, _ = self._listener.accept()
+                peer.settimeout(None)
                 thread = threading.Thread(target=self._talk, args=(peer,), daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -103,10 +107,9 @@ class RudeServer:
 
     def close(self) -> None:
         self._over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         for thread in self._threads:
             thread.join(10)
+        self._listener.close()
 
 
 @contextlib.contextmanager

@@ -201,3 +201,53 @@ def test_a_full_disk_leaves_no_half_picture(workflow: str, tmp_path: Path) -> No
         )
     assert done.returncode == 1 and "File too large" in done.stderr and "Traceback" not in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+# ---- curl.sh
+
+
+def curled(workflow: str, folder: Path, **ways: Behaviour) -> subprocess.CompletedProcess:
+    """curl.sh against a server that does one of `ways` where a good one would answer."""
+    entry = {"status": {"messages": []}, "outputs": {"2": {"images": [PICTURE]}}}
+    good = {"prompt": QUEUED, "history": {"mine": entry}}
+
+    def behave(connection: Connection) -> None:
+        place = connection.path.split("/")[1].partition("?")[0]
+        if place in ways:
+            ways[place](connection)
+        else:
+            connection.answer(json.dumps(good[place]).encode() if place in good else b"a picture")
+
+    with rude(behave) as server:
+        settings = {"SERVER": server.url, "PYTHON": sys.executable, "NO_PROXY": "127.0.0.1", "FOLDER": "out"}
+        return subprocess.run(
+            ["sh", str(EXAMPLES / "curl.sh"), workflow],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={**os.environ, **settings},
+            timeout=PATIENCE,
+        )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="A script for sh")
+@pytest.mark.parametrize(
+    "ways, says",
+    [
+        ({"prompt": lambda c: c.answer(b"<html>Log in")}, "answered '<html>Log in', which is not what"),
+        ({"history": lambda c: c.answer(b"<html>Log in")}, "answered '<html>Log in', which is not what"),
+        ({"history": lambda c: c.answer(status="500 Oh")}, "500"),
+        ({"view": lambda c: c.answer(b"123", Content_Length=10)}, "curl: "),
+        ({"view": lambda c: c.answer(status="404 Not Found")}, "404"),
+    ],
+    ids=["page", "page as history", "refused history", "cut picture", "no picture"],
+)
+def test_curl_ends_by_a_sentence_and_leaves_no_half_picture(
+    workflow: str, tmp_path: Path, ways: dict[str, Behaviour], says: str
+) -> None:
+    assert curled(workflow, tmp_path).returncode == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"a picture"
+    (tmp_path / "out" / "a.png").unlink()
+    done = curled(workflow, tmp_path, **ways)
+    assert done.returncode and says in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
