@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from support.device_watch import NoFloat64, held, outputs_of
+from support.device_watch import NoFloat64, outputs_of
 from support.golden import relative_error
 from support.method_runs import FULL, METHODS, NOTHING, Method
 
+from .compiling import NAME as COMPILING
+from .compiling import check_compiling
 from .host import Host
 from .report import Report
+from .timing import measured, step_seconds
 from .tuning import NAME as TUNING
 from .tuning import Tuning
 
@@ -52,6 +53,8 @@ def run_checks(host: Host, reference: Path, report: Report) -> None:
         for name, make in METHODS.items():
             with report.check(f"{name}, {_short(dtype)}") as say, torch.inference_mode():
                 check_method(host, make(host, dtype), dtype, name, wanted, say)
+    with report.check(COMPILING) as say, torch.inference_mode():
+        check_compiling(host, say)
     with report.check(TUNING) as say:
         check_tuning(host, float(wanted[TUNING]), say)
 
@@ -81,8 +84,13 @@ def check_method(
     say(f"differs from the CPU by {error:.1e}, the plain network by {lost:.1e}")
     assert error <= 1.5 * lost + TOLERANCE[dtype], "further from the CPU than the plain network"
     assert torch.equal(method.draw(NOTHING), plain), "strength 0 is not bit-equal to the plain network"
-    seconds, kept = measured(host.device, lambda: method.draw(FULL))
-    say(f"{seconds:.3f} s")
+    _, kept = measured(host.device, lambda: method.draw(FULL))
+    if host.device.type != "cpu" or dtype == torch.float32:  # nobody draws in halves on a CPU
+        without, with_it = (
+            step_seconds(host.device, run) for run in (method.plain, lambda: method.draw(FULL))
+        )
+        say(f"a step {with_it * 1e3:.1f} ms, without the method {without * 1e3:.1f} ms")
+    say(f"{kept / 1e6:.1f} MB stay")
     assert kept <= SPARE_BYTES, f"{kept / 1e6:.1f} MB stay on the device after sampling"
 
 
@@ -95,39 +103,8 @@ def check_tuning(host: Host, wanted: float, say: Say) -> None:
     assert step.finite, "what was learnt holds NaN or infinity"
     assert step.changed, "nothing was learnt"
     seconds, kept = measured(host.device, tuning.step)
-    say(f"{seconds:.3f} s")
+    say(f"a step {seconds * 1e3:.0f} ms, {kept / 1e6:.1f} MB stay")
     assert kept <= SPARE_BYTES, f"{kept / 1e6:.1f} MB stay on the device after a step"
-
-
-def measured(device: torch.device, run: Callable[[], Any]) -> tuple[float, int]:
-    """(seconds of a run, bytes that stay on the device when all models are unloaded after it)."""
-    before = _taken(device)
-    start = time.perf_counter()
-    run()
-    _synchronise(device)
-    seconds = time.perf_counter() - start
-    return seconds, max(now - then for now, then in zip(_taken(device), before, strict=True))
-
-
-def _taken(device: torch.device) -> tuple[int, ...]:
-    """Bytes on the device with all models unloaded: as live tensors, and as its allocator counts."""
-    import comfy.model_management
-
-    comfy.model_management.unload_all_models()
-    counted = held(device)
-    comfy.model_management.soft_empty_cache()
-    _synchronise(device)
-    module = getattr(torch, device.type, None)
-    for name in ("memory_allocated", "current_allocated_memory"):
-        if hasattr(module, name):
-            return counted, int(getattr(module, name)())
-    return (counted,)
-
-
-def _synchronise(device: torch.device) -> None:
-    wait = getattr(getattr(torch, device.type, None), "synchronize", None)
-    if wait and device.type != "cpu":
-        wait()
 
 
 def supports(device: torch.device, dtype: torch.dtype) -> bool:

@@ -22,7 +22,7 @@ OUTPUT = REPOSITORY / "demo" / "device_report.txt"
 def main() -> int:
     sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
     arguments = _arguments()
-    comfyui = _comfyui(arguments.comfyui)
+    comfyui = comfyui_of(arguments.comfyui)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations on several threads are slower
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         from device.host import boot
@@ -46,7 +46,7 @@ def main() -> int:
     return 0 if report.sound else 1
 
 
-def _comfyui(chosen: Path | None) -> Path:
+def comfyui_of(chosen: Path | None) -> Path:
     """--comfyui, else the one around this pack, else that of `install.py --test`."""
     from installer.environment import current
     from installer.paths import is_comfyui, surrounding_comfyui

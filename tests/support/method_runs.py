@@ -34,8 +34,12 @@ class Method:
     draw: Callable[[float], torch.Tensor]
 
 
-def instantid(pack: Any, dtype: torch.dtype) -> Method:
-    """With its ControlNet."""
+def as_it_is(model: Any) -> Any:
+    return model
+
+
+def instantid(pack: Any, dtype: torch.dtype, changed: Callable[[Any], Any] = as_it_is) -> Method:
+    """With its ControlNet. changed: what is done to the MODEL that is drawn with, such as compiling it."""
     golden = Golden("instantid")
     model, (positive, negative) = golden.model(dtype=dtype), _prompts(golden)
     adapter, identity = _instantid_adapter(pack, golden, model)
@@ -44,9 +48,10 @@ def instantid(pack: Any, dtype: torch.dtype) -> Method:
     node, x = pack.node("LikenessApplyInstantID"), golden["in.x"]
 
     def draw(strength: float) -> torch.Tensor:
-        return _rows(*node.execute(**given, weight=strength, controlnet_strength=strength), x)
+        applied, *prompts = node.execute(**given, weight=strength, controlnet_strength=strength)
+        return _rows(changed(applied), *prompts, x)
 
-    return Method(_network(model), lambda: _rows(model, positive, negative, x), draw)
+    return Method(_network(model), lambda: _rows(changed(model), positive, negative, x), draw)
 
 
 def expression(pack: Any, dtype: torch.dtype) -> Method:

@@ -37,8 +37,11 @@ def test_every_method_passes_and_the_report_can_be_shared(comfyui: Path, tmp_pat
             assert f"ok      {name}, {str(dtype).removeprefix('torch.')}: " in text
     assert (
         "ok      Tune PVA, one step: loss" in text
-        and f"{len(METHODS) * len(TOLERANCE) + 1} ok, 0 failed" in text
+        and f"{len(METHODS) * len(TOLERANCE) + 2} ok, 0 failed" in text
     )
+    assert "ok      InstantID, compiled: by eager, the first step" in text
+    assert text.count(" ms, without the method ") == len(METHODS), "in float32 on a CPU"
+    assert text.count(" MB stay") == len(METHODS) * len(TOLERANCE) + 1
     assert f"torch {torch.__version__.split('+')[0]}" in text and "device   cpu" in text
     private = (comfyui, REPOSITORY, Path.home(), sys.prefix)
     assert not [place for place in private if str(place) in text]

@@ -159,3 +159,11 @@ def test_everybody_gets_every_prompt_and_methods_begin_as_the_same_noise() -> No
     other = Job(graph.read("fact_basic"), PLAIN, (0,), 0)
     assert other.seed == Job(one, PLAIN, (0,), 0).seed != Job(one, PLAIN, (0,), 1).seed
     assert np.unique([job.seed for job in made if job.graph is one]).size == 8
+
+
+def test_of_two_people_both_adapters_are_left_out() -> None:
+    types = {**TYPES, "EmptyImage": ["IMAGE"], "ImageStitch": ["IMAGE"]}
+    types |= {"ImageToMask": ["MASK"], "InvertMask": ["MASK"]}
+    plain = without(graph.read("instantid_two_people"), types)
+    assert not [n for n in plain.nodes.values() if n["class_type"].startswith("Likeness")]
+    assert plain.people == 2 and plain.asks(TOGETHER) and not plain.asks(PLAIN)
