@@ -8,12 +8,11 @@ import sys
 
 from .ledger import LedgerError
 from .options import OptionError
+from .settings import STOPPED, USAGE, WORLD
 from .values import WorldError
 
 #: Modules with `add_command(commands)`, which adds a parser and sets its `run`, (options) -> exit status.
 COMMANDS = ("run", "status", "report", "replay", "export", "merge", "fetch")
-#: Exit statuses.
-DONE, SOME_FAILED, USAGE, WORLD, STOPPED = 0, 1, 2, 3, 130
 _AFTER = """
 exit status: 0 all is drawn; 1 some rows failed or are in quarantine; 2 the command, the workflow or the
 table is wrong; 3 something outside is (disk full, no host); 130 stopped by Ctrl-C. Run the same command

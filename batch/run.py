@@ -25,7 +25,7 @@ from .pool import Pool
 from .progress import Progress, choose
 from .rows import read_rows
 from .run_options import add_run_options, checked_options, judge_of, photo_column, told
-from .settings import Settings
+from .settings import DONE, SOME_FAILED, STOPPED, USAGE, Settings
 from .values import Prompt, Row, WorldError
 
 
@@ -55,11 +55,11 @@ def run(options: argparse.Namespace) -> int:
         plan, faults = make_plan(options, prompt, rows, pool, booted)
         if plan is None:
             tell_faults(faults, options.json)
-            return 2
+            return USAGE
         _tell_size(plan, prompt, options, progress)
         if ledger is None:
             progress.say("Nothing was drawn (--dry-run).")
-            return 0
+            return DONE
         return _draw(options, plan, rows, pool, booted, ledger, progress, ending)
 
 
@@ -166,16 +166,16 @@ def _end(ledger: Ledger, driver: Driver, progress: Progress) -> int:
     counts = ledger.counts()
     if driver.stopped and counts.get("waiting"):
         progress.end(f"Stopped; {counts['waiting']} are left. Run the same command again to go on.")
-        return 130
+        return STOPPED
     wrong = sum(counts.get(state, 0) for state in ("failed", "quarantined"))
     refused = ledger.refused()
     if not wrong and not refused:
         progress.end("All is drawn.")
-        return 0
+        return DONE
     parts = [f"{counts.get('done', 0)} done", *([f"{wrong} failed"] if wrong else [])]
     parts += [f"{refused} of which the judge took no picture"] if refused else []
     progress.end(", ".join(parts) + ".")
-    return 1
+    return SOME_FAILED
 
 
 def _same_batch(ledger: Ledger, identity: dict[str, str], folder: Path) -> None:

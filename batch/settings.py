@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from .values import Outcome
 
+#: Exit statuses of the command.
+DONE, SOME_FAILED, USAGE, WORLD, STOPPED = 0, 1, 2, 3, 130
+
 
 class Verdict(Protocol):
     """accepted: whether to keep it. judged: what was measured. each: that of each picture."""
