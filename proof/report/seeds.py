@@ -15,7 +15,7 @@ from .rows import row
 from .shots import Shots
 
 #: So many people at most: a direction needs fewer than a number.
-PEOPLE = 30
+PEOPLE = 24
 #: A row, the one it begins from, and what of it must rise (1) or fall (-1).
 DIRECTIONS: tuple[tuple[str, str, str, int], ...] = (
     ("instantid", "sdxl", "likeness", 1),
