@@ -109,6 +109,7 @@ class LikenessExtension(ComfyExtension):
         )
         host.pages.answer_json(f"{MODELS_PAGE}/get", lambda *given: panel.get(*given), changes=True)
         host.pages.answer_json(f"{MODELS_PAGE}/stop", lambda *given: panel.stop(*given), changes=True)
+        host.pages.answer_json("/likeness/told", host.told.recall, changes=False)
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

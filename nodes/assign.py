@@ -12,6 +12,7 @@ from ..likeness.choices.faces import ERROR, SHAPES
 from ..likeness.choices.people import GO_ON, IF_MISSING, PLACES, SHARED, SOFT, STOP
 from .cast import CastType
 from .common import (
+    PAGE,
     JudgeFaces,
     at_least_input,
     calibration,
@@ -33,7 +34,7 @@ class AssignFaces(JudgeFaces):
             description="Says which face of a picture is whose: every person of a cast gets the face that "
             "fits best, no face goes to two, and a face that is like nobody stays a stranger.",
             search_aliases=["who is who", "identify people", "face recognition", "match faces", "name faces"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=list(PAGE),
             inputs=[
                 CastType.Input("cast", tooltip="Who may be there, from Cast or Load Cast."),
                 FacesType.Input(

@@ -69,10 +69,19 @@ def calibration_fingerprint() -> str:
     return host.files.fingerprint("identities", rarity.FILE)
 
 
+#: Of a node that tells the page something: who asked, and what for.
+PAGE = (io.Hidden.extra_pnginfo, io.Hidden.prompt, io.Hidden.unique_id)
+
+
 def for_the_page(node: type[io.ComfyNode], make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    """make(), where a page asked: it sends its workflow, for which the node has Hidden.extra_pnginfo."""
+    """make(), where a page asked: it sends its workflow along. The node has PAGE among its hidden inputs."""
     hidden = getattr(node, "hidden", None)
-    return make() if getattr(hidden, "extra_pnginfo", None) else None
+    if not getattr(hidden, "extra_pnginfo", None):
+        return None
+    shown = make()
+    if hidden.unique_id in (hidden.prompt or {}):
+        host.told.remember(hidden.prompt, hidden.unique_id, shown)
+    return shown
 
 
 class JudgeFaces(io.ComfyNode):

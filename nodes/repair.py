@@ -12,7 +12,7 @@ from ..likeness.choices.faces import COLOUR_MATCHES, NO_MATCH
 from ..likeness.choices.people import OTHER
 from ..likeness.choices.redraw import ERROR, FACE, NO_FACE, REGIONS
 from ..likeness.values import CAST, FACE_MODELS, REDRAW
-from .common import JudgeFaces, calibration, for_the_page, output, seed_input
+from .common import PAGE, JudgeFaces, calibration, for_the_page, output, seed_input
 from .score import judge_input
 
 
@@ -60,7 +60,7 @@ class RepairFaces(JudgeFaces):
                 "consistent characters",
                 "small faces",
             ],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=list(PAGE),
             inputs=[
                 io.Image.Input("image", tooltip="Pictures of any model, or the frames of a clip."),
                 io.Custom(CAST).Input("cast", tooltip="Who should be in them, from Cast."),

@@ -13,6 +13,7 @@ from ..likeness.choices.faces import ERROR, IF_NO_FACE
 from ..likeness.choices.people import MOST_SIMILAR, OTHER, WHICH
 from ..likeness.values import FACE_MODELS, IDENTITY
 from .common import (
+    PAGE,
     at_least_input,
     calibration,
     calibration_fingerprint,
@@ -61,7 +62,7 @@ class ScoreFaces(io.ComfyNode):
             description="Says how like a person each picture of a batch is, and keeps the best. If it can, "
             "it asks another recogniser than the one that made the identity.",
             search_aliases=["face similarity", "likeness score", "best of", "keep best", "filter", "rank"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=list(PAGE),
             inputs=[
                 io.Image.Input("image", tooltip="The pictures to score, such as a batch that was drawn."),
                 io.Custom(IDENTITY).Input(

@@ -13,7 +13,7 @@ from ..likeness.choices.faces import ERROR, MIN_SIMILARITY, ORDERS
 from ..likeness.faces import edit_keypoints as page_pictures
 from ..likeness.faces import pick, policy, selection
 from ..likeness.values import IDENTITY
-from .common import for_the_page, output
+from .common import PAGE, for_the_page, output
 from .faces import FaceModelsType, FacesType, faces_outputs, faces_result, if_no_face_input
 
 
@@ -37,7 +37,7 @@ class SelectFaces(io.ComfyNode):
                 "find person",
                 "track face",
             ],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=list(PAGE),
             inputs=[
                 FacesType.Input("faces", tooltip="From Detect Faces."),
                 io.Combo.Input(

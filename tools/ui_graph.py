@@ -13,6 +13,8 @@ from .node_sockets import Input, Node
 Prompt = dict[str, Any]
 Place = tuple[list[int], list[int]]
 NOTES = ("Note", "MarkdownNote")
+#: Nodes that show their report as a table when they are told to: web/js/report_tables.js.
+TABLES = ("LikenessScoreFaces", "LikenessAssignFaces", "LikenessRepairFaces")
 
 
 #: The API wraps a list that is a value, because a bare list is a link.
@@ -100,9 +102,13 @@ def ui_node(number: int, entry: dict[str, Any], node: Node, place: Place) -> dic
         "outputs": [
             {"name": n, "type": t, "links": [], "slot_index": i} for i, (n, t) in enumerate(node.outputs)
         ],
-        "properties": {"Node name for S&R": entry["class_type"], **_models(entry)},
+        "properties": {"Node name for S&R": entry["class_type"], **_models(entry), **_open(entry)},
         "widgets_values": values,
     }
+
+
+def _open(entry: dict[str, Any]) -> dict[str, Any]:
+    return {"likeness.open": True} if entry["class_type"] in TABLES else {}
 
 
 def _models(entry: dict[str, Any]) -> dict[str, Any]:

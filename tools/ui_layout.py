@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .node_sockets import Node
-from .ui_graph import Place, Prompt
+from .ui_graph import TABLES, Place, Prompt
 
 TITLE, ROW, WIDGET, GAP, PADDING, HEADING = 32, 22, 28, 36, 24, 40
 #: Nodes that show a picture or a long text are wider or taller than their sockets ask for.
@@ -14,6 +14,7 @@ SIZES = {
     "LoadImage": (300, 340),
     "PreviewImage": (300, 320),
     "SaveImage": (460, 520),
+    "ImageCompare": (460, 520),
     "CLIPTextEncode": (380, 170),
     "CheckpointLoaderSimple": (340, 110),
     "ControlNetLoader": (340, 70),
@@ -38,6 +39,9 @@ TALLER = {
     "LikenessApplyAttribute": 110,
     "LikenessLoadWPlusDirection": WIDGET,  # the page offers names of directions
     "PrimitiveStringMultiline": 90,
+    # The row of a drawer, and its table, which is open in our workflows.
+    "LikenessSelectFaces": 34,
+    **dict.fromkeys(TABLES, 264),
 }
 #: A row that the page's modern nodes have for the pack's name.
 BADGE = 26

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         running,
         sampling,
         text,
+        told,
         training,
         vision,
     )
@@ -42,6 +43,7 @@ __all__ = [
     "running",
     "sampling",
     "text",
+    "told",
     "training",
     "vision",
 ]

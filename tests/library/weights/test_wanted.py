@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
 from likeness.weights.catalogue import catalogue
 from likeness.weights.wanted import FOLDERS, file_of, files_of_prompt, not_commercial, page_entry
+from tools import node_sockets
 from tools.ui_workflow import WORKFLOWS, api_files, read
 
 NAMES = sorted(api_files())
@@ -108,6 +108,6 @@ def test_which_files_are_asked_for_separately() -> None:
 
 
 def test_the_table_names_nodes_and_widgets_that_there_are() -> None:
-    sockets = read(WORKFLOWS.parent / "tools" / "node_sockets.json")
+    sockets = node_sockets.load()
     for class_type, widget in FOLDERS:
-        assert widget in json.dumps(sockets[class_type]), (class_type, widget)
+        assert widget in {one.name for one in sockets[class_type].widgets}, (class_type, widget)

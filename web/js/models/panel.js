@@ -110,7 +110,8 @@ export class ModelsPanel {
     row.append(make("div", {}, say("Licence: {licence}", file)), make("div", { className: "target" }, file.target));
     if (more) row.append(make("div", {}, more));
     const job = this.jobs.get(file.key);
-    if (job) row.append(...progress(job));
+    // What came and is lacking again was taken away.
+    if (job && (this.running || job.state !== "done")) row.append(...progress(job));
     return row;
   }
 
