@@ -50,6 +50,7 @@ space is checked first, sums are checked after.
 | variable | what it does |
 | --- | --- |
 | `LIKENESS_MIRROR`, else `HF_ENDPOINT` | the address of a mirror in place of `https://huggingface.co` |
+| `LIKENESS_NO_DOWNLOADS` | set to `1`, the page of ComfyUI fetches nothing; it shows the command |
 | `HF_TOKEN` | a read token for files behind a licence; only the hub or the mirror gets it, over https |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy |
 """.strip().splitlines()
