@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -79,6 +80,7 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@functools.cache
 def packages(python: str) -> dict[str, str]:
     """Versions of all packages of the host's Python, by name. Raises WorldError."""
     try:
