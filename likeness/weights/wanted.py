@@ -90,7 +90,7 @@ def page_entry(file: ModelFile) -> dict[str, str] | None:
     A browser saves a file under the last part of its address, and knows no folders inside a model folder.
     """
     url = file.url or ""
-    served = url.startswith(_DIALOG_HOST) and url.rsplit("/", 1)[-1] == file.name
+    served = url.startswith(_DIALOG_HOST) and url.endswith(f"/{file.name}")
     if not served or file.subpath or not file.name.endswith(_DIALOG_ENDINGS):
         return None
     known = {"hash": file.sha256, "hash_type": "SHA256"} if file.sha256 else {}

@@ -150,7 +150,7 @@ async def clicking(drawers: Drawers, report: str) -> None:
 
 async def as_a_table(drawers: Drawers, text: str) -> None:
     page = drawers.page
-    await page.wait_for("table().querySelector('tbody tr')")
+    await page.wait_for("!!table().querySelector('tbody tr')")
     lines = await page.run("[...table().querySelectorAll('p')].map((line) => line.textContent)")
     head = await page.run("[...table().querySelectorAll('th')].map((cell) => cell.textContent)")
     row = await page.run("[...table().querySelectorAll('td')].map((cell) => cell.textContent)")
