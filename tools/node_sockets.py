@@ -16,7 +16,10 @@ from . import node_contract
 STORE = Path(__file__).with_name("node_sockets.json")
 OURS = "Likeness"
 GROWING = "COMFY_AUTOGROW_V3"
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "COMFY_DYNAMICCOMBO_V3", "IMAGECOMPARE"}
+WIDGET_TYPES = {
+    *("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR"),
+    *("COMFY_DYNAMICCOMBO_V3", "IMAGECOMPARE"),
+}
 
 
 @dataclass(frozen=True)

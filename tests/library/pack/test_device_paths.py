@@ -49,7 +49,10 @@ SLASHED = {
     "likeness/weights/listing.py": NAMES,
     "likeness/weights/download.py": "a URL",
     "likeness/weights/transfer.py": "an HTTP header",
+    "likeness/weights/answers.py": "an HTTP header",
+    "likeness/weights/wanted.py": "names of a workflow, from any system",
     "installer/models.py": NAMES,
+    "installer/comfyui.py": "names of git's",
     "tools/locales.py": "the categories of nodes",
 }
 #: Where something is called that not every system has, and what asks for it first.
