@@ -67,6 +67,6 @@ ROWS = (
         "the expression by asymmetric prompts as well",
         freecure(expression=True),
         files=(*FILES, "parser"),
-        share=0.5,
+        share=0.2,
     ),
 )
