@@ -19,7 +19,7 @@ from pathlib import Path
 if sys.version_info < (3, 10):  # noqa: UP036  (the point is to tell those who run an older one)
     sys.exit("Likeness needs Python 3.10 or newer; this is " + sys.version.split()[0] + ".")
 
-from installer import checks, comfyui, demo, models, tiny
+from installer import checks, comfyui, demo, models, stages, tiny
 from installer.checking import check_models
 from installer.folders import folders_in_use, models_folder
 from installer.output import Progress, SetupError, no_room
@@ -78,7 +78,7 @@ def _do(arguments: argparse.Namespace, chosen: Path | None, progress: Progress) 
     if arguments.test:
         # --demo --fresh --test has made its fresh environment already
         fresh = arguments.fresh and arguments.demo is None
-        choice = checks.Choice(arguments.host, chosen, arguments.frontend, arguments.k, arguments.browser)
+        choice = stages.Choice(arguments.host, chosen, arguments.frontend, arguments.k, arguments.browser)
         return 0 if checks.run_checks(progress, choice, fresh) else 1
     return 0
 

@@ -15,8 +15,8 @@ from support.browser import FOLDER, SIZE, Browser
 from support.workflow_runs import small, upload_inputs
 
 from installer import paths, tiny
-from installer.checks import FRONTEND
 from installer.server import Server
+from installer.stages import FRONTEND
 from tools.chromium import SETTINGS, Page
 from tools.ui_workflow import api_files, read
 

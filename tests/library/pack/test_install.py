@@ -18,6 +18,8 @@ from installer import browser, checks, comfyui, environment, paths, tiny
 from installer.hosts import Host
 from installer.output import Progress, SetupError
 from installer.paths import REPOSITORY
+from installer.stages import MATRIX, NOT_IN_NEWEST_PAGE, Choice, Stage, on_the_newest_page, on_the_oldest
+from installer.stages import stages as stages_of
 from likeness.weights import catalogue as catalogue_module
 
 #: Hides every installed package; Python 3.10 has to find pip's TOML reader, so there it stays out.
@@ -196,24 +198,24 @@ def test_an_archive_cannot_write_outside(tmp_path: Path) -> None:
 
 def test_the_whole_test_command_looks_first_and_can_be_told_to_leave_out_the_browser(tmp_path: Path) -> None:
     def names(expression: str, browser: bool) -> list[list[str]]:
-        choice = checks.Choice(expression=expression, browser=browser)
-        return [[s.name for s in stages] for stages in checks._stages(choice, tmp_path)]
+        choice = Choice(expression=expression, browser=browser)
+        return [[s.name for s in stages] for stages in stages_of(choice, tmp_path)]
 
     looks, tests = names("", True)
     assert len(looks) == 4 and tests[:2] == ["types (mypy)", "host tests"] and "browser tests" in tests
     assert tests[-1].startswith("drawn world (")
     assert names("", False) == [looks, [name for name in tests if name != "browser tests"]]
     assert names("parity", True) == [[], [name for name in tests if name.endswith(" tests")]]
-    for stage in chain(*checks._stages(checks.Choice(expression="parity"), tmp_path)):
+    for stage in chain(*stages_of(Choice(expression="parity"), tmp_path)):
         assert "-k parity" in " ".join(stage.command)
-    elsewhere = checks._stages(checks.Choice(host="oldest"), tmp_path)
+    elsewhere = stages_of(Choice(host="oldest"), tmp_path)
     assert [[s.name for s in stages] for stages in elsewhere] == names("parity", True)
-    page = checks._stages(checks.Choice(frontend="newest"), tmp_path)
+    page = stages_of(Choice(frontend="newest"), tmp_path)
     assert [[s.name for s in stages] for stages in page] == [[], ["browser tests"]]
 
 
 def test_every_room_of_tests_is_run_once(tmp_path: Path) -> None:
-    _, stages = checks._stages(checks.Choice(), tmp_path)
+    _, stages = stages_of(Choice(), tmp_path)
     places = [part for stage in stages for part in stage.command if part.startswith(("tests/", "--ignore="))]
     rooms = {f"tests/{path.name}" for path in (REPOSITORY / "tests").iterdir() if [*path.rglob("test_*.py")]}
     apart = {place.removeprefix("--ignore=") for place in places if place.startswith("--ignore=")}
@@ -223,13 +225,15 @@ def test_every_room_of_tests_is_run_once(tmp_path: Path) -> None:
 
 def test_a_part_runs_on_the_oldest_host_and_in_the_newest_page(tmp_path: Path) -> None:
     oldest = Host("0.1.0", tmp_path / "ComfyUI", tmp_path / "python")
-    stages = checks._on_the_oldest(oldest, tmp_path)
+    stages = on_the_oldest(oldest, tmp_path)
     assert all(stage.host == oldest and "(0.1.0)" in stage.name for stage in stages)
-    page = checks._on_the_newest_page(tmp_path, tmp_path)
+    page = on_the_newest_page(tmp_path, tmp_path)
     assert page.host is None and page.settings == {"LIKENESS_FRONTEND": str(tmp_path)}
+    assert {"tests/browser/test_templates.py", "tests/browser/test_keypoints.py"} <= set(page.command)
+    assert all((REPOSITORY / "tests" / "browser" / name).exists() for name in NOT_IN_NEWEST_PAGE)
     places = [part for stage in (*stages, page) for part in stage.command if part.startswith("tests/")]
     assert all((REPOSITORY / place).exists() for place in places) and len(set(places)) == len(places)
-    for room in ("tests/host/instantid/test_parity.py", "tests/server/test_workflows.py", checks.MATRIX):
+    for room in ("tests/host/instantid/test_parity.py", "tests/server/test_workflows.py", MATRIX):
         assert room in places
 
 
@@ -242,8 +246,8 @@ def test_a_stage_can_run_on_another_host_with_settings_of_its_own(
     options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider", str(file)]
     here, there = (Host(name, tmp_path / name, Path(sys.executable)) for name in ("here", "there"))
     for stage, expected in (
-        (checks.Stage("plain", ["pytest", *options]), (str(tmp_path / "here"), None)),
-        (checks.Stage("moved", ["pytest", *options], there, {"SAID": "so"}), (str(tmp_path / "there"), "so")),
+        (Stage("plain", ["pytest", *options]), (str(tmp_path / "here"), None)),
+        (Stage("moved", ["pytest", *options], there, {"SAID": "so"}), (str(tmp_path / "there"), "so")),
     ):
         assert not checks._run_stages([], [stage], here, Progress())
         assert repr(expected) in capsys.readouterr().out
@@ -258,7 +262,7 @@ def test_stages_stop_at_a_failure_and_count_what_passed(
 
     def stage(name: str, file: str) -> checks.Stage:
         options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider"]
-        return checks.Stage(name, ["pytest", *options, str(tmp_path / file)])
+        return Stage(name, ["pytest", *options, str(tmp_path / file)])
 
     good, bad, after = (
         stage("good", "test_good.py"),
@@ -297,7 +301,7 @@ def test_two_stages_run_at_a_time(tmp_path: Path) -> None:
         file = tmp_path / f"test_{own}.py"
         file.write_text(_MEETING.format(own=own, other=other), encoding="utf-8")
         options = ["-q", "--rootdir", str(tmp_path), "-c", os.devnull, "-p", "no:cacheprovider"]
-        stages.append(checks.Stage(own, ["pytest", *options, str(file)]))
+        stages.append(Stage(own, ["pytest", *options, str(file)]))
     assert checks._run_stages([], stages, Host("here", tmp_path, Path(sys.executable)), Progress())
 
 
