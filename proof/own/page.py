@@ -125,7 +125,7 @@ def _beside(row: Row) -> list[str]:
         said(rest[2]),
         "-" if not seconds.count else f"{seconds.mean:.1f}",
         "-" if not memory.count else f"{most:.0f}",
-        row.about,
+        row.about if row.method else "",
     ]
 
 

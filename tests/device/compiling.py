@@ -23,7 +23,7 @@ def check_compiling(host: Host, say: Callable[[str], None]) -> None:
     """Raises AssertionError where the compiled picture is another."""
     backend = backend_for(host.device)
     torch._dynamo.reset()
-    usual = instantid(host, torch.float32)
+    usual = instantid(host, torch.float32, once(with_torchs_attention))
     compiled = instantid(host, torch.float32, once(lambda model: with_compiler(model, backend)))
     wanted = usual.draw(FULL)
     began = time.perf_counter()
@@ -51,11 +51,21 @@ def _has_triton() -> bool:
     return bool(has_triton()) and any(shutil.which(name) for name in ("cc", "gcc", "clang"))
 
 
+def with_torchs_attention(model: Any) -> Any:
+    """What the host takes on graphics cards; its choice for CPUs breaks any graph."""
+    from comfy.ldm.modules.attention import attention_pytorch
+
+    model = model.clone(disable_dynamic=True)
+    given = model.model_options["transformer_options"]
+    given["optimized_attention_override"] = lambda function, *args, **more: attention_pytorch(*args, **more)
+    return model
+
+
 def with_compiler(model: Any, backend: str) -> Any:
     from comfy_api.torch_helpers import set_torch_compile_wrapper
     from comfy_extras.nodes_torch_compile import skip_torch_compile_dict
 
-    model = model.clone(disable_dynamic=True)
+    model = with_torchs_attention(model)
     set_torch_compile_wrapper(
         model=model, backend=backend, options={"guard_filter_fn": skip_torch_compile_dict}
     )
