@@ -96,10 +96,13 @@ export function registerDrawer(name, classes, key, words, makePanel) {
     if (drawers.has(node)) ran(drawers.get(node), outputs?.[inside ? `${node.graph.id}:${node.id}` : node.id]);
   }
 
-  /** Asks the server what the nodes with open drawers told before this page was there. */
-  async function ask() {
+  /**
+   * Asks the server what the nodes with open drawers told in an earlier run of the same graph: before this page
+   * was there, or, after a run, because the host repeats nothing of what it had to look at no more.
+   */
+  async function ask(afterRun = false) {
     const inRoot = (node) => node.graph?.isRootGraph !== false;
-    const blank = [...drawers].filter(([node, drawer]) => drawer.open && !drawer.heard && inRoot(node));
+    const blank = [...drawers].filter(([node, drawer]) => drawer.open && (afterRun || !drawer.heard) && inRoot(node));
     if (!blank.length) return;
     const { output } = await app.graphToPrompt();
     const prompt = Object.fromEntries(
@@ -114,8 +117,8 @@ export function registerDrawer(name, classes, key, words, makePanel) {
 
   app.registerExtension({
     name,
-    setup: () => api.addEventListener("execution_success", ask),
-    afterConfigureGraph: () => void setTimeout(ask),
+    setup: () => api.addEventListener("execution_success", () => ask(true)),
+    afterConfigureGraph: () => void setTimeout(() => ask()),
     nodeCreated(node) {
       if (classes.includes(node.comfyClass)) attach(node);
     },
