@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,18 +127,30 @@ class Checker:
         return good, faults
 
     def seeds(self) -> dict[str, Spec]:
-        """The inputs that take a seed: column -> what it takes."""
+        """The inputs that take a seed: column -> what it takes.
+
+        Those that are called one, and a number of its own node that goes into nothing else. That a page
+        counts a number up by itself makes it no seed: a width can be such a number.
+        """
         found = {}
         for node, values in self._prompt.items():
             for name in settable(values["inputs"]):
                 spec = spec_of(self._info, values["class_type"], name)
-                if (
-                    spec is not None
-                    and spec.kind == "INT"
-                    and (spec.is_seed or name in ("seed", "noise_seed"))
-                ):
+                if spec is not None and spec.kind == "INT" and (_seed(name) or self._feeds_seeds(node)):
                     found[f"{self._names[node]}.{name}"] = spec
         return found
+
+    def _feeds_seeds(self, node: str) -> bool:
+        """Whether a node does nothing but give a number to inputs that take a seed."""
+        if len(self._prompt[node]["inputs"]) != 1:
+            return False
+        fed = [
+            name
+            for other in self._prompt.values()
+            for name, value in other["inputs"].items()
+            if isinstance(value, list) and value and str(value[0]) == node
+        ]
+        return bool(fed) and all(map(_seed, fed))
 
     def _absent(self, node: str, title: str) -> list[Fault]:
         """Required inputs that the workflow doesn't have at all."""
@@ -178,14 +191,19 @@ class Checker:
 
     def _file(self, given: str, folders: Sequence[Path]) -> InputFile | str:
         """The file, or a sentence. Each is read once."""
-        places = [folder / Path(given).expanduser() for folder in folders]
-        path = next((place for place in places if place.is_file()), None)
+        # The page marks files of its input folder, such as those with a mask drawn on them.
+        named = os.path.expanduser(given.removesuffix(" [input]"))
+        path = next((folder / named for folder in folders if os.path.isfile(folder / named)), None)
         if path is None:
             return f"there is no file {given!r} (looked in {', '.join(str(f) for f in folders)})."
         key = str(path.resolve())
         if key not in self._files:
             self._files[key] = _read(path, key)
         return self._files[key]
+
+
+def _seed(name: str) -> bool:
+    return name == "seed" or name.endswith("_seed")
 
 
 def _read(path: Path, key: str) -> InputFile | str:

@@ -32,19 +32,16 @@ class Spec:
         """Whether its value names a file in the host's input folder."""
         return self.kind == "COMBO" and any(self.settings.get(name) for name in _UPLOADS)
 
-    @property
-    def is_seed(self) -> bool:
-        return self.kind == "INT" and bool(self.settings.get("control_after_generate"))
-
     def value(self, given: Any) -> Any:
         """The given value as this input takes it. Raises ValueFault."""
         if self.kind == "COMBO":
             return self._option(given)
-        readers = {"INT": _whole, "FLOAT": _number, "BOOLEAN": _truth, "STRING": _text}
-        reader = readers.get(self.kind)
-        if reader is None or self.settings.get("forceInput"):
+        if self.settings.get("forceInput"):
             raise ValueFault(f"it takes a wire of the kind {self.kind}, not a value.")
-        value = reader(given)
+        readers = {"INT": _whole, "FLOAT": _number, "BOOLEAN": _truth, "STRING": _text}
+        if self.kind not in readers:
+            return given  # a pack's own kind of widget: the host itself will say
+        value = readers[self.kind](given)
         low, high = self.settings.get("min"), self.settings.get("max")
         if low is not None and isinstance(value, int | float) and value < low:
             raise ValueFault(f"{value} is below the least, {low}.")

@@ -116,6 +116,8 @@ def test_values_become_what_the_input_takes(folder: Path, column: str, given: An
             "the host has no model 'two.safetensors'. There are: 'one.saf",
         ),
         ("T.photo", "none.png", "there is no file 'none.png' (looked in"),
+        ("T.photo", "~$p.png", "there is no file '~$p.png' (looked in"),
+        ("T.photo", "a woman, " * 100, "there is no file 'a woman, a woman,"),
         ("T.photo", "note.png", "'note.png' is no picture that can be read."),
         ("T.photo", 5, "it takes the path of a file, not 5."),
         ("T.image", "x", "'image' of 'T' comes from 'T' over a wire: set it there."),
@@ -133,12 +135,18 @@ def test_values_that_cannot_be(folder: Path, column: str, given: Any, said: str)
 
 def test_an_input_that_only_takes_wires(folder: Path) -> None:
     graph = copy.deepcopy(GRAPH)
-    graph["1"]["inputs"] |= {"image": "x", "forced": 3}
-    _, faults = check(folder, {"T.image": "x", "T.forced": 1}, graph=graph)
-    assert [fault.sentence for fault in faults] == [
-        "it takes a wire of the kind IMAGE, not a value.",
-        "it takes a wire of the kind INT, not a value.",
-    ]
+    graph["1"]["inputs"] |= {"forced": 3}
+    _, faults = check(folder, {"T.forced": 1}, graph=graph)
+    assert [fault.sentence for fault in faults] == ["it takes a wire of the kind INT, not a value."]
+
+
+def test_a_widget_of_a_kind_of_its_own_takes_what_is_given(folder: Path) -> None:
+    info = {**INFO, "Take": {**INFO["Take"], "input": {"required": {"colour": ["COLOR", {}]}}}}
+    graph = {"1": {**GRAPH["1"], "inputs": {"colour": "#ff0000"}}}
+    checker = Checker(graph, info, folder)
+    assert checker.workflow() == ({}, [])
+    (row,), faults = checker.rows([Row(1, {"T.colour": "#00ff00"})])
+    assert not faults and row.settings() == {"T.colour": "#00ff00"}
 
 
 def test_every_fault_is_told_and_good_rows_stay(folder: Path) -> None:
@@ -187,3 +195,22 @@ def test_a_workflow_that_saves_nothing(folder: Path) -> None:
 
 def test_which_inputs_take_a_seed(folder: Path) -> None:
     assert list(Checker(GRAPH, INFO, folder).seeds()) == ["T.seed"]
+
+
+@pytest.mark.parametrize("fed, seeds", [(["seed"], ["N.value"]), (["steps"], []), (["seed", "steps"], [])])
+def test_a_number_of_its_own_node_is_a_seed_where_it_goes_into_seeds_alone(
+    folder: Path, fed: list[str], seeds: list[str]
+) -> None:
+    """The host's own such node counts up by itself, whatever its number is for."""
+    info = {**INFO, "Number": {"input": {"required": {"value": ["INT", {"control_after_generate": True}]}}}}
+    graph = copy.deepcopy(GRAPH)
+    graph["2"] = {"class_type": "Number", "inputs": {"value": 512}, "_meta": {"title": "N"}}
+    graph["1"]["inputs"] |= {name: ["2", 0] for name in fed}
+    found = Checker(graph, info, folder).seeds()
+    assert [column for column in found if column.startswith("N.")] == seeds
+
+
+def test_a_file_that_the_page_marks_as_one_of_its_input_folder(folder: Path) -> None:
+    graph = copy.deepcopy(GRAPH)
+    graph["1"]["inputs"]["photo"] = "p.png [input]"
+    assert workflow(folder, graph) == []
