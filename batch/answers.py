@@ -11,6 +11,8 @@ from .values import State
 
 #: Endings of files that hold models: one that a host doesn't have is nobody's row's fault.
 MODELS = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl")
+#: After these a process draws nothing any more, whoever's row comes next.
+_BROKEN = ("cuda error", "acceleratorerror", "cublas_status", "cudnn_status", "hip error", "device-side")
 _MEMORY = ("outofmemory", "out of memory", "memoryerror", "allocation on device", "cannot allocate memory")
 _DISK = ("no space left on device", "[errno 28]", "disk quota exceeded", "not enough space on the disk")
 #: Of a file's name, what it is.
@@ -90,4 +92,4 @@ def _whose(name: str, words: str) -> State:
     said = f"{name} {words}".lower()
     if any(sign in said for sign in _DISK):
         return "world"
-    return "worker" if any(sign in said for sign in _MEMORY) else "row"
+    return "worker" if any(sign in said for sign in (*_MEMORY, *_BROKEN)) else "row"

@@ -8,8 +8,9 @@ from .pool import Pool
 from .progress import Progress
 from .values import Died, Outcome, Ready, WorldError
 
-#: Boots in a row without a drawing after which a worker is given up.
-BOOTS = 4
+#: Restarts in a row, none of which came up, after which a worker is given up; and without a drawing, when
+#: each came up and died at a row. Those rows go into quarantine meanwhile, so these may be more.
+BOOTS, DEATHS = 4, 20
 
 
 class Crew:
@@ -23,6 +24,7 @@ class Crew:
         self._given_up: dict[str, str] = {}
         self._jobs = dict.fromkeys(pool.workers, 0)
         self._boots = dict.fromkeys(pool.workers, 0)
+        self._deaths = dict.fromkeys(pool.workers, 0)
         self._worked = False
         for name in pool.workers:
             progress.worker(name, "starting")
@@ -39,7 +41,7 @@ class Crew:
     def ready(self, event: Ready) -> None:
         self._ready.add(event.worker)
         self._worked = True
-        self._jobs[event.worker] = 0
+        self._jobs[event.worker] = self._boots[event.worker] = 0
         self._progress.worker(event.worker, "idle")
 
     def died(self, event: Died) -> None:
@@ -57,7 +59,7 @@ class Crew:
     def did(self, outcome: Outcome) -> None:
         """A job ended at it, the row's fault or not: it works. It is restarted if its time has come."""
         name = outcome.worker
-        self._boots[name] = 0
+        self._deaths[name] = 0
         self._jobs[name] += 1
         if self._recycle and self._jobs[name] >= self._recycle:
             self._down.setdefault(name, "")
@@ -76,9 +78,11 @@ class Crew:
             del self._down[name]
             self._ready.discard(name)
             self._boots[name] += 1
-            if self._boots[name] > BOOTS:
+            self._deaths[name] += 1
+            if self._boots[name] > BOOTS or self._deaths[name] > DEATHS:
+                tries = BOOTS if self._boots[name] > BOOTS else DEATHS
                 self._given_up[name] = why
-                self._progress.say(f"{name} is given up after {BOOTS} restarts in a row: {why}")
+                self._progress.say(f"{name} is given up after {tries} restarts in a row: {why}")
                 continue
             self._progress.worker(name, "starting")
             self._pool.restart(name)

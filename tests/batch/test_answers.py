@@ -21,6 +21,8 @@ def ended(kind: str, **data: str) -> dict[str, object]:
         ("torch.OutOfMemoryError", "Allocation on device", "worker"),
         ("RuntimeError", "CUDA error: out of memory", "worker"),
         ("MemoryError", "", "worker"),
+        ("torch.AcceleratorError", "CUDA error: an illegal memory access was encountered", "worker"),
+        ("RuntimeError", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "worker"),
         ("OSError", "[Errno 28] No space left on device", "world"),
     ],
 )

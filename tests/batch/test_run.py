@@ -106,12 +106,12 @@ def test_a_workers_fault_is_tried_elsewhere(
     assert len(drawn(out)) == 4
 
 
-def test_a_row_that_kills_two_workers_is_left_aside(
+def test_rows_that_kill_two_workers_are_left_aside_however_many(
     smallest: Path, table: Table, out: Path, stub: list[str]
 ) -> None:
-    rows = table("!die b", "a", "c")
+    rows = table("!die b", "!die c", "!die d", "a")
     assert batch("run", smallest, "--rows", rows, "--out", out, *stub) == 1
-    assert [line["state"] for line in lines(out)] == ["quarantined", "done", "done"]
+    assert [line["state"] for line in lines(out)] == [*["quarantined"] * 3, "done"]
     assert lines(out)[0]["worker_deaths"] == 2
     assert "died" in lines(out)[0]["error"]
 
