@@ -48,10 +48,11 @@ def _tuned(rows: Rows) -> tuple[bool, str]:
 
 
 def _freecure(rows: Rows) -> tuple[bool, str]:
-    """Where the prompt alone had an attribute and the identity took it."""
+    """Where the prompt alone had an attribute and the identity took it, of the people that all rows show."""
     plain, taken, back = (rows[name] for name in ("sdxl", "instantid", "freecure"))
-    where = plain.right & ~taken.right
-    cost = float(taken.likeness.mean() - back.likeness.mean())
+    shown = len(back.people)
+    where = plain.right[:shown] & ~taken.right[:shown]
+    cost = float(taken.likeness[:shown].mean() - back.likeness.mean())
     if not where.any():
         return False, "the identity took no attribute: there is nothing to give back"
     rise = float(back.right[where].mean())

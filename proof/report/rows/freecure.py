@@ -60,6 +60,7 @@ ROWS = (
         "hair, glasses and hat from the foundation; before: InstantID, adapter",
         freecure(),
         files=(*FILES, "parser"),
+        share=0.5,
     ),
     Row(
         "freecure_expression",
