@@ -22,6 +22,7 @@ from .run_options import add_run_options, photo_column
 
 #: Options of a run that its tasks get in another way, or not at all.
 _OWN = ("workflow", "rows", "out", "range", "workers", "address", "local", "json", "dry_run", "python")
+_OWN += ("dashboard", "again")
 
 
 class ExportError(ValueError):
@@ -114,6 +115,7 @@ def _options(command: Mapping[str, Any]) -> list[str]:
     for name, value in command.items():
         if name in _OWN or value == parser.get_default(name):
             continue
-        words.append(f"--{name.replace('_', '-')}")
-        words += [] if value is True else [str(value)]
+        option = f"--{name.replace('_', '-')}"
+        # One word each: a value such as "--lowvram" would be taken for an option.
+        words.append(option if value is True else f"{option}={value}")
     return words

@@ -23,6 +23,8 @@ from .ledger import ENDED, NAME, Ledger, LedgerError
 from .records import Record, Records
 
 RANGES = "ranges"
+#: The place of a job's state in a line of the ledger.
+_STATE = 5
 
 
 class MergeError(ValueError):
@@ -149,7 +151,10 @@ def _files(ledger: Records, source: Path, target: Path) -> None:
 
 
 def _absorb(whole: Ledger, path: Path) -> None:
-    """All rows of a ledger, in one step; of a drawing known already, the one that got further."""
+    """All rows of a ledger, in one step; of a drawing known already, the one that got further.
+
+    Who tried a failed row again and drew it got further.
+    """
     with whole.change() as base:
         other = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
@@ -159,8 +164,11 @@ def _absorb(whole: Ledger, path: Path) -> None:
             )
             _insert(base, "source", other.execute("SELECT * FROM source").fetchall())
             jobs = other.execute("SELECT * FROM job").fetchall()
-            _insert(base, "job", [row for row in jobs if not _ended_before(base, row)])
-            _insert(base, "output", other.execute("SELECT * FROM output").fetchall())
+            news = [row for row in jobs if _further(row) > _known(base, row)]
+            _insert(base, "job", news)
+            ids = {row[:3] for row in news}
+            outputs = other.execute("SELECT * FROM output").fetchall()
+            _insert(base, "output", [row for row in outputs if row[:3] in ids])
         finally:
             other.close()
 
@@ -176,8 +184,14 @@ def _has_run(base: sqlite3.Connection, row: tuple[object, ...]) -> bool:
     return found.fetchone() is not None
 
 
-def _ended_before(base: sqlite3.Connection, row: tuple[object, ...]) -> bool:
-    found = base.execute(
-        "SELECT state FROM job WHERE key = ? AND repeat = ? AND attempt = ?", row[:3]
-    ).fetchone()
-    return found is not None and found[0] in ENDED
+def _known(base: sqlite3.Connection, row: tuple[object, ...]) -> int:
+    """How far the same drawing got that is known already; -1 for none."""
+    text = "SELECT * FROM job WHERE key = ? AND repeat = ? AND attempt = ?"
+    found = base.execute(text, row[:3]).fetchone()
+    return -1 if found is None else _further(found)
+
+
+def _further(row: tuple[object, ...]) -> int:
+    """0 still waits, 1 failed, 2 has its files."""
+    state = row[_STATE]
+    return 0 if state not in ENDED else 2 if state in ("done", "rejected") else 1

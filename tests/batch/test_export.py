@@ -35,7 +35,8 @@ def begun(folder: Path, *more: str) -> Path:
 
 
 def test_options_of_the_run_go_along_and_its_place_does_not(tmp_path: Path) -> None:
-    kept, own = ["--cpu", "--repeat", "2", "--at-least", "1 in 9"], ["--range", "1-2", "--workers", "4"]
+    kept = ["--cpu", "--repeat=2", "--at-least=1 in 9", "--host-arguments=--lowvram"]
+    own = ["--range", "1-2", "--workers", "4", "--dashboard", "--again"]
     farm = export.read(begun(tmp_path, *own, *kept), 3)
     assert (farm.rows, farm.tasks, farm.per_task) == (ROWS, 3, 3), "all rows, not only those that were tried"
     assert sorted(farm.options) == sorted(kept)
@@ -45,6 +46,7 @@ def test_options_of_the_run_go_along_and_its_place_does_not(tmp_path: Path) -> N
     add_run_options(parser)
     options = parser.parse_args(words[3:])
     assert list(options.range) == [4, 5, 6] and options.local and options.workers == 1
+    assert options.host_arguments == "--lowvram" and not options.dashboard
 
 
 def test_openjds_own_tool_takes_the_bundle_and_runs_every_range(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_slurms_scripts_run_every_range(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", shown], env=environment, capture_output=True, text=True, check=True)
     words = eval_list(done.stdout)
     assert words[words.index("--out") + 1] == f"{out}/{RANGES}/4"
-    assert words[words.index("--range") + 1] == "4+3" and words[-2:] == ["--at-least", "1 in 9"]
+    assert words[words.index("--range") + 1] == "4+3" and words[-1] == "--at-least=1 in 9"
     assert subprocess.run(["bash", "-n", str(scripts / export_slurm.MERGE)], check=True)
 
 

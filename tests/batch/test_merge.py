@@ -65,6 +65,23 @@ def test_merging_again_adds_what_has_ended_since_and_doubles_nothing(tmp_path: P
         assert len(ledger.runs()) == 2, "a run for each command"
 
 
+def test_a_row_that_failed_and_was_drawn_since_is_drawn(tmp_path: Path) -> None:
+    drawn(tmp_path, range(1, 3), range(1, 2))
+    path = tmp_path / merge.RANGES / "000001"
+    with Ledger(path, write=True) as ledger:
+        ledger.failed(Outcome(Job("k2", 2, 0, 0, 2, {}), "w", "row", error="No face."))
+    merge.merge(tmp_path)
+    assert [line["state"] for line in lines(tmp_path)] == ["done", "failed"]
+    with Ledger(path, write=True) as ledger:
+        ledger.again()
+    drawn(tmp_path, range(1, 3), range(2, 3))
+    merge.merge(tmp_path)
+    assert [line["state"] for line in lines(tmp_path)] == ["done", "done"]
+    with Ledger(path, write=True) as ledger:
+        ledger.waits_again(("k2", 0, 0), "", False)
+    assert merge.merge(tmp_path).open == 0, "what is drawn stays drawn"
+
+
 def test_what_differs_between_machines_is_said(tmp_path: Path) -> None:
     drawn(tmp_path, range(1, 2), range(1, 2))
     drawn(tmp_path, range(2, 3), range(2, 3), torch="2.9")
