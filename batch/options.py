@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from installer.environment import ALSO_NEEDED, current
+from installer.environment import current
 from installer.paths import REPOSITORY, is_comfyui
 
 from .values import HostSettings
@@ -161,9 +161,7 @@ def comfyui(options: argparse.Namespace) -> Path:
     places = [pack.parent.parent for pack in packs if pack.parent.name == "custom_nodes"]
     if os.environ.get("LIKENESS_COMFYUI"):
         places.append(Path(os.environ["LIKENESS_COMFYUI"]))
-    if all((REPOSITORY / name).is_file() for name in ALSO_NEEDED):  # a clone, where install.py made one
-        places.append(current().comfyui)
-    for place in places:
+    for place in [*places, current().comfyui]:
         if is_comfyui(place):
             return place.resolve()
     raise OptionError(

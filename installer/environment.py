@@ -67,11 +67,15 @@ class Environment:
 
 
 def current() -> Environment:
-    """The environment of this recipe on this machine, made or not."""
+    """The environment of this recipe on this machine, made or not.
+
+    The published pack comes without some of the lists, and makes none; what it asks for is then not there.
+    """
     digest = hashlib.sha256()
     facts = [RECIPE, platform.python_version(), sys.platform, platform.machine(), comfyui.PINNED.sha256]
     facts += [*TORCH, *INSIGHTFACE_NEEDS]
-    facts += [(REPOSITORY / name).read_text(encoding="utf-8") for name in ("requirements.txt", *ALSO_NEEDED)]
+    lists = [REPOSITORY / name for name in ("requirements.txt", *ALSO_NEEDED)]
+    facts += [path.read_text(encoding="utf-8") for path in lists if path.is_file()]
     digest.update(json.dumps(facts).encode())
     return Environment(cache_root() / f"env-{digest.hexdigest()[:12]}")
 

@@ -149,6 +149,9 @@ def test_the_environments_key_follows_what_it_holds(tmp_path: Path, monkeypatch:
     assert environment.current() == first, "another clone with the same requirements shares the environment"
     (clone / "requirements.txt").write_text("insightface>=3\n")
     assert environment.current() != first
+    for name in environment.ALSO_NEEDED:
+        (clone / name).unlink()
+    assert environment.current() != first, "the published pack, which comes without some, asks too"
 
 
 def test_an_unfinished_environment_does_not_count(tmp_path: Path) -> None:
