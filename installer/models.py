@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from likeness.weights import commercial
 from likeness.weights.catalogue import ModelFile, catalogue, files_of, total_size
 from likeness.weights.download import archive_path, fetch
 from likeness.weights.listing import listing
@@ -53,6 +54,16 @@ space is checked first, sums are checked after.
 | `LIKENESS_NO_DOWNLOADS` | set to `1`, the page of ComfyUI fetches nothing; it shows the command |
 | `HF_TOKEN` | a read token for files behind a licence; only the hub or the mirror gets it, over https |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy |
+""".strip().splitlines()
+
+_COMMERCIAL = """
+What the licences say, and what the files were trained on, as far as either was known where this list was
+made. No legal advice. A method is as free as the least free of its files; some can be left out or replaced:
+
+- For InstantID's recogniser and detector (`antelopev2`): train an adapter on AuraFace's or SFace's vectors
+  with `python -m training.adapter`, and find faces with `embedded`. `training/README.md` says what it takes.
+- The face parser is asked for by some workflows of MasterWeaver, but not by the method.
+- Any SDXL or SD1.5 checkpoint does in place of those named, under its own terms.
 """.strip().splitlines()
 
 
@@ -195,6 +206,7 @@ def readme() -> str:
         source = f"[{file.source}]({file.url})" if file.url else file.source
         cells = [f"`{file.name}`", place, file.size_text, file.licence, ", ".join(file.methods), source]
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "## Commercial use, method by method", "", *_COMMERCIAL, "", *commercial.table()]
     lines += ["", "## What each file is for", ""]
     lines += [f"- `{file.name}` ({key}): {file.note}" for key, file in catalogue().items()]
     lines += [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import commercial
 from .catalogue import ModelFile, catalogue, face_packs
 
 Prompt = Mapping[str, Mapping[str, Any]]
@@ -39,7 +39,6 @@ _BESIDE = {"LikenessLoadPVA": ("pva/face_encoder",)}
 #: Hosts and endings of which the page's own dialog of missing models fetches files.
 _DIALOG_HOST = "https://huggingface.co/"
 _DIALOG_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pth", ".pt")
-_NOT_COMMERCIAL = re.compile(r"non-commercial|for research only|\bNC\b", re.IGNORECASE)
 
 
 def file_of(class_type: str, widget: str, value: Any) -> ModelFile | None:
@@ -81,7 +80,7 @@ def _of_pack(name: str, prompt: Prompt) -> list[str]:
 
 def not_commercial(file: ModelFile) -> bool:
     """Whether the file's licence, or what it was trained on, keeps commerce out: by the licence's words."""
-    return bool(_NOT_COMMERCIAL.search(file.licence))
+    return commercial.use(file) == commercial.NO
 
 
 def page_entry(file: ModelFile) -> dict[str, str] | None:

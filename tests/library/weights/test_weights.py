@@ -11,6 +11,7 @@ from installer.folders import Folders
 from installer.models import missing, readme
 from installer.paths import REPOSITORY
 from likeness.values import RECOGNISERS
+from likeness.weights import commercial
 from likeness.weights.catalogue import catalogue, face_packs, files_of, methods, total_size
 from likeness.weights.download import DownloadError, fetch
 from likeness.weights.examine import sha256
@@ -55,6 +56,24 @@ def test_bundled_files_are_what_the_catalogue_says() -> None:
 
 def _licence(model: Path) -> str:
     return model.with_suffix(".LICENSE").read_text(encoding="utf-8")
+
+
+def test_who_may_use_each_method_commercially() -> None:
+    """Every file has an answer, and a method that of the file that stands most in the way."""
+    answers = {method: commercial.use_of(files_of(method)) for method in methods() if method != "embedded"}
+    assert answers["auraface"] == answers["wplus-directions"] == commercial.YES
+    assert answers["emojidiff"] == commercial.TRAINERS
+    assert answers["instantid-faceid-6m"] == answers["consistentid-sdxl"] == commercial.NOT_SAID
+    assert {name for name, answer in answers.items() if answer == commercial.NO} >= {
+        *("instantid", "arc2face", "consistentid", "fact", "wplus", "freecure", "pva")
+    }
+    bundled = [file for file in catalogue().values() if file.bundled]
+    assert {commercial.use(file) for file in bundled} == {commercial.YES}
+    assert commercial.use(catalogue()["sdxl/base"]) == commercial.TERMS
+    assert commercial.use(catalogue()["embedded/sface"]) == commercial.YES
+    written = readme()
+    for file in catalogue().values():
+        assert f"| `{file.name}` ({file.key}) | {file.licence} | {commercial.use(file)} |" in written
 
 
 def test_an_unknown_method_names_those_there_are() -> None:
