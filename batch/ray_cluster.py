@@ -26,6 +26,8 @@ STORE = 256 * 2**20
 _LOOK, _PATIENCE = 0.5, 10.0
 #: Without these two Ray is gone; it restarts its other processes or does without.
 _HEAD = ("gcs_server", "raylet")
+#: Times that our own Ray is started: it gives its processes half a minute, too little for a busy machine.
+_STARTS = 4
 #: Ray keeps the first that a process had.
 _TOKEN = secrets.token_hex(32)
 
@@ -66,15 +68,16 @@ class Cluster:
                 "or use --local."
             ) from error
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        errors = (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError)
         try:
             with _signals_kept():
                 if self.ours:
                     self._start_ours(ray, quiet)
                 else:
                     ray.init(address=self._address, **quiet)
-        except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except errors as error:
             where = f"No Ray cluster was joined at {self._address}" if self._address else "Ray did not start"
-            self._end()
+            self._end(now=self.ours)
             hint = " Its token belongs into RAY_AUTH_TOKEN or ~/.ray/auth_token." if self._address else ""
             words = str(error).splitlines()[0].rstrip(".")
             raise WorldError(f"{where}: {words}.{hint}") from error
@@ -99,20 +102,29 @@ class Cluster:
             )
 
     def _start_ours(self, ray: Any, quiet: dict[str, Any]) -> None:
-        before = set(psutil.Process().children())
-        try:
-            context = ray.init(
-                num_cpus=os.cpu_count(),
-                object_store_memory=STORE,
-                include_dashboard=self._dashboard,
-                dashboard_host="127.0.0.1",
-                _node_ip_address="127.0.0.1",
-                _temp_dir=str(self._folder),
-                **quiet,
-            )
-        finally:
-            self._head = {c: c.name() for c in psutil.Process().children() if c not in before}
-            self.note()
+        for attempt in range(_STARTS):
+            before = set(psutil.Process().children())
+            try:
+                context = ray.init(
+                    num_cpus=os.cpu_count(),
+                    object_store_memory=STORE,
+                    include_dashboard=self._dashboard,
+                    dashboard_host="127.0.0.1",
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=str(self._folder),
+                    **quiet,
+                )
+                break
+            except Exception as error:
+                # What it raises when a busy machine keeps it waiting is of no kind of its own.
+                if type(error) is not Exception:
+                    raise
+                if attempt == _STARTS - 1:
+                    raise RuntimeError(str(error)) from error
+            finally:
+                self._head |= {c: c.name() for c in psutil.Process().children() if c not in before}
+                self.note()
+            self._end(now=True)
         if self._dashboard and not context.dashboard_url:
             raise WorldError("Ray has no page to show: --dashboard needs `pip install 'ray[default]'`.")
         if self._dashboard:
@@ -122,10 +134,10 @@ class Cluster:
         """Tell the reaper what is there now."""
         if self._reaper is None or self._reaper.stdin is None:
             return
-        with contextlib.suppress(OSError):
-            for process in self._all():
+        for process in self._all():
+            with contextlib.suppress(psutil.Error, OSError):
                 self._reaper.stdin.write(f"{process.pid} {process.create_time()}\n")
-            self._reaper.stdin.flush()
+                self._reaper.stdin.flush()
 
     def _all(self) -> list[psutil.Process]:
         """Our own Ray's processes, with what they started."""
@@ -169,6 +181,7 @@ class Cluster:
         ray.shutdown()
         _, left = psutil.wait_procs(started, _PATIENCE if started else 0)
         _kill(left)
+        psutil.wait_procs(left, _PATIENCE if left else 0)
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from support.patience import PATIENCE
 from support.stub_comfyui import command
 
 from batch.pool_ray import RayPool
@@ -37,7 +38,7 @@ def job(text: str = "", photo: bytes = b"") -> Job:
     return Job(f"key{text}", 1, 0, 0, None, prompt, files)
 
 
-def until(pool: RayPool, wanted: Callable[[Event], bool], seconds: float = 120.0) -> list[Event]:
+def until(pool: RayPool, wanted: Callable[[Event], bool], seconds: float = PATIENCE) -> list[Event]:
     """All that is told until an event is the one."""
     told: list[Event] = []
     end = time.monotonic() + seconds
