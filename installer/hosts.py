@@ -56,7 +56,7 @@ def find(wanted: str) -> Release:
     """
     if wanted == "newest":
         tagged = comfyui.tagged_versions() or [RELEASES[-1].version]
-        wanted = max(tagged[-1], RELEASES[-1].version, key=_numbers)
+        wanted = max(tagged[-1], RELEASES[-1].version, key=numbers)
     named = {"oldest": RELEASES[0], "pinned": PINNED, **{release.version: release for release in RELEASES}}
     if wanted in named:
         return named[wanted]
@@ -68,7 +68,8 @@ def find(wanted: str) -> Release:
     return Release(wanted)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """A version as what can be compared."""
     return tuple(int(part) for part in version.split("."))
 
 

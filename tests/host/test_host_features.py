@@ -19,12 +19,17 @@ from support.features.methods import METHODS, Method
 from support.features.run import draw
 from support.features.world import World
 
+from installer.comfyui import RELEASES
+from installer.hosts import numbers
+
 #: One of each kind by which the engine is asked: what adds, with a ControlNet; longer keys; the joint
 #: softmax; layers between; a guider of its own. On the oldest host these stand for all.
 KINDS = (
     *("InstantID + ControlNet", "Apply Reference", "Apply PVA", "Apply FACT"),
     "Guide with FreeCure",
 )
+#: Nodes that the oldest host lacks, with the first of the tested hosts that has them.
+SINCE = {"ConditioningMultiply": "0.27.0"}
 PAIRS = [(method, feature) for feature in FEATURES for method in METHODS]
 
 pytestmark = pytest.mark.usefixtures("as_the_executor_does")
@@ -39,6 +44,7 @@ def matrix(host: Any, pack: Any, base: Path) -> Iterator[Matrix]:
 
 def test_the_kinds_are_methods() -> None:
     assert {method.name for method in METHODS} >= set(KINDS)
+    assert {feature.name for feature in FEATURES} >= set(SINCE)
 
 
 def offered() -> list[Any]:
@@ -58,6 +64,11 @@ def offered() -> list[Any]:
 def test_a_method_beside_a_node_of_the_host(
     matrix: Matrix, method: Method, feature: Feature, caplog: pytest.LogCaptureFixture
 ) -> None:
+    import comfyui_version
+
+    since = SINCE.get(feature.name, RELEASES[0].version)
+    if numbers(comfyui_version.__version__) < numbers(since):
+        pytest.skip(f"ComfyUI {comfyui_version.__version__} has no {feature.name}, which came by {since}.")
     expected = answer(method, feature)
     if isinstance(expected, Refused):
         draw = matrix.after if expected.after else matrix.pair

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.workflow_runs import node_of, pictures, small, titled, two_people, upload_inputs
 
+from installer.comfyui import PINNED
 from installer.server import Server
 from tools import node_sockets
 from tools.ui_workflow import api_files, fetch_sockets, read
@@ -244,7 +245,14 @@ def test_face_detailer_draws_each_face_anew_and_nothing_else(
 
 
 def test_stored_sockets_are_the_hosts(server: Server) -> None:
-    assert node_sockets.load() == fetch_sockets(server.object_info()), (
+    stored, served = node_sockets.load(), fetch_sockets(server.object_info())
+    if json.loads(server.get("/system_stats"))["system"]["comfyui_version"] != PINNED.version:
+        # Other releases' own nodes may have other sockets: the oldest's Save Image has no output.
+        stored, served = (
+            {name: node for name, node in nodes.items() if name.startswith("Likeness")}
+            for nodes in (stored, served)
+        )
+    assert stored == served, (
         "The nodes changed. Run: python -m tools.node_contract --write, and for those of the host "
         "python -m tools.ui_workflow --sockets URL"
     )
