@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("Stopped before anything was drawn.", file=sys.stderr)
+        print("Stopped.", file=sys.stderr)
         return STOPPED
     except WorldError as error:
         print(error, file=sys.stderr)

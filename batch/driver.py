@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import outputs
+from . import outputs, resume
 from .crew import Crew
 from .ledger import JobId, Ledger, Output
 from .plan import FileChanged, Plan
@@ -54,7 +54,7 @@ class Driver:
         self._busy: dict[str, _Busy] = {}
         self._losses: dict[JobId, int] = {}
         self._crew = Crew(self.pool, self.progress, self.settings.recycle, self.settings.memory_limit)
-        self._stop = self._now = False
+        self._stop = self._now = self._said = False
 
     def stop(self) -> None:
         """Once: finish what runs. Twice: stop now. May be called from a signal handler."""
@@ -67,12 +67,15 @@ class Driver:
     def run(self) -> None:
         """Raises WorldError. The pool was started, and is not stopped here."""
         self._fill()
+        rows = sum(1 for _ in self.plan.first_jobs())
+        self.progress.begin(rows, rows - len(self._waiting))
         try:
             for event in self.early:
                 self._hear(event)
             while not self._now and (self._busy or (len(self._waiting) and not self._stop)):
                 self._hand_out()
                 self._crew.check(self._now or self._stop)
+                self._say_that_it_stops()
                 for event in self.pool.poll(0.2):
                     self._hear(event)
                 self._watch_the_clock()
@@ -81,19 +84,20 @@ class Driver:
             for busy in self._busy.values():
                 self._give_back(busy.job)
 
+    def _say_that_it_stops(self) -> None:
+        """Not in the handler: a signal may come while something else is being written."""
+        if self._stop and not self._said:
+            self._said = True
+            self.progress.say("Finishing what runs; Ctrl-C again stops now.")
+
     def _fill(self) -> None:
         """Jobs that wait, those that stopped workers before last; done ones whose files are gone, again."""
-        self._find_lost_files()
+        for words in resume.lost_files(self.ledger, self.plan, self.folder):
+            self.progress.say(words)
+        resume.open_tries(self.ledger, self.plan, self.settings.tries)
         records = [r for r in self.ledger.records("waiting") if r.key in self.plan.places]
         for record in sorted(records, key=lambda r: (bool(r.error), r.row, r.repeat, r.attempt)):
             self._waiting.put(record.id, self.plan.group(record))
-
-    def _find_lost_files(self) -> None:
-        for record in list(self.ledger.records("done")):
-            gone = [o.name for o in self.ledger.outputs(record.id) if not (self.folder / o.name).is_file()]
-            if gone and record.key in self.plan.places:
-                self.progress.say(f"row {record.row}: {', '.join(gone)} is gone and is drawn again.")
-                self.ledger.waits_again(record.id, "", False)
 
     def _hand_out(self) -> None:
         if self._stop:
@@ -182,19 +186,17 @@ class Driver:
         self._reject(outcome, files, verdict)
 
     def _reject(self, outcome: Outcome, files: list[Output], verdict: Verdict) -> None:
-        job, following = outcome.job, None
-        attempt = job.attempt + 1
-        if attempt < self.settings.tries and job.seed is not None:
-            following = attempt, self.plan.seed(job.key, job.repeat, attempt)
+        job = outcome.job
+        following = resume.following(self.plan, job, self.settings.tries)
         self.ledger.rejected(outcome, files, verdict.judged, following)
         if following is not None:
-            record = self.ledger.record((job.key, job.repeat, attempt))
+            record = self.ledger.record((job.key, job.repeat, following[0]))
             if record is not None and record.state == "waiting":
                 self._waiting.put(record.id, self.plan.group(record), first=True)
             if self.ended is not None:
                 self.ended(job.id)
         else:
-            self._tell(job, "rejected", f"the judge took none of {attempt} attempts")
+            self._tell(job, "rejected", f"the judge took none of {job.attempt + 1} attempts")
 
     def _lose(self, outcome: Outcome) -> None:
         job = outcome.job

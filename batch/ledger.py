@@ -139,12 +139,7 @@ class Ledger(Records):
             )
             for key, repeat, row, seed in jobs:
                 base.execute("INSERT INTO wanted VALUES (?, ?)", (key, repeat))
-                base.execute(
-                    "INSERT INTO job (key, repeat, attempt, row, seed, state) "
-                    "VALUES (?, ?, 0, ?, ?, 'waiting') "
-                    "ON CONFLICT (key, repeat, attempt) DO NOTHING",
-                    (key, repeat, row, seed),
-                )
+                _wait(base, (key, repeat, 0), row, seed)
                 base.execute("UPDATE job SET row = ? WHERE key = ? AND repeat = ?", (row, key, repeat))
             base.execute(
                 "UPDATE job SET state = 'waiting', worker_deaths = 0 "
@@ -158,11 +153,14 @@ class Ledger(Records):
     def again(self, state: str = "failed") -> int:
         """Let jobs of a state that ended wait again; how many."""
         with self.change() as base:
-            done = base.execute(
-                "UPDATE job SET state = 'waiting', worker_deaths = 0, error = '', node = '' WHERE state = ?",
-                (state,),
-            )
+            what = "state = 'waiting', worker_deaths = 0, error = '', node = ''"
+            done = base.execute(f"UPDATE job SET {what} WHERE state = ?", (state,))
         return done.rowcount
+
+    def next_try(self, job: JobId, row: int, seed: int | None) -> None:
+        """An attempt after a rejected one, which waits from now on."""
+        with self.change() as base:
+            _wait(base, job, row, seed)
 
     def handed_out(self, job: JobId, worker: str) -> None:
         """The job runs at a worker: one more try. Alone of all notes it may go with the machine's power."""
@@ -227,22 +225,24 @@ class Ledger(Records):
                     *job.id,
                 ),
             )
+            # Drawn again after its files were lost, perhaps under another row's number.
+            base.execute("DELETE FROM output WHERE key = ? AND repeat = ? AND attempt = ?", job.id)
             base.executemany(
-                "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO output VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (*job.id, o.name, o.sha256, o.bytes, o.node, o.judged and json.dumps(dict(o.judged)))
                     for o in outputs
                 ),
             )
             if following is not None:
-                attempt, seed = following
-                base.execute(
-                    "INSERT OR IGNORE INTO job (key, repeat, attempt, row, seed, state) "
-                    "VALUES (?, ?, ?, ?, ?, 'waiting')",
-                    (job.key, job.repeat, attempt, job.row, seed),
-                )
+                _wait(base, (job.key, job.repeat, following[0]), job.row, following[1])
 
     def _update(self, job: JobId, what: str, values: tuple[Any, ...]) -> None:
         with self.change() as base:
             where = "key = ? AND repeat = ? AND attempt = ?"
             base.execute(f"UPDATE job SET {what} WHERE {where}", (*values, *job))
+
+
+def _wait(base: sqlite3.Connection, job: JobId, row: int, seed: int | None) -> None:
+    names = "key, repeat, attempt, row, seed, state"
+    base.execute(f"INSERT OR IGNORE INTO job ({names}) VALUES (?, ?, ?, ?, ?, 'waiting')", (*job, row, seed))

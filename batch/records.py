@@ -70,11 +70,12 @@ class Records:
         """How many jobs are in each state that there are any of."""
         return dict(self._base.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
 
-    def refused(self) -> int:
-        """How many repeats of rows ended without a picture that the judge took."""
-        text = "SELECT state, max(attempt) FROM job GROUP BY key, repeat"
-        found = self._base.execute(f"SELECT count(*) FROM ({text}) WHERE state = 'rejected'").fetchone()
-        return int(found[0])
+    def last(self) -> Iterator[Record]:
+        """Of every repeat of a row its last attempt, by which it is what it is."""
+        # Where one column is max(...), SQLite takes the others from the line that has it.
+        names = _JOB.replace("attempt", "max(attempt)")
+        for found in self._base.execute(f"SELECT {names} FROM job GROUP BY key, repeat ORDER BY row, repeat"):
+            yield _record(found)
 
     def records(self, *states: str) -> Iterator[Record]:
         """Jobs of these states (all, if none is named), by row, repeat and attempt."""

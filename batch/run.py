@@ -6,10 +6,10 @@ import argparse
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from . import lock, manifest, outputs
@@ -149,8 +149,6 @@ def _draw(
         driver = Driver(
             pool, ledger, plan, progress, options.out, settings, judge, lines.add, early=booted.events
         )
-        finished = sum(ledger.counts().get(state, 0) for state in ("done", "failed")) + ledger.refused()
-        progress.begin(sum(1 for _ in plan.first_jobs()), finished)
         with _signals(driver):
             try:
                 driver.run()
@@ -159,20 +157,20 @@ def _draw(
                 progress.end("Stopped: see below. Put it right and run the same command again.")
                 raise
         ending.now = driver.stopped
-        return _end(ledger, driver, progress)
+        return _end(ledger, driver, plan, progress)
 
 
-def _end(ledger: Ledger, driver: Driver, progress: Progress) -> int:
-    counts = ledger.counts()
-    if driver.stopped and counts.get("waiting"):
+def _end(ledger: Ledger, driver: Driver, plan: Plan, progress: Progress) -> int:
+    """What is said of this command's rows; the folder may hold others, of other ranges or since mended."""
+    counts = Counter(record.state for record in ledger.last() if record.key in plan.places)
+    if driver.stopped and counts["waiting"]:
         progress.end(f"Stopped; {counts['waiting']} are left. Run the same command again to go on.")
         return STOPPED
-    wrong = sum(counts.get(state, 0) for state in ("failed", "quarantined"))
-    refused = ledger.refused()
+    wrong, refused = counts["failed"] + counts["quarantined"], counts["rejected"]
     if not wrong and not refused:
         progress.end("All is drawn.")
         return DONE
-    parts = [f"{counts.get('done', 0)} done", *([f"{wrong} failed"] if wrong else [])]
+    parts = [f"{counts['done']} done", *([f"{wrong} failed"] if wrong else [])]
     parts += [f"{refused} of which the judge took no picture"] if refused else []
     progress.end(", ".join(parts) + ".")
     return SOME_FAILED
@@ -212,14 +210,8 @@ def _ended(pool: Pool) -> Iterator[_Ending]:
 def _signals(driver: Driver) -> Iterator[None]:
     """Ctrl-C, and what a cluster sends before it takes a machine away."""
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        first = not driver.stopped
-        driver.stop()
-        if first:
-            driver.progress.say("Finishing what runs; Ctrl-C again stops now.")
-
     kinds = [signal.SIGINT, signal.SIGTERM]
-    before: list[Any] = [signal.signal(kind, stop) for kind in kinds]
+    before: list[Any] = [signal.signal(kind, lambda _number, _frame: driver.stop()) for kind in kinds]
     try:
         yield
     finally:

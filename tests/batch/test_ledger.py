@@ -82,6 +82,9 @@ def test_what_ended_stays_and_lost_rows_go(tmp_path: Path) -> None:
         (record,) = ledger.records("done")
         assert (record.row, record.timings, record.worker) == (5, {"T": 0.5}, "worker-1")
         assert ledger.outputs(record.id) == [Output("pictures/a.png", "00", 3, "Save")]
+        ledger.waits_again(record.id, "", False)
+        ledger.done(outcome("a", 5), [Output("pictures/5.png", "00", 3, "Save")])
+        assert [output.name for output in ledger.outputs(record.id)] == ["pictures/5.png"], "not the lost one"
 
 
 def test_quarantine_ends_with_the_next_plan_and_failures_only_when_asked(tmp_path: Path) -> None:
@@ -107,11 +110,14 @@ def test_a_rejected_attempt_and_the_next_are_one_step(tmp_path: Path) -> None:
         assert (first.state, first.judged) == ("rejected", {"similarity": 0.1})
         assert (second.attempt, second.seed, second.state) == (1, 99, "waiting")
         assert ledger.outputs(first.id)[0].judged == {"similarity": 0.1}
-        assert ledger.refused() == 0
+        assert [record.state for record in ledger.last()] == ["waiting", "waiting"]
         again = outcome("a", 1)
         again = replace(again, job=replace(again.job, attempt=1))
         ledger.rejected(again, [], {"similarity": 0.2}, None)
-        assert ledger.refused() == 1
+        assert [(record.attempt, record.state) for record in ledger.last()] == [
+            (1, "rejected"),
+            (0, "waiting"),
+        ]
 
 
 def test_a_ledger_that_cannot_be_written_is_the_world_s(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from support.batches import batch, drawn, lines
 
+from batch.judge import Verdict as Judged
 from batch.ledger import Ledger
+from batch.values import Outcome
 
 Table = Callable[..., Path]
 
@@ -252,3 +254,35 @@ def test_another_workflow_needs_another_folder(
     assert batch("run", smallest, "--rows", rows, "--out", out, *stub) == 2
     assert "holds pictures of another workflow" in capsys.readouterr().err
     assert len(drawn(out)) == 1
+
+
+def test_a_row_that_is_mended_in_the_table_is_no_failure_any_more(
+    smallest: Path, table: Table, out: Path, stub: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert batch("run", smallest, "--rows", table("a", "!error b"), "--out", out, *stub) == 1
+    rows = table("a", "b", "c")
+    assert batch("run", smallest, "--rows", rows, "--out", out, "--range", "2-2", *stub) == 0
+    assert batch("run", smallest, "--rows", rows, "--out", out, *stub) == 0
+    said = capsys.readouterr().out
+    assert said.count("All is drawn.") == 2
+    assert "1 rows.\n" in said and "3 rows, 2 of them done before" in said
+
+
+def test_rejected_rows_are_tried_on_when_more_tries_are_asked_for(
+    smallest: Path, table: Table, out: Path, stub: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge here takes third attempts."""
+
+    def judge(outcome: Outcome) -> Judged:
+        return Judged(outcome.job.attempt == 2, {}, (None,) * len(outcome.pictures))
+
+    monkeypatch.setattr("batch.run.judge_of", lambda *_: judge)
+    asked = ["run", smallest, "--rows", table("a"), "--out", out, *stub, "--judge", "identity"]
+    assert batch(*asked, "--tries", 2) == 1
+    first = lines(out)
+    assert [line["state"] for line in first] == ["rejected", "rejected"]
+    assert batch(*asked, "--tries", 2) == 1
+    assert lines(out) == first, "as many as were asked for"
+    assert batch(*asked, "--tries", 4) == 0
+    assert lines(out)[:2] == first
+    assert [line["state"] for line in lines(out)] == ["rejected", "rejected", "done"]
