@@ -63,7 +63,7 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     host.add_argument(
         "--cpu",
         action="store_true",
-        help="Draw on the processor. Taken by itself where no graphics card is found.",
+        help="Draw on the processor. Taken by itself where no graphics card is found, not with --address.",
     )
     host.add_argument(
         "--gpus",
@@ -103,7 +103,8 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
 
 def host_settings(options: argparse.Namespace, workers: int) -> HostSettings:
     """How each worker boots its host. Raises OptionError."""
-    cpu = bool(options.cpu) or not graphics()
+    # On a cluster this machine's cards say nothing: others draw.
+    cpu = bool(options.cpu) or not (getattr(options, "address", "") or graphics())
     threads = options.threads
     if threads is None:
         threads = max(1, cores() // workers) if cpu else 0

@@ -17,7 +17,7 @@ from installer.paths import REPOSITORY
 from . import scratch
 from .actor import actor_class
 from .ray_cluster import STORE, Cluster
-from .values import Died, Event, HostSettings, Job, Outcome, State
+from .values import Died, Event, HostSettings, Job, Outcome, State, WorldError
 
 #: Seconds that a worker has to end its host when asked politely, and to answer a question.
 _PATIENCE, _ANSWER = 20.0, 600.0
@@ -62,6 +62,8 @@ class RayPool:
     def start(self) -> None:
         """Raises WorldError when there is no Ray."""
         self.cluster.start()
+        if not self.cluster.ours and not self._settings.cpu and not self.cluster.cards():
+            raise WorldError("The cluster tells of no graphics card. Add --cpu to draw on its processors.")
         for name in self._cards:
             self._begin(name)
 
@@ -106,18 +108,21 @@ class RayPool:
         return answer
 
     def stop(self, now: bool) -> None:
-        import ray
-
-        with contextlib.suppress(ray.exceptions.RayError):
-            if not now and not self._down:
-                closing = [m.actor.close.remote() for m in self._members.values() if not m.told]
-                ray.wait(closing, num_returns=len(closing), timeout=_PATIENCE) if closing else None
+        if self._members and not now and not self._down:
+            self._close()
         for member in self._members.values():
             self._kill(member)
         self._members = {}
         self.cluster.stop()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _close(self) -> None:
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            closing = [m.actor.close.remote() for m in self._members.values() if not m.told]
+            ray.wait(closing, num_returns=len(closing), timeout=_PATIENCE) if closing else None
 
     def _begin(self, name: str) -> None:
         import ray

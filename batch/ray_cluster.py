@@ -106,6 +106,7 @@ class Cluster:
             before = set(psutil.Process().children())
             try:
                 context = ray.init(
+                    address="local",  # whatever RAY_ADDRESS says
                     num_cpus=os.cpu_count(),
                     object_store_memory=STORE,
                     include_dashboard=self._dashboard,
@@ -129,6 +130,12 @@ class Cluster:
             raise WorldError("Ray has no page to show: --dashboard needs `pip install 'ray[default]'`.")
         if self._dashboard:
             self.page = f"http://{context.dashboard_url}, with the token in {self._folder / 'token'}"
+
+    def cards(self) -> int:
+        """Graphics cards of all its machines."""
+        import ray
+
+        return int(ray.cluster_resources().get("GPU", 0))
 
     def note(self) -> None:
         """Tell the reaper what is there now."""
@@ -172,13 +179,12 @@ class Cluster:
 
     def _end(self, now: bool = False) -> None:
         """now: what is left of it is killed before Ray asks it anything."""
-        import ray
-
         started = self._all()
         self._head = {}
         if now:
             _kill(started)
-        ray.shutdown()
+        if ray := sys.modules.get("ray"):  # else it never started
+            ray.shutdown()
         _, left = psutil.wait_procs(started, _PATIENCE if started else 0)
         _kill(left)
         psutil.wait_procs(left, _PATIENCE if left else 0)

@@ -38,6 +38,16 @@ def test_the_command_of_a_host(comfyui: Path, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_desk_without_a_card_draws_on_the_processor_and_a_cluster_does_not(
+    comfyui: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of, "graphics", lambda: False)
+    options = parsed("--comfyui", comfyui, "--python", sys.executable)
+    assert of.host_settings(options, 1).cpu
+    options.address = "10.0.0.1:6379"
+    assert not of.host_settings(options, 1).cpu
+
+
 def test_a_python_that_is_named_from_here_is_found_from_elsewhere(
     comfyui: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -20,6 +21,7 @@ from support.stub_comfyui import command
 
 from batch.pool_ray import RayPool
 from batch.values import Died, Event, HostSettings, Job, Outcome, Progress, Ready, WorldError
+from installer.paths import REPOSITORY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="On Windows batches run with --local.")
 
@@ -66,7 +68,9 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pool(marks: Path) -> Iterator[RayPool]:
     started = RayPool(HostSettings(command("--marks", str(marks)), cpu=True, threads=1), 2, dashboard=True)
     try:
-        started.start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # of a cluster that was not asked for
+            started.start()
         seen: set[str] = set()
         while len(seen) < 2:
             told = until(started, lambda event: isinstance(event, Ready))
@@ -178,3 +182,16 @@ def test_a_head_that_is_killed_is_started_anew(pool: RayPool) -> None:
 def test_a_cluster_that_is_not_there() -> None:
     with pytest.raises(WorldError, match="No Ray cluster was joined at"):
         RayPool(HostSettings(command()), 1, address="127.0.0.1:1").start()
+
+
+def test_without_ray_it_is_said_what_to_do(tmp_path: Path) -> None:
+    """In a process that can't import it."""
+    code = (
+        "import sys; sys.modules['ray'] = None; from batch.pool_ray import RayPool; "
+        "from batch.values import HostSettings, WorldError; pool = RayPool(HostSettings(()), 1)\n"
+        "try:\n    pool.start()\nexcept WorldError as error:\n    print(error)\nfinally:\n    pool.stop(True)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Install it with `pip install -r requirements-batch.txt`, or use --local." in done.stdout
