@@ -128,11 +128,13 @@ class Driver:
             busy = self._busy.get(event.worker)
             if busy is not None and busy.job.id == event.job.id:
                 del self._busy[event.worker]
-                if event.state in ("done", "row"):
-                    # The worker goes on while its pictures are written and made durable.
-                    self._crew.did(event)
-                    self._hand_out()
-                self._note(event)
+                try:
+                    if event.state in ("done", "row"):
+                        # The worker goes on while its pictures are written and made durable.
+                        self._crew.did(event)
+                        self._hand_out()
+                finally:
+                    self._note(event)
         elif busy := self._busy.get(event.worker):
             step = f" {event.step}/{event.steps}" if event.steps else ""
             self.progress.worker(event.worker, f"row {busy.job.row}: {event.node}{step}")

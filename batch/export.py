@@ -21,8 +21,8 @@ from .rows import read_rows
 from .run_options import add_run_options, photo_column
 
 #: Options of a run that its tasks get in another way, or not at all.
-_OWN = ("workflow", "rows", "out", "range", "workers", "address", "local", "json", "dry_run", "python")
-_OWN += ("dashboard", "again")
+_OWN = {"workflow", "rows", "out", "range", "workers", "address", "local", "json", "dry_run", "python"}
+_OWN |= {"dashboard", "again"}
 
 
 class ExportError(ValueError):

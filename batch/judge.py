@@ -29,7 +29,7 @@ from likeness.values import Identity, recogniser_text
 from likeness.weights.catalogue import face_packs
 from likeness.weights.find import MissingModel
 
-from .values import Picture, Prompt
+from .values import Picture, Prompt, RowError
 
 #: People whose vectors are remembered: neighbouring rows are often of one person.
 _KEPT = 256
@@ -37,10 +37,6 @@ _KEPT = 256
 
 class JudgeError(ValueError):
     """Nobody can judge as asked; the message says why and what to do."""
-
-
-class RowError(ValueError):
-    """The row's photo shows nobody: its own fault, before anything is judged."""
 
 
 @dataclass(frozen=True)

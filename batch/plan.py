@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .answers import MODELS
 from .checks import Checked, InputFile
-from .graph import node_names, set_inputs, settable
+from .graph import set_inputs
 from .inputs import Spec
 from .keys import digest, row_key, seed
 from .ledger import Record, Source
-from .values import Job, Prompt, Row
+from .models import Models
+from .values import Job, Prompt, Row, WorldError
 
 
 class FileChanged(ValueError):
@@ -57,9 +57,9 @@ class Plan:
 
     def _fill(self, rows: Sequence[Checked]) -> None:
         same: Counter[str] = Counter()
-        base = models_of(self.prompt)
+        models = Models(self.prompt)
         for row in rows:
-            used = _models(base, row.settings())
+            used = models.of(row)
             hashes = {name: self._models.get(name, "") for name in used}
             first = row_key(self.workflow, row.contents(), hashes, self._versions)
             nth = same[first]
@@ -132,7 +132,8 @@ class Plan:
         )
 
     def files(self, job: Job) -> dict[str, bytes]:
-        """Contents of a job's files by the name in its prompt. Raises FileChanged."""
+        """Contents of a job's files by the name in its prompt. Raises FileChanged, and WorldError when
+        their folder is gone."""
         files = self.files_of(job.key)
         return {file.name: _contents(file) for file in files.values()}
 
@@ -141,27 +142,12 @@ class Plan:
         return self.places[record.key].models
 
 
-def models_of(prompt: Prompt) -> dict[str, str]:
-    """Files of models that a workflow names: "Title.input" -> name."""
-    names = node_names(prompt)
-    found = {f"{names[node]}.{n}": v for node, v in prompt.items() for n, v in settable(v["inputs"]).items()}
-    return {column: value for column, value in found.items() if is_model(value)}
-
-
-def is_model(value: object) -> bool:
-    return isinstance(value, str) and value.lower().endswith(MODELS)
-
-
 def all_models(prompt: Prompt, rows: Iterable[Checked]) -> list[str]:
     """Every model that any of the rows uses."""
-    base, found = models_of(prompt), set()
+    models, found = Models(prompt), set()
     for row in rows:
-        found |= set(_models(base, row.settings()))
+        found |= set(models.of(row))
     return sorted(found)
-
-
-def _models(base: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted({value for value in {**base, **settings}.values() if is_model(value)}))
 
 
 def _within(spec: Spec, number: int) -> int:
@@ -174,6 +160,9 @@ def _contents(file: InputFile) -> bytes:
     try:
         data = Path(file.path).read_bytes()
     except OSError as error:
+        folder = Path(file.path).parent
+        if not folder.is_dir():
+            raise WorldError(f"The folder {folder}, which holds pictures of the table, is gone.") from error
         raise FileChanged(f"{file.path} can't be read any more: {error.strerror or error}.") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise FileChanged(f"{file.path} is another file than when the run began. Run the command again.")

@@ -205,10 +205,7 @@ def judge_of(options: argparse.Namespace, plan: Plan, booted: Booted) -> Judge |
         if file is None:
             raise RowError(f"The row names no photo in {appointed.column} to judge by.")
         photo: Mapping[str, str] = {"path": file.path, "sha256": file.sha256}
-        try:
-            return appointed.judge(photo, outcome.pictures)
-        except judging.RowError as error:
-            raise RowError(str(error)) from error
+        return appointed.judge(photo, outcome.pictures)
 
     return look
 

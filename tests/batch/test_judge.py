@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch.judge import JudgeError, RowError, appoint, recognisers_of
-from batch.values import Picture
+from batch.judge import JudgeError, appoint, recognisers_of
+from batch.values import Picture, RowError
 from installer.folders import Folders
 from installer.paths import photos_folder, shared_models
 from likeness.weights.find import MissingModel

@@ -13,7 +13,7 @@ from batch.inputs import Spec
 from batch.keys import SEED_BITS, digest, row_key, seed
 from batch.ledger import Ledger, Source
 from batch.plan import FileChanged, Plan, all_models
-from batch.values import Row
+from batch.values import Row, WorldError
 from batch.waiting import Waiting
 
 SEEDS = {"Sampler.seed": Spec("INT", settings={"min": 0, "max": 2**64 - 1})}
@@ -92,12 +92,33 @@ def test_files_that_changed_since_the_check(tmp_path: Path) -> None:
     photo.unlink()
     with pytest.raises(FileChanged, match="can't be read any more"):
         made.files(job)
+    photo.parent.rename(tmp_path.with_name("elsewhere"))
+    with pytest.raises(WorldError, match="which holds pictures of the table, is gone"):
+        made.files(job)
 
 
 def test_every_model_that_a_row_uses() -> None:
     rows = [Checked(1, {}), Checked(2, {"Model.ckpt_name": "other.ckpt"})]
     assert all_models(SMALLEST, rows) == ["other.ckpt", "tiny_sd15.safetensors"]
     assert all_models(SMALLEST, rows[1:]) == ["other.ckpt"]
+
+
+def test_files_of_a_face_pack_that_is_chosen_by_name_are_models_too() -> None:
+    graph: dict[str, dict[str, Any]] = {
+        "1": {"class_type": "LikenessLoadFaceModels", "inputs": {"pack": "antelopev2"}},
+        "2": {"class_type": "LikenessEmbedFaces", "inputs": {"recogniser": "antelopev2"}},
+    }
+    graph["1"]["_meta"] = {"title": "Faces"}
+    own, other = Checked(1, {}), Checked(2, {"Faces.pack": "embedded"})
+    there = [f"models/antelopev2/{name}.onnx" for name in ("glintr100", "scrfd_10g_bnkps")]
+    assert all_models(graph, [own]) == there
+    (embedded,) = all_models(graph, [other])
+    assert embedded.startswith("models/likeness/")
+
+    def key(digest: str) -> str:
+        return next(iter(Plan(graph, [own], {}, {}, 1, {there[0]: digest}, {}).places))
+
+    assert key("aa") != key("bb")
 
 
 def test_a_worker_stays_with_the_models_it_has() -> None:
