@@ -136,7 +136,7 @@ def appoint(
     except ValueError as error:
         raise JudgeError(f"--at-least: {error}") from error
     if bar is None:
-        raise JudgeError("--judge needs --at-least: a similarity such as 0.4, or '1 in 1000' strangers.")
+        raise JudgeError("--judge needs --at-least: a similarity such as 0.4, or '1 in 100' strangers.")
     return IdentityJudge(models, name, bar, columns[0])
 
 

@@ -100,7 +100,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--at-least",
         default="",
         metavar="SIMILARITY",
-        help="what is accepted: a similarity such as 0.4, or '1 in 1000' strangers",
+        help="what is accepted: a similarity such as 0.4, or '1 in 100' strangers",
     )
     judge.add_argument(
         "--tries",
