@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from support.batches import SMALLEST, batch, drawn, lines
 
+from batch import report
+
 #: A photo, its face drawn round, beside the smallest picture.
 GRAPH: dict[str, dict[str, Any]] = {
     **SMALLEST,
@@ -61,15 +63,41 @@ def table(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Any]) -> P
     return place / "people.csv"
 
 
-def test_two_workers_draw_what_one_draws(table: Path, tmp_path: Path, host_options: list[str]) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    asked = ["run", table.parent / "workflow.json", "--rows", table, "--local", *host_options]
-    assert batch(*asked, "--out", one) == 1
-    assert batch(*asked, "--out", two, "--workers", 2) == 1
-    assert drawn(one) == drawn(two)
-    assert len(drawn(one)) == 4
+@pytest.fixture(scope="module")
+def asked(table: Path, host_options: list[str]) -> list[object]:
+    words = ["run", table.parent / "workflow.json", "--rows", table, "--repeat", 2]
+    return [*words, "--local", *host_options]
 
-    first, cup, last = lines(one)
+
+@pytest.fixture(scope="module")
+def one(table: Path, asked: list[object]) -> Path:
+    """What one worker draws, each row twice: a host takes its time to boot, so all tests look at this."""
+    assert batch(*asked, "--out", table.parent / "one") == 1
+    return table.parent / "one"
+
+
+def test_two_workers_draw_what_one_draws(one: Path, tmp_path: Path, asked: list[object]) -> None:
+    assert batch(*asked, "--out", tmp_path, "--workers", 2) == 1
+    assert drawn(one) == drawn(tmp_path)
+    assert len(drawn(one)) == 8
+
+
+def test_a_row_is_drawn_again_equal_to_the_bit(
+    one: Path, host_options: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = drawn(one)
+    assert batch("replay", 3, one, "--repeat", 2, *host_options) == 0
+    said = capfd.readouterr().out
+    assert "000003_r2_" in said and said.count("equal to the bit") == 2
+    assert drawn(one) == before, "the batch itself is left as it was"
+    assert batch("report", one) == 0 and (one / report.NAME).is_file()
+    assert batch("replay", 4, one, *host_options) == 2
+    assert "The batch has no row of that number" in capfd.readouterr().err
+
+
+def test_what_is_noted_of_it(one: Path) -> None:
+    first, again, cup, _, last, _ = lines(one)
+    assert first["seed"] != again["seed"] and first["outputs"][0] != again["outputs"][0]
     assert (first["state"], cup["state"], last["state"]) == ("done", "failed", "done")
     assert cup["node"] == "Detect Faces"
     assert "face" in cup["error"]
