@@ -2,6 +2,7 @@
 // widget `direction`, which the server gets and a workflow keeps; any other text may stand there.
 
 import { app } from "../../../scripts/app.js";
+import { say } from "./words.js";
 
 const NODE = "LikenessLoadWPlusDirection";
 let known = { file: "", names: {} }; // of nodes/wplus_edit.py: names as people read them, by key
@@ -19,6 +20,7 @@ function attach(node) {
   };
   const options = { values: () => Object.values(names()), serialize: false };
   const choice = node.addWidget("combo", "names", shown(), choose, options);
+  choice.label = say("name");
   choice.serialize = false;
   const follow = () => (choice.value = shown());
   for (const one of [file, text]) {

@@ -50,7 +50,6 @@ SLASHED = {
     "likeness/weights/download.py": "a URL",
     "likeness/weights/transfer.py": "an HTTP header",
     "likeness/weights/answers.py": "an HTTP header",
-    "likeness/weights/wanted.py": "names of a workflow, from any system",
     "installer/models.py": NAMES,
     "installer/comfyui.py": "names of git's",
     "tools/locales.py": "the categories of nodes",

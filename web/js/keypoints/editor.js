@@ -215,7 +215,7 @@ export class KeypointEditor {
     const { points } = this, { face, chosen, page } = points;
     const picture = points.pages.length > 1 ? `${say("picture {number}", { number: page.picture })}, ` : "";
     if (points.host.locked()) return picture + say("the text comes over a link");
-    if (!face) return picture + say("no face here: add one");
+    if (!face) return picture + say("no face here, add one");
     const where = face.points[chosen.point].map((v) => v.toFixed(1)).join(", ");
     const which = say("face {number}", { number: chosen.face });
     return `${picture}${which}, ${chosen.point + 1} ${NAMES[chosen.point]}: ${where}`;

@@ -74,7 +74,7 @@ export class FacePicker {
     const picture = this.pages.length > 1 ? `${say("picture {number}", { number: page.picture })}: ` : "";
     if (locked) return picture + say("the text comes over a link");
     if (!page.faces.length) return picture + say("no face here");
-    return picture + say("chosen: {places}. Shift adds one.", { places: asText(chosen) || "-" });
+    return picture + say("chosen {places}. Shift adds one.", { places: asText(chosen) || "-" });
   }
 
   picture({ width, height, faces }) {
