@@ -5,6 +5,10 @@ number, a word or a branch, it keeps for ever, also when the next step, the next
 otherwise. Tensors are fetched anew; constants are not. So everything that is baked into a graph is told here
 as one text, which layers look at: a text of a module is guarded, and another one is another graph. A graph
 of the network without anything of ours never looks: from that one ours are told by one more argument.
+
+That holds for a network that is one graph. Where something breaks it, such as the host's own attention for
+CPUs, pieces are kept. Which block a piece is for is one of those options, too: without a guard, one block's
+piece serves another of its shape, with its patch. No patch can know that, whoever made it; README says so.
 """
 
 from __future__ import annotations
