@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-#: <new1>, {count}; file names and ids such as face_models, arcface.onnx or ms1mv3_r50; names with two capitals or with
-#: a digit, such as InstantID, SDXL or CelebA-HQ.
+#: <new1>, {count}; file names and ids such as face_models, arcface.onnx or ms1mv3_r50; names with two
+#: capitals or with a digit, such as InstantID, SDXL or CelebA-HQ.
 _MARK = re.compile(r"<\w+>|\{\w+\}")
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[_./][A-Za-z0-9]+)+|[A-Za-z]*[A-Z][a-z0-9]*[A-Z0-9]\w*|[A-Za-z]+\d\w*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
