@@ -13,6 +13,10 @@ from .rows import weights
 __all__ = ["CLAIMS", "FAILS", "HOLDS", "OPEN", "Claim", "Verdict", "verdicts"]
 
 
+#: From so many attributes on that an identity took, a part of them says something.
+_ENOUGH = 5
+
+
 def _instantid(rows: Rows) -> tuple[bool, str]:
     own, top, floor = (rows[name].estimate("likeness") for name in ("instantid", "ceiling", "floor"))
     part = own.mean / top.mean
@@ -55,6 +59,8 @@ def _freecure(rows: Rows) -> tuple[bool, str]:
     cost = float(taken.likeness[:shown].mean() - back.likeness.mean())
     if not where.any():
         return False, "the identity took no attribute: there is nothing to give back"
+    if where.sum() < _ENOUGH:
+        return False, f"the identity took {int(where.sum())} of {where.size} attributes: too few to say"
     rise = float(back.right[where].mean())
     return rise >= 0.2 and cost <= 0.05, (
         f"{rise:.0%} of the {int(where.sum())} attributes that the identity took are back, likeness falls by "

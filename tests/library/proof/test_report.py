@@ -115,6 +115,12 @@ def test_freecure_is_asked_only_where_the_identity_took_something() -> None:
     assert "20% of the 5 attributes" in claims.verdicts(held)["freecure"].evidence
     dear = {**there, "freecure": shots(10, right=back, likeness=0.5)}
     assert verdict("freecure", dear) == claims.FAILS
+    few = {**there, "sdxl": shots(10, right=plain & (np.arange(10) < 7)[:, None] | taken)}
+    few["freecure"] = shots(10)
+    assert "took 2 of 60 attributes: too few" in claims.verdicts(few)["freecure"].evidence
+    assert verdict("freecure", few) == claims.FAILS
+    part = {**there, "freecure": shots(8, right=back[:8], likeness=0.56)}
+    assert "took 3 of 48 attributes" in claims.verdicts(part)["freecure"].evidence
     nothing = {**there, "sdxl": shots(10, right=taken), "freecure": shots(10)}
     assert verdict("freecure", nothing) == claims.FAILS
 
