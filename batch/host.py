@@ -58,6 +58,16 @@ class Host:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def ended(self, seconds: float) -> bool:
+        """Whether its process is gone, or goes within so many seconds: a connection breaks before that."""
+        if self._process is None:
+            return True
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     @property
     def memory(self) -> int:
         """Resident bytes; 0 when it is gone."""

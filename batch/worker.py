@@ -21,6 +21,8 @@ __all__ = ["BootError", "Worker"]
 _SOON, _LATE, _SHARE = 0.004, 0.5, 0.02
 #: Seconds between two questions whether the host still knows the job.
 _KNOWN = 2.0
+#: Seconds in which a process whose connection broke is gone, if it died.
+_ENDING = 2.0
 #: Input files that are kept for the next rows.
 _KEPT = 32
 
@@ -189,7 +191,7 @@ class Worker:
         return tuple(pictures)
 
     def _gone(self, error: Exception) -> str:
-        if self._host.alive:
+        if not self._host.ended(_ENDING):
             return f"The host of {self.name} failed: {error}"
         return f"The host of {self.name} died. The end of its log:\n{self._host.log_tail(8)}"
 

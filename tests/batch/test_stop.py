@@ -28,7 +28,13 @@ class Run:
         self.out = out
         words = [sys.executable, "-m", "batch", "run", *map(str, arguments), "--out", str(out)]
         self.process = subprocess.Popen(
-            words, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            words,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A shell's job in the background ignores Ctrl-C, and so would what its tests start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.family: list[psutil.Process] = []
 
