@@ -34,7 +34,7 @@ const KINDS = {
   },
 };
 const WIDTH = 420, TEXT = 60;
-const panels = new Map();
+const panels = new Map(), left = new Map(); // by node; by the id of one that is gone: what shows there still
 
 /** What is connected: {number of the socket, name}, name empty where only a run tells. */
 function connected(node, { socket, named }) {
@@ -46,6 +46,15 @@ function connected(node, { socket, named }) {
     const widget = from?.widgets?.find((w) => w.name === named[from?.comfyClass]);
     return [{ number, name: String(widget?.value ?? "").trim() }];
   });
+}
+
+/** The panel of a node that is gone speaks for the one that came with its id: taking a step back makes nodes
+ * anew, and later pages go on showing what the old one had. */
+function inherit(node, panel) {
+  const old = left.get(node.id);
+  if (!old || old === panel) return;
+  old.host = panel.host;
+  panel.also = old;
 }
 
 function attach(node, kind) {
@@ -61,10 +70,10 @@ function attach(node, kind) {
   }, kind.words);
   panels.set(node, panel);
   after(text, "callback", () => panel.show());
-  after(node, "onConfigure", () => panel.show());
+  after(node, "onConfigure", () => (inherit(node, panel), panel.show()));
   // The link is there a moment later.
   after(node, "onConnectionsChange", () => setTimeout(() => panel.show()));
-  after(node, "onRemoved", () => panels.delete(node));
+  after(node, "onRemoved", () => (left.set(node.id, panel.also ?? panel), panels.delete(node)));
   Object.assign(text.options, { getMinHeight: () => TEXT });
   // Canvas nodes get no wheel through an element; the others do.
   panel.element.onwheel = (event) => window.LiteGraph.vueNodesMode || app.canvas.processMouseWheel(event);
