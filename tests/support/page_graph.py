@@ -24,7 +24,8 @@ STATE = """(async () => {
     groups: app.graph.groups.map(g => box(g.pos[0], g.pos[1], g.size[0], g.size[1])),
     prompt: (await app.graphToPrompt()).output,
     hidden: [...document.querySelectorAll('.comfy-markdown, .comfy-markdown *')]
-      .filter(e => e.scrollHeight > e.clientHeight + 2 && e.clientHeight).map(e => e.innerText.slice(-60)),
+      .filter(e => e.scrollHeight > e.clientHeight + 2 && e.clientHeight).map(e => e.innerText.slice(-60))
+      .filter(text => text.trim()), // later pages keep elements without a word in there
   });
 })()"""
 #: The pictures in a node that were really loaded, and its text.
