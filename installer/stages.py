@@ -92,7 +92,7 @@ def on_the_oldest(oldest: Host, scratch: Path) -> list[Stage]:
     server = ("boot", "features_listed", "keypoints", "locales", "models_page", "old_workflows", "workflows")
     rooms = {
         "numbers": [*parity, "tests/host/pack/test_pack_loads.py", "tests/host/pack/test_symbols.py"],
-        "features": [MATRIX, "-m", "each_kind"],
+        "features": [MATRIX],
         "server": [f"tests/server/test_{name}.py" for name in server],
     }
     name = f"oldest ComfyUI ({oldest.name}): "

@@ -22,12 +22,6 @@ from support.features.world import World
 from installer.comfyui import RELEASES
 from installer.hosts import numbers
 
-#: One of each kind by which the engine is asked: what adds, with a ControlNet; longer keys; the joint
-#: softmax; layers between; a guider of its own. On the oldest host these stand for all.
-KINDS = (
-    *("InstantID + ControlNet", "Apply Reference", "Apply PVA", "Apply FACT"),
-    "Guide with FreeCure",
-)
 #: Nodes that the oldest host lacks, with the first of the tested hosts that has them.
 SINCE = {"ConditioningMultiply": "0.27.0"}
 PAIRS = [(method, feature) for feature in FEATURES for method in METHODS]
@@ -42,8 +36,7 @@ def matrix(host: Any, pack: Any, base: Path) -> Iterator[Matrix]:
     world.close()
 
 
-def test_the_kinds_are_methods() -> None:
-    assert {method.name for method in METHODS} >= set(KINDS)
+def test_what_came_later_are_features() -> None:
     assert {feature.name for feature in FEATURES} >= set(SINCE)
 
 
@@ -53,7 +46,6 @@ def offered() -> list[Any]:
             method,
             feature,
             id=f"{method.name} | {feature.name}",
-            marks=[pytest.mark.each_kind] if method.name in KINDS else [],
         )
         for method, feature in PAIRS
         if not isinstance(answer(method, feature), NotOffered)
@@ -83,7 +75,6 @@ def test_a_method_beside_a_node_of_the_host(
     assert not wrong, "; ".join(wrong)
 
 
-@pytest.mark.each_kind
 def test_every_network_draws_what_it_drew_before_all_of_this(matrix: Matrix) -> None:
     """To the bit: no weight, patch or hook of a thousand graphs is left in what they share."""
     for network, drawn in matrix.first.items():
