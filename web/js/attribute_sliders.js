@@ -2,7 +2,7 @@
 // is what the server gets and what a workflow keeps; the sliders only read and write it.
 
 import { app } from "../../../scripts/app.js";
-import { after } from "./element.js";
+import { after, stays } from "./element.js";
 import { SliderPanel } from "./sliders/panel.js";
 import { say } from "./words.js";
 
@@ -34,7 +34,7 @@ const KINDS = {
   },
 };
 const WIDTH = 420, TEXT = 60;
-const panels = new Map(), left = new Map(); // by node; by the id of one that is gone: what shows there still
+const panels = new Map();
 
 /** What is connected: {number of the socket, name}, name empty where only a run tells. */
 function connected(node, { socket, named }) {
@@ -46,15 +46,6 @@ function connected(node, { socket, named }) {
     const widget = from?.widgets?.find((w) => w.name === named[from?.comfyClass]);
     return [{ number, name: String(widget?.value ?? "").trim() }];
   });
-}
-
-/** The panel of a node that is gone speaks for the one that came with its id: taking a step back makes nodes
- * anew, and later pages go on showing what the old one had. */
-function inherit(node, panel) {
-  const old = left.get(node.id);
-  if (!old || old === panel) return;
-  old.host = panel.host;
-  panel.also = old;
 }
 
 function attach(node, kind) {
@@ -70,10 +61,10 @@ function attach(node, kind) {
   }, kind.words);
   panels.set(node, panel);
   after(text, "callback", () => panel.show());
-  after(node, "onConfigure", () => (inherit(node, panel), panel.show()));
+  after(node, "onConfigure", () => panel.show());
   // The link is there a moment later.
   after(node, "onConnectionsChange", () => setTimeout(() => panel.show()));
-  after(node, "onRemoved", () => (left.set(node.id, panel.also ?? panel), panels.delete(node)));
+  after(node, "onRemoved", () => panels.delete(node));
   Object.assign(text.options, { getMinHeight: () => TEXT });
   // Canvas nodes get no wheel through an element; the others do.
   panel.element.onwheel = (event) => window.LiteGraph.vueNodesMode || app.canvas.processMouseWheel(event);
@@ -81,6 +72,7 @@ function attach(node, kind) {
   const options = { serialize: false, hideOnZoom: false, getMinHeight: height, getMaxHeight: height };
   const shown = node.addDOMWidget("sliders", "likeness_sliders", panel.element, options);
   shown.serialize = false;
+  stays(node, "sliders", panel.element);
   panel.show();
   grow(node);
 }

@@ -4,7 +4,7 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { after, make, sheet } from "./element.js";
+import { after, make, sheet, stays } from "./element.js";
 
 const OPEN = "likeness.open"; // property of the node
 const ROW = 28;
@@ -77,6 +77,7 @@ export function registerDrawer(name, classes, key, words, makePanel) {
     const height = () => drawer.needs;
     const options = { serialize: false, hideOnZoom: false, getMinHeight: height, getMaxHeight: height };
     node.addDOMWidget(name, "likeness_drawer", drawer.element, options).serialize = false;
+    stays(node, name, drawer.element);
     drawer.grow();
   }
 

@@ -3,7 +3,7 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { after } from "./element.js";
+import { after, stays } from "./element.js";
 import { KeypointEditor } from "./keypoints/editor.js";
 
 const NODE = "LikenessEditKeypoints";
@@ -32,6 +32,7 @@ function attach(node) {
   const options = { serialize: false, hideOnZoom: false, getMinHeight: () => PICTURE };
   const picture = node.addDOMWidget("picture", "likeness_keypoints", editor.element, options);
   picture.serialize = false;
+  stays(node, "picture", editor.element);
   node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])]);
 }
 

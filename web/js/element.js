@@ -20,3 +20,20 @@ export function after(object, name, then) {
     return result;
   };
 }
+
+const left = new Map(); // elements of nodes that are gone, by the widget's name and the node's id
+
+/**
+ * Keeps a widget's element in the page. A step back makes nodes anew, and later pages go on showing the element
+ * of the one that is gone: the new one takes its place there.
+ */
+export function stays(node, name, element) {
+  const key = () => `${name} ${node.id}`;
+  // At once: a page that shows the new one itself does so later, and takes it from there.
+  after(node, "onConfigure", () => {
+    const old = left.get(key());
+    left.delete(key());
+    if (old?.isConnected && !element.isConnected) old.replaceWith(element);
+  });
+  after(node, "onRemoved", () => left.set(key(), element));
+}

@@ -10,7 +10,6 @@ const ROW = 46, BELOW = 62; // pixels of a slider, and of what stands below them
 export class SliderPanel {
   made = ""; // what the rows were made for
   rows = []; // by line: {show(scale)}
-  also = null; // another panel of the same text
 
   /** host: read() and write(text) of the edits, changed() after a whole edit, attributes() connected, locked()
    * while a link sets the text, grown() when there are more rows. words: what the node calls its things:
@@ -51,7 +50,6 @@ export class SliderPanel {
     }
     entries.forEach(({ edit }, i) => edit && this.rows[i].show(edit.scale));
     this.say(entries, connected, locked);
-    this.also?.show();
   }
 
   row({ at, line, edit }, connected, locked) {
