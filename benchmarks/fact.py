@@ -7,12 +7,10 @@ from math import prod
 import torch
 
 from benchmarks.measure import ratios
+from benchmarks.sd15 import HIDDEN
 from benchmarks.steps import one_step
 from likeness.attention.use import Use
 from likeness.methods import fact
-
-#: SD1.5's sixteen layers, in checkpoint order.
-HIDDEN = (*(320,) * 2, *(640,) * 2, *(1280,) * 5, *(640,) * 3, *(320,) * 3, 1280)
 
 
 def rows() -> list[tuple[str, str]]:

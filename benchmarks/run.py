@@ -33,11 +33,23 @@ def main() -> None:
     args.cpu = True
     import torch
 
-    from benchmarks import consistentid, faces, fact, people, repair, steps, stories, wplus
+    from benchmarks import (
+        arc2face,
+        consistentid,
+        emojidiff,
+        faces,
+        fact,
+        people,
+        pva,
+        repair,
+        steps,
+        stories,
+        wplus,
+    )
 
     torch.set_num_threads(1)
     with torch.inference_mode():
-        methods = (steps, stories, consistentid, fact, wplus, repair, faces, people)
+        methods = (steps, stories, arc2face, pva, emojidiff, consistentid, fact, wplus, repair, faces, people)
         rows = [row for method in methods for row in method.rows()]
     width = max(len(what) for what, _ in rows)
     print(f"\n| {'what'.ljust(width)} | measured |\n| {'-' * width} | --- |")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.fact import HIDDEN
 from benchmarks.measure import ratios
+from benchmarks.sd15 import HIDDEN
 from benchmarks.steps import one_step
 from likeness.attention.use import Use
 from likeness.methods import wplus
