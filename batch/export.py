@@ -17,6 +17,7 @@ from .graph import read_workflow
 from .ledger import Ledger
 from .lock import PACK
 from .merge import RANGES
+from .progress import counted
 from .rows import read_rows
 from .run_options import add_run_options, photo_column
 
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         said = export_openjd.write(farm, options.openjd)
     else:
         said = export_slurm.write(farm, options.slurm)
-    print(f"{farm.rows} rows in {farm.tasks} tasks of {farm.per_task}.\n{said}")
+    print(f"{counted(farm.rows, 'row')} in {counted(farm.tasks, 'task')} of {farm.per_task}.\n{said}")
     return 0
 
 

@@ -113,7 +113,7 @@ class Plain:
     def begin(self, rows: int, finished: int) -> None:
         self._count = Count(rows, finished, clock=self._clock)
         self._said = self._clock()
-        self.say(f"{rows} rows" + (f", {finished} of them done before." if finished else "."))
+        self.say(counted(rows, "row") + (f", {finished} of them done before." if finished else "."))
 
     def worker(self, name: str, doing: str) -> None:
         """Of workers a log wants to know no step."""
@@ -144,11 +144,16 @@ def note(count: Count, state: str) -> None:
 
 def whole(count: Count) -> str:
     """Where the run stands, in a line: "120 of 300 rows, 2 failed, 41 a minute, 4 min left"."""
-    parts = [f"{count.finished + count.done} of {count.rows} rows"]
+    parts = [f"{count.finished + count.done} of {counted(count.rows, 'row')}"]
     parts += [f"{count.failed} failed"] if count.failed else []
     if count.per_minute is not None:
         parts += [f"{count.per_minute:.0f} a minute", f"{spell(count.remaining or 0)} left"]
     return ", ".join(parts)
+
+
+def counted(number: int, what: str) -> str:
+    """1 row, 2 rows."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def spell(seconds: float) -> str:

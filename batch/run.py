@@ -22,7 +22,7 @@ from .ledger import Ledger
 from .options import OptionError, cards, comfyui, host_settings
 from .plan import Plan, all_models
 from .pool import Pool
-from .progress import Progress, choose
+from .progress import Progress, choose, counted
 from .rows import read_rows
 from .run_options import add_run_options, checked_options, judge_of, photo_column, told
 from .settings import DONE, SOME_FAILED, STOPPED, USAGE, Settings
@@ -114,12 +114,12 @@ def tell_faults(faults: list[Fault], as_json: bool) -> None:
         else:
             print(fault, file=sys.stderr)
     if not as_json:
-        print(f"{len(faults)} faults; nothing was drawn.", file=sys.stderr)
+        print(f"{counted(len(faults), 'fault')}; nothing was drawn.", file=sys.stderr)
 
 
 def _tell_size(plan: Plan, prompt: Prompt, options: argparse.Namespace, progress: Progress) -> None:
     count = len(plan.places) * options.repeat
-    rows = f"{len(plan.places)} rows" + (f", each {options.repeat} times" if options.repeat > 1 else "")
+    rows = counted(len(plan.places), "row") + (f", each {options.repeat} times" if options.repeat > 1 else "")
     progress.say(f"{rows}. {sentence(expected(prompt, count), options.out)}")
 
 

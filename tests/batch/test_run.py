@@ -265,7 +265,7 @@ def test_a_row_that_is_mended_in_the_table_is_no_failure_any_more(
     assert batch("run", smallest, "--rows", rows, "--out", out, *stub) == 0
     said = capsys.readouterr().out
     assert said.count("All is drawn.") == 2
-    assert "1 rows.\n" in said and "3 rows, 2 of them done before" in said
+    assert "1 row.\n" in said and "3 rows, 2 of them done before" in said
 
 
 def test_rejected_rows_are_tried_on_when_more_tries_are_asked_for(
