@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -150,11 +150,12 @@ class OnTrunk(Learns):
 
     material: Material
     recognised: Recognised
+    who: ClassVar[float] = WHO
 
     def step(self, number: int) -> float:
         batch = self.material.batch(number)
         found = self.predict(batch)
-        loss = batch.loss(found) + WHO * self.recognised.loss(batch, found)
+        loss = batch.loss(found) + self.who * self.recognised.loss(batch, found)
         return self.learner.learn(loss, number)
 
     def predict(self, batch: Batch) -> torch.Tensor:
