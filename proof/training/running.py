@@ -159,10 +159,11 @@ def run(
 
 
 def _start_from(lesson: Lesson, file: Path, rooms: Rooms) -> int:
-    """Takes what the finished file has; returns after how many steps it was made."""
+    """Takes what the finished file has, of differences what they are from its trunk as that is now; returns
+    after how many steps it was made."""
     from ..packing import read
 
-    found = read(file, trunk=lambda trunk: results([trunk], rooms)[trunk])
+    found = read(file, trunk=lambda trunk: results([trunk], rooms)[trunk], moved=True)
     with torch.no_grad():
         for name, tensor in lesson.trained().items():
             known = found.get(name.removeprefix(AVERAGE))

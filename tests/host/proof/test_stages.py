@@ -76,6 +76,25 @@ def test_a_warm_start_goes_on_from_the_file(drawn: Drawn, rooms: Rooms, own_room
     assert (facts["steps"], facts["steps_before"]) == (1, first.steps)
 
 
+def test_a_warm_start_goes_on_though_its_trunk_has_learnt_on(
+    drawn: Drawn, rooms: Rooms, own_rooms: OwnRooms
+) -> None:
+    own, one = own_rooms("moved", "sd2_inpaint"), stage("sd2_inpaint")
+    before = drawn("sd2_inpaint")
+    for ending in (".safetensors", ".json"):
+        found = running.file_of(one, rooms).with_suffix(ending)
+        running.file_of(one, own).with_suffix(ending).write_bytes(found.read_bytes())
+    trunk = {name: 1.1 * tensor for name, tensor in drawn("sd15").items()}
+    packing.write(running.file_of(stage("sd15"), own), trunk, packed=False)
+    with pytest.raises(ValueError, match="another sd15"):
+        running.results(["sd2_inpaint"], own)
+    assert running.run(one, replace(scale_of(one.name), steps=1), own, warm=True)
+    name = "middle_block.0.in_layers.2.weight"
+    after = running.results(["sd2_inpaint"], own)["sd2_inpaint"][name]
+    on = 0.1 * drawn("sd15")[name]
+    assert (after - before[name] - on).norm() < 0.3 * on.norm()
+
+
 def test_what_is_done_is_unpacked_for_the_hosts_loader(drawn: Drawn, rooms: Rooms, tmp_path: Path) -> None:
     import comfy.sd
 
