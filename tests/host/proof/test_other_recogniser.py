@@ -61,7 +61,8 @@ def test_another_recogniser_is_learnt(host: Any, tmp_path: Path, accelerator: An
         after = told_apart(lesson, unseen, EACH)
     own, other, nobody = (f"loss, {who} face" for who in ("own", "another's", "no"))
     assert before[own] == pytest.approx(before[other], rel=1e-4) == pytest.approx(before[nobody], rel=1e-4)
-    assert after[own] < 0.995 * after[other] and after[own] < before[own], (before, after)
+    # A trunk that draws faces well gains little in so few steps: who it is must show, and nothing be lost.
+    assert after[own] < 0.985 * after[other] and after[own] < 1.005 * before[own], (before, after)
 
 
 def drawn(folder: Path, recogniser: Path) -> tuple[People, Known]:
