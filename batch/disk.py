@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from .graph import settable
+from .progress import counted
 from .values import Prompt
 
 #: Bytes of a pixel in a PNG of a portrait, about.
@@ -28,7 +29,7 @@ def expected(prompt: Prompt, jobs: int) -> tuple[int, int]:
 def sentence(found: tuple[int, int], folder: Path) -> str:
     """What is said of it, with a warning where there is less room."""
     pictures, size = found
-    said = f"{pictures} pictures"
+    said = counted(pictures, "picture")
     if not size:
         return f"{said}; the workflow doesn't say how large."
     place = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())

@@ -21,6 +21,7 @@ from .options import add_host_options, cards, comfyui, host_settings
 from .plan import Plan, all_models
 from .pool import Pool
 from .pool_local import LocalPool
+from .progress import counted
 from .records import Output, Record, Source
 from .values import Died, Job, Outcome, Picture, Row, WorldError
 
@@ -151,7 +152,7 @@ def _draw(pool: Pool, booted: Booted, job: Job, files: Mapping[str, bytes]) -> O
 def compare(folder: Path, before: Sequence[Output], job: Job, pictures: Sequence[Picture]) -> list[Compared]:
     """Each new file beside the one that was kept. Raises ReplayError when it is another number of files."""
     if len(before) != len(pictures):
-        raise ReplayError(f"It gave {len(before)} files, and now it gives {len(pictures)}.")
+        raise ReplayError(f"It gave {counted(len(before), 'file')}, and now it gives {len(pictures)}.")
     known = {Path(output.name).name: output for output in before}
     found = []
     for name, picture in zip(outputs.file_names(job, pictures), pictures, strict=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import drawings, sheets
 from .ledger import ENDED, Ledger
-from .progress import spell
+from .progress import counted, spell
 from .records import Record
 
 NAME = "report.html"
@@ -84,7 +84,8 @@ def _counts(jobs: Sequence[Record]) -> str:
     rows = [[state, str(counts[state])] for state in (*ENDED, "running", "waiting") if counts[state]]
     busy = sum(job.seconds or 0 for job in jobs)
     workers = len({job.worker for job in jobs if job.worker})
-    more = f"<p>{len({job.row for job in jobs})} rows, {workers} workers, {spell(busy)} of work.</p>"
+    both = counted(len({job.row for job in jobs}), "row"), counted(workers, "worker")
+    more = f"<p>{', '.join(both)}, {spell(busy)} of work.</p>"
     return _table(["state", "drawings"], rows) + more
 
 

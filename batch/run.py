@@ -86,7 +86,7 @@ def make_plan(
     if options.range is not None:
         plan.only(options.range)
         if not plan.places:
-            raise OptionError(f"The table has {len(rows)} rows: none of them is in --range.")
+            raise OptionError(f"The table has {counted(len(rows), 'row')}: none of them is in --range.")
     return plan, []
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from support import emojidiff
+from support import emojidiff, instantid_files
 from support.golden import Golden
 
 from benchmarks import sd15
@@ -34,7 +34,8 @@ def rows() -> list[tuple[str, str]]:
 def _ratios() -> list[str]:
     golden = Golden("arc2face")
     model, width = sd15.tiny(golden), golden.meta["unet_config"]["context_dim"]
-    content = {"image_proj": emojidiff.flame(width), "ip_adapter": sd15.ip_layers(model, width)}
+    layers = instantid_files.adapter(sd15.hidden(model), width)["ip_adapter"]
+    content = {"image_proj": emojidiff.flame(width), "ip_adapter": layers}
     adapter, asked = expression.parse(content, "tiny"), Expression(golden["in.expression"])
     prompt = [[golden["in.positive"], {}]]
     told = expression.apply(model, adapter, asked, Use(1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support import emojidiff as files
+from support import instantid_files
 from support.fill import fill
 from support.golden import Golden
 
@@ -27,7 +28,8 @@ def _ratio() -> str:
     golden = Golden("arc2face")
     model, width = sd15.tiny(golden), golden.meta["unet_config"]["context_dim"]
     resampler = {**files.resampler(width), "latents": fill("latents", (1, _TOKENS, 64))}
-    adapter = parse(files.flat(resampler, sd15.ip_layers(model, width)), {}, "tiny")
+    layers = instantid_files.adapter(sd15.hidden(model), width)["ip_adapter"]
+    adapter = parse(files.flat(resampler, layers), {}, "tiny")
     made = adapter.projector(fill("features", (2, 17, files.VISION)))
     applied = apply(model, adapter, Tokens(made[:1], made[1:], adapter.made), Use(1.0))
     prompt = [[golden["in.positive"], {}]]

@@ -39,6 +39,7 @@ def main() -> None:
         emojidiff,
         faces,
         fact,
+        masterweaver,
         people,
         pva,
         repair,
@@ -49,8 +50,8 @@ def main() -> None:
 
     torch.set_num_threads(1)
     with torch.inference_mode():
-        methods = (steps, stories, arc2face, pva, emojidiff, consistentid, fact, wplus, repair, faces, people)
-        rows = [row for method in methods for row in method.rows()]
+        methods = (steps, stories, arc2face, pva, emojidiff, masterweaver, consistentid, fact, wplus)
+        rows = [row for method in (*methods, repair, faces, people) for row in method.rows()]
     width = max(len(what) for what, _ in rows)
     print(f"\n| {'what'.ljust(width)} | measured |\n| {'-' * width} | --- |")
     for what, measured in rows:

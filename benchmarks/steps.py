@@ -15,7 +15,7 @@ from likeness.attention.adds import AddedAttention, KeysValues, project
 from likeness.attention.engine import inject
 from likeness.attention.sites import SDXL_KEYS, numbered
 from likeness.attention.use import Use, Window
-from likeness.methods import instantid, masterweaver
+from likeness.methods import instantid
 
 LATENT = 64
 
@@ -33,8 +33,6 @@ def rows() -> list[tuple[str, str]]:
         ("the same, projecting keys and values anew in every layer", again),
         ("one sampling step with identity, network 32 wide, over the plain model", narrow),
         ("one sampling step with identity and ControlNet", controlled),
-        ("one sampling step with MasterWeaver (three photos, tiny SD1.5)", _masterweaver_ratio()),
-        ("kept on the device for MasterWeaver, fp16", f"{_masterweaver_bytes() / 1e6:.2f} MB"),
         ("a plain step, for scale", f"{plain * 1e3:.0f} ms"),
         ("Apply InstantID, tiny SDXL, first run", f"{applied * 1e3:.1f} ms"),
         ("Apply InstantID, tiny SDXL, same identity again", f"{reapplied * 1e3:.1f} ms"),
@@ -54,27 +52,6 @@ def _step_ratios(room: SimpleNamespace) -> list[str]:
     plain = (room.model, room.prompt, room.prompt)
     samplers = [one_step(*c) for c in (plain, (ours, *plain[1:]), (anew, *plain[1:]), controlled)]
     return ratios(15, *samplers)
-
-
-def _masterweaver_ratio() -> str:
-    from support import masterweaver as files
-    from support.golden import Golden
-
-    golden = Golden("masterweaver")
-    model, layout = golden.model("SD15"), golden.meta["layout"]
-    content = files.content(layout["id_encoder"], layout["adapter_modules"])
-    adapter = masterweaver.parse(content, {}, "golden")
-    tokens = masterweaver.tokens_of(adapter, golden["in.zero_state"], golden["in.states"][:3])
-    applied, prompt = masterweaver.apply(model, adapter, tokens, Use(1.0)), [[golden["in.positive"], {}]]
-    return ratios(15, *(one_step(each, prompt, prompt) for each in (model, applied)))[0]
-
-
-def _masterweaver_bytes() -> int:
-    """K and V of three photos, and of nobody, in SD1.5's 16 layers."""
-    hidden = [320] * 5 + [640] * 5 + [1280] * 6
-    shapes = [(2, 48, width) for width in hidden]
-    total = 2 * sum(r * t * h for r, t, h in shapes)
-    return KeysValues(torch.empty(total, device="meta"), shapes).bytes(torch.float16)
 
 
 def _narrow_ratio() -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from benchmarks.measure import ratios
-from benchmarks.sd15 import HIDDEN
-from benchmarks.steps import one_step
+from benchmarks import sd15
 from likeness.attention.use import Use
 from likeness.methods import wplus
 
-HEADS, TOKENS, HALF = 8, 4, 2
+HEADS, TOKENS = 8, 4
 
 
 def rows() -> list[tuple[str, str]]:
-    kept = HALF * sum(2 * 2 * HEADS * TOKENS * wide for wide in HIDDEN)
-    matrices = HALF * sum(wide * (wide + 2 * 768) for wide in HIDDEN)
+    kept = sd15.keys_and_values(HEADS * TOKENS)
+    matrices = sd15.HALF * sum(wide * (wide + 2 * 768) for wide in sd15.HIDDEN)
     return [
         ("one sampling step with the W+ Adapter (tiny SD1.5), over the plain model", _ratio()),
         (
@@ -24,19 +22,14 @@ def rows() -> list[tuple[str, str]]:
 
 
 def _ratio() -> str:
-    """At two fifths of SD1.5's widths, on its grid of 64 x 64."""
-    import comfy.model_management
+    """On SD1.5's grid of 64 x 64."""
     from support import wplus_files
     from support.golden import Golden
 
-    from likeness.attention.sites import attention_sites
-
     golden = Golden("wplus")
-    model = golden.model("SD15", model_channels=128, channel_mult=[1, 2, 4, 4], num_heads=4)
-    comfy.model_management.load_models_gpu([model])
-    hidden = [site.hidden for site in attention_sites(model.model.diffusion_model)]
-    adapter = wplus.parse(wplus_files.tiny(hidden, golden.meta["unet_config"]["context_dim"]), {}, "tiny")
+    model, width = sd15.tiny(golden), golden.meta["unet_config"]["context_dim"]
+    adapter = wplus.parse(wplus_files.tiny(sd15.hidden(model), width), {}, "tiny")
     tokens = wplus.identity_tokens(adapter, wplus.WPlus(golden["in.w"][:1]))
     prompt = [[golden["in.positive"], {}]]
     drawn = wplus.attend(model, adapter, tokens, Use(1.0))
-    return ratios(3, one_step(model, prompt, prompt), one_step(drawn, prompt, prompt))[0]
+    return sd15.step_ratios(model, drawn, prompts=(prompt, prompt))[0]

@@ -17,6 +17,7 @@ import base64
 import binascii
 import hashlib
 import json
+import logging
 import os
 import tempfile
 import zlib
@@ -27,6 +28,8 @@ from typing import Any
 import torch
 
 from .training.stages import Tensors
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2
 _SCALE, _AT = ".scale", ".at"
@@ -122,7 +125,10 @@ def read(
         if trunk is None:
             raise ValueError(f"{file} holds differences from {facts['trunk']}: give that too.")
         base = trunk(facts["trunk"])
-        if not moved and facts["trunk_sum"] != _sum(base):
+        other = facts["trunk_sum"] != _sum(base)
+        if other and moved:
+            log.warning("%s held differences from another %s: they go onto this one.", file, facts["trunk"])
+        elif other:
             raise ValueError(
                 f"{file} holds differences from another {facts['trunk']} than the one that is here: "
                 "train it again."

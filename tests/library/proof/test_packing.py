@@ -86,7 +86,9 @@ def test_differences_from_another_trunk_are_refused(tmp_path: Path) -> None:
         packing.read(tmp_path / "a.safetensors", trunk={"sd15": _tensors(2)}.__getitem__)
 
 
-def test_differences_are_moved_onto_a_trunk_that_learnt_on(tmp_path: Path) -> None:
+def test_differences_are_moved_onto_a_trunk_that_learnt_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     trunk, now = _tensors(0), _tensors(2)
     near = {name: tensor * 1.01 if tensor.is_floating_point() else tensor for name, tensor in trunk.items()}
     packing.write(tmp_path / "a.safetensors", near, trunk=trunk, trunk_name="sd15")
@@ -94,6 +96,7 @@ def test_differences_are_moved_onto_a_trunk_that_learnt_on(tmp_path: Path) -> No
     moved = packing.read(tmp_path / "a.safetensors", trunk={"sd15": now}.__getitem__, moved=True)
     wanted = known - trunk["conv.weight"] + now["conv.weight"]
     assert torch.allclose(moved["conv.weight"], wanted, atol=1e-6)
+    assert "from another sd15: they go onto this one" in caplog.text
 
 
 def test_unpacked_files_keep_every_bit(tmp_path: Path) -> None:
