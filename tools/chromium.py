@@ -141,13 +141,15 @@ class Page:
         await self.drawn()
         await self.run("new Promise((then) => requestIdleCallback(() => then(1)))")
 
-    async def drag(self, *places: tuple[float, float]) -> None:
-        """Presses the left button at the first place, in page pixels, and lets go at the last."""
+    async def drag(self, *places: tuple[float, float], held: float = 0) -> None:
+        """Presses the left button at the first place, in page pixels, and lets go at the last. held: seconds
+        that it stays down there."""
         where = [{"x": x, "y": y, "button": "left"} for x, y in places]
         await self._call("Input.dispatchMouseEvent", type="mouseMoved", x=places[0][0], y=places[0][1])
         await self._call("Input.dispatchMouseEvent", type="mousePressed", clickCount=1, **where[0])
         for step in where[1:]:
             await self._call("Input.dispatchMouseEvent", type="mouseMoved", buttons=1, **step)
+        await asyncio.sleep(held)
         await self._call("Input.dispatchMouseEvent", type="mouseReleased", clickCount=1, **where[-1])
 
     async def press(self, key: str, modifiers: Sequence[str] = ()) -> None:

@@ -82,13 +82,14 @@ class Clicks:
         self.count = 1
         await self.page.run(OPEN % (FOLDER, template, template))
 
-    async def click(self, selector: str) -> None:
+    async def click(self, selector: str, held: float = 0) -> None:
+        """held: seconds that the button stays down."""
         element = f"document.querySelector({json.dumps(selector)})"
         await self.page.wait_for(f"{element} && !{element}.disabled")
         place = f"(b => [b.x + b.width / 2, b.y + b.height / 2])({element}.getBoundingClientRect())"
         x, y = await self.page.run(place)
         assert await self.page.run(f"{element}.contains(document.elementFromPoint({x}, {y}))"), selector
-        await self.page.drag((x, y))
+        await self.page.drag((x, y), held=held)
         self.count += 1
 
     async def run(self) -> None:
@@ -149,7 +150,8 @@ async def stopped(clicks: Clicks, shelf: type[Shelf]) -> None:
     await page.wait_for(f"{PANEL}.querySelector('progress')?.value > 0")
     await page.screenshot(SHOTS / "models_coming.png")
     assert await page.run(f"{PANEL}.querySelector(`{GET_RESTRICTED}`).disabled")
-    await clicks.click(f".likeness-models {STOP}")
+    # Longer than from one look at the download to the next.
+    await clicks.click(f".likeness-models {STOP}", held=2)
     await page.wait_for(f"!{PANEL}.querySelector('progress') && {PANEL}.innerText.includes('stopped')")
     shelf.slowly.clear()
     assert len(await page.run(FILES)) >= 3

@@ -92,7 +92,17 @@ export class ModelsPanel {
     const kept = say("What has come is kept for the next time");
     if (this.running) parts.push(button(say("Stop"), kept, () => this.stop()));
     if (this.command) parts.push(...this.byCommand());
-    this.body.replaceChildren(...parts);
+    this.put(parts);
+  }
+
+  /** What looks as before stays in the page: a button that is replaced while it is pressed hears no click. */
+  put(parts) {
+    parts.forEach((part, place) => {
+      const old = this.body.children[place];
+      if (!old) this.body.append(part);
+      else if (!old.isEqualNode(part)) old.replaceWith(part);
+    });
+    while (this.body.children.length > parts.length) this.body.lastChild.remove();
   }
 
   group(files, text, notCommercial) {
@@ -118,7 +128,7 @@ export class ModelsPanel {
   byCommand() {
     const title = this.whyNot || say("Or run this command");
     const where = say("In {folder}, with ComfyUI's Python:", this);
-    const command = make("input", { readOnly: true, value: this.command, ariaLabel: title });
+    const command = make("input", { readOnly: true, defaultValue: this.command, ariaLabel: title });
     command.onfocus = () => command.select();
     return [make("h4", {}, title), make("div", {}, where), command];
   }
