@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
@@ -37,6 +37,13 @@ def vocabulary(clip: Any, key: str) -> Mapping[int, str] | None:
 def reads_embeddings(clip: Any, key: str) -> bool:
     """Whether `embedding:name` in a text is replaced by a file, or ordinary words."""
     return getattr(_tokeniser(clip, key), "embedding_directory", None) is not None
+
+
+def lower(clip: Any, key: str) -> Callable[[str], str]:
+    """How the tokeniser of `l`, `g` makes letters small: by tables that may be younger than Python's."""
+    by_words = getattr(_tokeniser(clip, key), "tokenizer", None)
+    normaliser = getattr(getattr(by_words, "backend_tokenizer", None), "normalizer", None)
+    return str.lower if normaliser is None else normaliser.normalize_str
 
 
 def width(clip: Any, key: str) -> int | None:

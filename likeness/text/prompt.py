@@ -50,7 +50,9 @@ def read(clip: Any, text: str, weighted: bool = True) -> Prompt:
         if vocabulary is None:
             raise ValueError(f"clip shows no vocabulary of its encoder {one.name}: take a checkpoint's clip.")
         embeddings = host.text.reads_embeddings(clip, one.key)
-        plain, spans = word_rows(tokens[one.key], vocabulary, pieces, embeddings)
+        plain, spans = word_rows(
+            tokens[one.key], vocabulary, pieces, embeddings, host.text.lower(clip, one.key)
+        )
         spans_by_encoder[one.name] = spans
     first, *others = spans_by_encoder.items()
     for name, found in others:

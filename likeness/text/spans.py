@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +41,19 @@ def word_rows(
     vocabulary: Mapping[int, str],
     segments: Sequence[str],
     embeddings: bool = True,
+    lower: Callable[[str], str] = str.lower,
 ) -> tuple[str, list[TokenSpan]]:
     """The normal text, and the token of each of its words in order.
 
     tokens: the sections of one encoder, as they are encoded. vocabulary: token strings by number, as CLIP
     writes them (the GPT-2 alphabet of bytes, `</w>` at the end of a word). segments: the text without the
     syntax of weights, in pieces that were cut by themselves. embeddings: whether `embedding:name` is a file;
-    its rows have no span. Start, end and padding rows have none either. All of the text that is no white
-    space is inside the spans. Raises ValueError naming text and token where they do not fit.
+    its rows have no span. lower: the tokeniser's, which may know letters that are younger than this Python.
+    Start, end and padding rows have no span either. All of the text that is no white space is inside the
+    spans. Raises ValueError naming text and token where they do not fit.
     """
     text = "".join(normal(_without_embeddings(piece) if embeddings else piece) for piece in segments)
-    places = [(place, byte) for place, one in enumerate(text) for byte in _bytes(one)]
+    places = [(place, byte) for place, one in enumerate(text) for byte in _bytes(one, lower)]
     spans, at = [], 0
     for row, token in _words(tokens):
         piece = _token_bytes(vocabulary, token)
@@ -81,8 +83,10 @@ def _without_embeddings(piece: str) -> str:
     return _EMBEDDING.sub(covered, piece)
 
 
-def _bytes(one: str) -> bytes:
-    """What a character gives to the tokens."""
+def _bytes(one: str, lower: Callable[[str], str]) -> bytes:
+    """What a character of the normal text gives to the tokens."""
+    if unicodedata.category(one) == "Cn":
+        one = lower(one)
     return b"" if one in (" ", EMBEDDING) else one.encode("utf-8", "surrogatepass")
 
 

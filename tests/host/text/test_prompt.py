@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.usefixtures("as_the_executor_does")
@@ -38,6 +38,7 @@ def rows(room: Any, text: str, subject: str, **how: Any) -> list[int]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(CHARACTERS, max_size=150))
+@example("\U00010d50 \ua7dc")  # letters of Unicode 16, which the tokeniser makes small
 def test_the_spans_together_are_the_text(room: Any, text: str) -> None:
     prompt = room.text.read(room.xl, text)
     covered = {place for span in prompt.spans for place in range(span.start, span.end)}
