@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..networks import classifier, parser, recognisers
 from ..networks.classifier import HEADS
 from ..networks.crops import JUDGED, batch, crop
+from ..training import detected
 from ..training.pictures import SIZE
 from ..training.running import results
 from ..training.stages import Rooms, Tensors
@@ -22,8 +23,7 @@ from .whole import usual
 
 Picture = NDArray[np.uint8]
 
-#: The detector sees small pictures so many times as large: it was made for photographs. How sure it must be.
-SHOWN = 2
+#: How sure the detector must be.
 _SURE = 0.5
 #: What a prompt asks for beside the expression.
 ATTRIBUTES = ("hair_style", "hair_colour", "glasses", "hat", "beard", "background")
@@ -75,21 +75,13 @@ class Judges:
         One pass of the real detector, and where that sees fewer than are expected all that our nodes do.
         """
         from likeness.faces.detect import search
-        from likeness.faces.models import FaceModels
 
         if self._detector is None:
-            self._detector = FaceModels.open("embedded", "CPU", []).detector()
-        height, width = picture.shape[:2]
-        size = width * SHOWN, height * SHOWN
-        shown = picture if height > SIZE else cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-        square = (32 * -(-max(shown.shape) // 32),) * 2
-        bgr = cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
-        found = list(self._detector.detect(bgr, input_size=square, det_thresh=_SURE)[1])
-        if len(found) < expected:
-            found = [face.keypoints.numpy() for face in search(self._detector, shown, _SURE)]
-        # Centres of pixels have whole numbers, in both.
-        larger = shown.shape[0] / height
-        return [(points.astype(np.float64) + 0.5) / larger - 0.5 for points in found]
+            self._detector = detected.detector()
+        seen = detected.found(self._detector, picture, 1 if len(picture) > SIZE else detected.SHOWN)
+        if len(seen) < expected:
+            seen = [face.keypoints.double().numpy() for face in search(self._detector, picture, _SURE)]
+        return seen
 
     @torch.no_grad()
     def look(self, picture: Picture, people: int = 1) -> list[Look]:

@@ -26,7 +26,8 @@ def of(row: str) -> list[Path]:
     own = sorted(_reached(rows.module_of(row), set()))
     pack = [path for room in ("likeness", "nodes") for path in sorted((REPOSITORY / room).rglob("*.py"))]
     networks = sorted((REPOSITORY / "proof" / "networks").glob("*.py"))
-    return [*shared, _HERE / "whole.json", *own, *pack, *networks]
+    detected = REPOSITORY / "proof" / "training" / "detected.py"
+    return [*shared, _HERE / "whole.json", detected, *own, *pack, *networks]
 
 
 def _reached(module: str, known: set[Path]) -> set[Path]:

@@ -11,7 +11,7 @@ from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
 from .arc2face import FaceTrunk
 from .frozen import Material
-from .points import OnPoints, learner_of
+from .points import OnPoints, learner_of, seen
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> Arc2FacePoseLesson:
@@ -22,6 +22,7 @@ class Arc2FacePoseLesson(OnPoints):
     def __init__(self, scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> None:
         self.material = Material(scale, seed, rooms, made)
         self.trunk = FaceTrunk(made["arc2face"])
+        self.points = seen(self.material)
         self.net = controlnet.of_arc2face(self.trunk.network.state_dict())
         self.learner = learner_of(self.net)
 

@@ -10,7 +10,7 @@ from ...networks import controlnet, instantid, layouts
 from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
 from .frozen import Material, Trunk
-from .points import OnPoints, learner_of
+from .points import OnPoints, learner_of, seen
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> IdentityNetLesson:
@@ -25,6 +25,7 @@ class IdentityNetLesson(OnPoints):
         with torch.no_grad():
             for name, parameter in self.adapter.learnt().items():
                 parameter.copy_(made["instantid"][name]).requires_grad_(False)
+        self.points = seen(self.material)
         self.net = controlnet.net("sdxl", seed, made["sdxl"])
         self.learner = learner_of(self.net)
 

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
-from training.chance import number
-
 from ...networks import controlnet
-from ...networks.crops import jitter
 from ..batch import Batch
-from ..pictures import SIZE, Album, held_back
+from ..detected import points_of
+from ..pictures import SIZE, held_back
 from .frozen import Learner, Learns, Material
+
+#: In so many pictures points are looked for, each costs as much as a tenth of a step.
+_SEEN = 6000
 
 
 class OnPoints(Learns):
-    """A lesson on batches of people and where their points are. Its own: material, net, learner, `predict`,
-    `finish`."""
+    """A lesson on batches of people and where their points are. Its own: material, points, net, learner,
+    `predict`, `finish`."""
 
     material: Material
+    points: torch.Tensor
     net: Any
 
     def step(self, number: int) -> float:
-        batch = self.material.batch(number)
-        hints = points_of(self.material.pictures, batch.places, number)
+        batch = self.material.batch(number, among=len(self.points))
+        hints = drawn(self.points[batch.places])
         return self.learner.learn(batch.loss(self.predict(batch, hints)), number)
 
     def predict(self, batch: Batch, hints: torch.Tensor | None) -> torch.Tensor:
@@ -37,7 +38,7 @@ class OnPoints(Learns):
         """Losses on unseen people with their own points, those of another picture, and without any."""
         batch, _, _ = self.material.unseen()
         pictures = held_back(self.material.rooms.cache, self.material.scale.pictures)
-        own = points_of(pictures, batch.places, 0)
+        own = drawn(points_of(pictures, len(batch.places), self.material.rooms.cache, "unseen"))
         given = {"own": own, "other": own.roll(1, dims=0), "nowhere": None}
         return {
             f"loss_{name}": round(float(batch.loss(self.predict(batch, hints))), 5)
@@ -51,10 +52,12 @@ def learner_of(net: Any) -> Learner:
     return Learner(learnt, rate=0.006, plain_rate=2e-3, plain=lambda name: name.startswith(ends))
 
 
-def points_of(pictures: Album, places: torch.Tensor, step: int) -> torch.Tensor:
-    """Drawings of the points of these pictures, a little off as a detector's are."""
-    found = []
-    for place in places.tolist():
-        chance = np.random.default_rng(number("hints", step, place))
-        found.append(jitter(np.asarray(pictures.points[place]), chance))
-    return controlnet.hints(found, SIZE)
+def seen(material: Material) -> torch.Tensor:
+    """[n, 5, 2]: where the detector finds the points of the first pictures."""
+    count = min(_SEEN, len(material.pictures))
+    return points_of(material.pictures, count, material.rooms.cache, "train")
+
+
+def drawn(points: torch.Tensor) -> torch.Tensor:
+    """Drawings of points [n, 5, 2] in pixels."""
+    return controlnet.hints(list(points.numpy()), SIZE)
