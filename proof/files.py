@@ -103,6 +103,11 @@ def _pose(made: Mapping[str, Tensors]) -> Tensors:
 FILES: tuple[File, ...] = (
     *(_checkpoint("sd15"), _checkpoint("sdxl"), _checkpoint("sd2_inpaint")),
     File("instantid/drawn_instantid.safetensors", ("instantid",), lambda made: made["instantid"]),
+    File(
+        "instantid/drawn_instantid_copying.safetensors",
+        ("instantid_copying",),
+        lambda made: made["instantid_copying"],
+    ),
     File("controlnet/drawn_identitynet.safetensors", ("identitynet",), lambda made: made["identitynet"]),
     *(_emojidiff("eadapter", "sd15"), _emojidiff("emojidiff_sdxl", "sdxl")),
     File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),

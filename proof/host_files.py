@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from installer.paths import REPOSITORY
 
 from .files import FILES as NETWORKS
-from .files import File, save
+from .files import File, Maker, save
 from .training.stages import Rooms, Tensors
 
 _PREFIX = "drawn_"
@@ -26,16 +26,13 @@ def _vae(made: Mapping[str, Tensors]) -> Tensors:
     return padded(made["autoencoder"], scale=0.18215)
 
 
-def _recogniser(made: Mapping[str, Tensors]) -> bytes:
-    from .networks.onnx_recogniser import onnx_file
+def _recogniser(stage: str) -> Maker:
+    def make(made: Mapping[str, Tensors]) -> bytes:
+        from .networks.onnx_recogniser import onnx_file
 
-    return onnx_file(made["recogniser"])
+        return onnx_file(made[stage])
 
-
-def _second(made: Mapping[str, Tensors]) -> bytes:
-    from .networks.onnx_iresnet import onnx_file
-
-    return onnx_file(made["arcface"])
+    return make
 
 
 def _detector(made: Mapping[str, Tensors]) -> bytes:
@@ -45,12 +42,12 @@ def _detector(made: Mapping[str, Tensors]) -> bytes:
 _FACES = "insightface/models/antelopev2"
 _OWN = (
     File(f"{_FACES}/scrfd_10g_bnkps.onnx", (), _detector),
-    File(f"{_FACES}/glintr100.onnx", ("recogniser",), _recogniser),
-    File(f"{_FACES}/arcface.onnx", ("recogniser",), _recogniser),
+    File(f"{_FACES}/glintr100.onnx", ("recogniser",), _recogniser("recogniser")),
+    File(f"{_FACES}/arcface.onnx", ("recogniser",), _recogniser("recogniser")),
     File("vae/drawn_vae.safetensors", ("autoencoder",), _vae),
 )
 #: Of another pack, under the same file name: a recogniser that took no part in learning to draw.
-_OTHER = {"auraface": File("insightface/models/auraface/glintr100.onnx", ("arcface",), _second)}
+_OTHER = {"auraface": File("insightface/models/auraface/glintr100.onnx", ("second",), _recogniser("second"))}
 #: By what rows call them: `instantid` is instantid/drawn_instantid.safetensors.
 FILES: dict[str, File] = {
     **{PurePosixPath(file.path).stem.removeprefix(_PREFIX): file for file in (*NETWORKS, *_OWN)},

@@ -26,7 +26,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "arc2face": ("arc2face", "arc2face_expression", "arc2face_reference", "arc2face_pose"),
     "pva": ("pva", "pva_language", "pva_tuned"),
     "emojidiff": ("emojidiff", "emojidiff_instantid"),
-    "freecure": ("freecure", "freecure_expression"),
+    "freecure": ("instantid_copying", "freecure", "freecure_expression"),
     "identities": ("mix", "sampled"),
     "detailer": ("detailer",),
     "repair": ("repair_close", "repair"),

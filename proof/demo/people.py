@@ -9,7 +9,7 @@ from ..report.cases import Case
 from ..world.scene import Attributes, Expression, Figure, Pose
 
 #: Beyond the people of the report, and like them never seen in training.
-PERSON, FRIEND = 100_018, 100_010
+PERSON, FRIEND = 100_058, 100_010
 _PLAIN = Attributes(hair_style="short", hair_colour="brown")
 _FRIENDLY = Attributes(hair_style="long", hair_colour="black", background="blue")
 

@@ -48,9 +48,9 @@ class FacesAdapter(nn.Module):
         made: torch.Tensor = self.image_proj(vectors[:, None])
         return made
 
-    def options(self, tokens: torch.Tensor) -> dict[str, Any]:
+    def options(self, tokens: torch.Tensor, weight: float = 1.0) -> dict[str, Any]:
         """transformer_options with which row n looks at tokens[n]."""
-        return looking(self.sites, tokens, pairs_of(self.layers, self.numbers))
+        return looking(self.sites, tokens, pairs_of(self.layers, self.numbers), weight)
 
 
 def whole(learnt: Mapping[str, torch.Tensor], hidden: int = 64) -> Tensors:

@@ -27,20 +27,24 @@ class Residual(nn.Module):
 
 class Recogniser(nn.Module):
     """ReLU, residual blocks, 56 pixels. Input [n, 3, 112, 112] -1..1 as ArcFace's; output [n, 512], length
-    1."""
+    1. widths: of its convolutions; last: channels of which the vector is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: tuple[int, ...] = (24, 32, 64, 96), last: int = 32) -> None:
         super().__init__()
-        widths = (24, 32, 64, 96)
         layers: list[nn.Module] = [nn.AvgPool2d(2), nn.Conv2d(3, widths[0], 3, padding=1), nn.ReLU()]
         for inside, outside in pairwise(widths):
             layers += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.ReLU(), Residual(outside)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], 32, 1), nn.ReLU(), nn.Flatten())
-        self.embed = nn.Linear(32 * 7 * 7, WIDTH)
+        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], last, 1), nn.ReLU(), nn.Flatten())
+        self.embed = nn.Linear(last * 7 * 7, WIDTH)
         self.numbers = nn.Linear(WIDTH, len(NUMBERS))
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         return functional.normalize(self.embed(self.body(crops)), dim=1)
+
+
+def second() -> Recogniser:
+    """Another of its kind, for nodes that judge."""
+    return Recogniser((16, 32, 48, 64), last=12)
 
 
 class Judge(nn.Module):

@@ -53,7 +53,7 @@ def _tuned(rows: Rows) -> tuple[bool, str]:
 
 def _freecure(rows: Rows) -> tuple[bool, str]:
     """Where the prompt alone had an attribute and the identity took it, of the people that all rows show."""
-    plain, taken, back = (rows[name] for name in ("sdxl", "instantid", "freecure"))
+    plain, taken, back = (rows[name] for name in ("sdxl", "instantid_copying", "freecure"))
     shown = len(back.people)
     where = plain.right[:shown] & ~taken.right[:shown]
     cost = float(taken.likeness[:shown].mean() - back.likeness.mean())
@@ -165,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "freecure",
         "FreeCure gives back 20 % of the attributes that the identity took, for 0.05 of likeness at most",
-        ("sdxl", "instantid", "freecure"),
+        ("sdxl", "instantid_copying", "freecure"),
         _freecure,
     ),
     Claim(

@@ -12,7 +12,7 @@ from .shots import Shots
 FIRST, LAST = "<!-- proof: written by `python -m proof world report` -->", "<!-- /proof -->"
 _ROWS = (
     *("ceiling", "floor", "sdxl", "instantid", "instantid_identitynet", "arc2face", "pva", "pva_tuned"),
-    *("emojidiff_instantid", "freecure"),
+    *("emojidiff_instantid", "instantid_copying", "freecure"),
 )
 _MEANS = """\
 **Does it work?** Measured in a small drawn world: portraits by a formula, and networks that were trained

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 SIZE = 128
 #: Where the stages' people begin: no two of them, nor what is measured on, share a person.
-STREAMS = {"train": 1_000_000, "judge": 2_000_000, "unseen": 3_000_000}
+STREAMS = {"train": 1_000_000, "judge": 2_000_000, "unseen": 3_000_000, "second": 4_000_000}
 
 
 @dataclass(frozen=True)

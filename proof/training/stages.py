@@ -97,6 +97,15 @@ STAGES: tuple[Stage, ...] = (
         about="who it is, by another network on other people, which only judges",
     ),
     Stage(
+        *("second", "second", ()),
+        seed=44,
+        full=Scale(steps=900, pictures=12000, batch=64),
+        quick=Scale(steps=20, pictures=128, batch=16),
+        minutes=10,
+        about="who it is, by a third network on other people, for the nodes that judge",
+        bits=4,
+    ),
+    Stage(
         *("classifier", "classifier", ("autoencoder",)),
         seed=14,
         full=Scale(steps=700, pictures=12000, batch=48),
@@ -163,6 +172,19 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=4, pictures=128, batch=4),
         minutes=12,
         about="InstantID's adapter: who it is, beside a prompt",
+    ),
+    Stage(
+        *(
+            "instantid_copying",
+            "instantid_copying",
+            ("autoencoder", "recogniser", "reader", "sdxl", "instantid"),
+        ),
+        seed=43,
+        full=Scale(steps=600, pictures=12000, batch=32),
+        quick=Scale(steps=4, pictures=128, batch=4),
+        minutes=6,
+        about="the same, taught to copy: it takes what the prompt asks for, for FreeCure to give back",
+        trunk="instantid",
     ),
     Stage(
         *("arc2face", "arc2face", ("autoencoder", "recogniser", "reader", "sd15")),

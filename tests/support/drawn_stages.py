@@ -13,6 +13,7 @@ _SCALES = {
     "sd15": _MORE,
     "arc2face": _MORE,
     "recogniser": Scale(steps=2, pictures=64, batch=8),
+    "second": Scale(steps=2, pictures=64, batch=8),
     "judge": Scale(steps=2, pictures=64, batch=8),
     "classifier": Scale(steps=2, pictures=64, batch=6),
 }

@@ -12,13 +12,13 @@ from ...training.pictures import SIZE
 from ..cases import Case
 from ..studio import Studio
 from .emojidiff import silent
-from .instantid import FILES, apply
+from .instantid import COPYING, FILES, apply
 from .row import Draw, Row
 
 _CFG = 2.5
 
 
-def freecure(expression: bool = False) -> Callable[[Studio], Draw]:
+def freecure(file: str = "instantid", expression: bool = False) -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
         parser = studio.loaded("LikenessLoadFaceParser", file="parser")
@@ -27,8 +27,8 @@ def freecure(expression: bool = False) -> Callable[[Studio], Draw]:
             case = cases[0]
             prompts = studio.prompts(clip, case.prompt)
             identity = studio.identity(case.reference_drawing.picture)
-            personalised, positive, negative = apply(studio, model, identity, prompts)
-            foundation = apply(studio, model, identity, prompts, empty_identity=True)
+            personalised, positive, negative = apply(studio, model, identity, prompts, file)
+            foundation = apply(studio, model, identity, prompts, file, empty_identity=True)
             given: dict[str, Any] = {
                 "personalised": personalised,
                 "foundation": foundation[0],
@@ -56,15 +56,15 @@ def freecure(expression: bool = False) -> Callable[[Studio], Draw]:
 ROWS = (
     Row(
         "freecure",
-        "FreeCure on InstantID",
-        "hair, glasses and hat from the foundation; before: InstantID, adapter",
-        freecure(),
-        files=(*FILES, "parser"),
+        "FreeCure on InstantID that copies",
+        "hair, glasses and hat from the foundation",
+        freecure(COPYING),
+        files=(*FILES, COPYING, "parser"),
         share=0.5,
     ),
     Row(
         "freecure_expression",
-        "FreeCure with expression",
+        "FreeCure on InstantID, with expression",
         "the expression by asymmetric prompts as well",
         freecure(expression=True),
         files=(*FILES, "parser"),

@@ -16,12 +16,14 @@ from ..studio import Studio
 from .row import FEW, Draw, Row
 
 FILES = ("sdxl", "instantid", "glintr100")
+#: The adapter that takes attributes, for FreeCure to give back.
+COPYING = "instantid_copying"
 
 
 def apply(
-    studio: Studio, model: Any, identity: Any, prompts: tuple[Any, Any], **more: Any
+    studio: Studio, model: Any, identity: Any, prompts: tuple[Any, Any], file: str = "instantid", **more: Any
 ) -> tuple[Any, Any, Any]:
-    """MODEL, positive, negative."""
+    """MODEL, positive, negative. file: another adapter."""
     given = {
         "weight": 1.0,
         "model": model,
@@ -29,7 +31,7 @@ def apply(
         "positive": prompts[0],
         "negative": prompts[1],
     }
-    adapter = studio.loaded("LikenessLoadInstantID", file="instantid")
+    adapter = studio.loaded("LikenessLoadInstantID", file=file)
     changed = studio.node("LikenessApplyInstantID", instantid=adapter, **{**given, **more})
     return changed[0], changed[1], changed[2]
 
@@ -67,13 +69,13 @@ def control_net(studio: Studio) -> Any:
     )
 
 
-def instantid(weight: float = 1.0) -> Callable[[Studio], Draw]:
+def instantid(weight: float = 1.0, file: str = "instantid") -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
 
         def drawn(cases: Sequence[Case]) -> NDArray[np.uint8]:
             prompts = studio.prompts(clip, *(case.prompt for case in cases))
-            changed = apply_each(studio, model, cases, prompts, weight=weight)
+            changed = apply_each(studio, model, cases, prompts, weight=weight, file=file)
             return studio.pictures(vae, studio.sample(*changed, *(case.draw_seed for case in cases)))
 
         return drawn
@@ -130,6 +132,14 @@ ROWS = (
         seed_shift=1,
         at_once=FEW,
         table=False,
+    ),
+    Row(
+        "instantid_copying",
+        "InstantID that copies",
+        "an adapter that was taught to take what the prompt asks for",
+        instantid(file=COPYING),
+        files=(*FILES, COPYING),
+        at_once=FEW,
     ),
     Row(
         "instantid_unpacked",

@@ -12,7 +12,7 @@ from ...world.draw import draw
 from ...world.scene import Pose
 from ..cases import Case
 from ..studio import Studio
-from .repairing import FILES, Picture, cast, instead, repaired, row_of
+from .repairing import FILES, FIRST, SECOND, Picture, cast, instead, repaired, row_of
 from .row import Draw, Row
 
 #: What is done to pictures of two people, in turn. But for the first the one on the right stays as they are.
@@ -64,13 +64,13 @@ def _before(make: Callable[[Sequence[Case]], Picture]) -> Callable[[Studio], Dra
     return lambda studio: make
 
 
-def _after(make: Callable[[Sequence[Case]], Picture], second: bool = False) -> Callable[[Studio], Draw]:
+def _after(make: Callable[[Sequence[Case]], Picture], judge: str = SECOND) -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         def drawn(people: Sequence[Case]) -> Picture:
             picture = make(people)
             height, width = picture.shape[:2]
             wanted = cast(studio, people, (height, width))
-            return repaired(studio, picture, wanted, people[0].draw_seed, second)
+            return repaired(studio, picture, wanted, people[0].draw_seed, judge)
 
         return drawn
 
@@ -92,10 +92,10 @@ def _pair(
 ROWS = (
     *_pair("repair", "two people", ", ".join(DAMAGES), damaged, 2, 1.0),
     Row(
-        "repair_second",
-        "two people, repaired, judged by a second recogniser",
-        "PVA's face encoder, which took no part in drawing",
-        _after(damaged, second=True),
+        "repair_same",
+        "two people, repaired, judged by the recogniser that draws",
+        "allow_same: what InstantID is told by judges as well",
+        _after(damaged, FIRST),
         files=FILES,
         cases=2,
         people=2,

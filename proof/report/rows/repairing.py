@@ -26,7 +26,7 @@ FIRST, SECOND = "glintr100", "auraface"
 FILES = (*INSTANTID, "identitynet", SECOND)
 
 #: From which similarity on a face is right, by each of them.
-AT_LEAST = "0.47", "0.3"
+AT_LEAST = {FIRST: "0.47", SECOND: "0.55"}
 TRIES = 6
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75
@@ -34,6 +34,8 @@ _DENOISE = 0.75
 _MARGIN = 0.35
 #: In parts of the eyes' distance: IdentityNet is some 0.15 off.
 _POSE = 0.8
+#: What of a crop is drawn and pasted: chin, ears and hair of somebody else are not left around the face.
+_REGION, _SEAM = "whole crop", 8
 #: That everybody is known by.
 _PICTURES = 4
 #: The same for everybody: what they wear is in the picture.
@@ -100,25 +102,25 @@ def redraw(studio: Studio) -> Any:
 
 
 def repaired(
-    studio: Studio, picture: Picture, people: Any, seed: int, second: bool = False, at_least: str = ""
+    studio: Studio, picture: Picture, people: Any, seed: int, judge: str = SECOND, at_least: str = ""
 ) -> Picture:
-    """By Repair Faces. second: judged in the node by SECOND, else by the recogniser that InstantID knows them
-    by (`allow_same`), which is far better at it. Whether that flatters says the report's judge, a third.
-    at_least: another bar than AT_LEAST."""
+    """By Repair Faces. judge: who judges in the node; the report's judge is a third. at_least: another bar
+    than AT_LEAST."""
     return pixels(
         studio.node(
             "LikenessRepairFaces",
             image=image(picture),
             cast=people,
             redraw=redraw(studio),
-            face_models=studio.other_models() if second else studio.face_models(),
-            recogniser=SECOND if second else FIRST,
-            allow_same=not second,
-            at_least=at_least or AT_LEAST[second],
+            face_models=studio.other_models() if judge == SECOND else studio.face_models(),
+            recogniser=judge,
+            allow_same=judge == FIRST,
+            at_least=at_least or AT_LEAST[judge],
             tries=TRIES,
             seed=seed,
             margin=_MARGIN,
-            seam=8,
+            region=_REGION,
+            seam=_SEAM,
             max_pose_shift=_POSE,
             max_expression_shift=0.0,
         )[0]

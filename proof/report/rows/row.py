@@ -20,8 +20,9 @@ from ..variants import unpacked
 Draw = Callable[[Sequence[Case]], NDArray[np.uint8]]
 #: How many that is: a network's many small operations take hardly longer for a few pictures than for one.
 FEW = 8
-#: What packing costs these they measure of themselves when they are trained: packed_psnr, packed_cosine.
-_MEASURED_ALONE = ("autoencoder", "recogniser")
+#: What packing costs these they measure of themselves when they are trained: packed_psnr, packed_cosine,
+#: loss_unseen_packed. Where they were not trained anew, the row is of what was.
+_MEASURED_ALONE = ("autoencoder", "recogniser", "sdxl")
 #: What the second person of a row is to the first. partner: somebody else, whom the picture must not show in
 #: the first one's place (of several the one they are most like); twin: the same made-up person once more;
 #: parent: whom the picture shows as well; middle: the same in the middle one of several pictures.

@@ -22,7 +22,7 @@ from likeness.faces.recognise import open_recogniser
 from likeness.faces.sessions import PROVIDERS
 from proof.files import committed
 from proof.networks import as_diffusers
-from proof.networks.onnx_iresnet import onnx_file
+from proof.networks.onnx_recogniser import onnx_file
 from proof.training import running
 from proof.training.lessons.eadapter import numbers, renamed
 from proof.training.pictures import figure_of
@@ -48,8 +48,8 @@ def accelerator() -> Any:
 
 
 def test_another_recogniser_is_learnt(host: Any, tmp_path: Path, accelerator: Any) -> None:
-    made = running.results(["sdxl", "autoencoder", "arcface", "instantid"], committed())
-    (tmp_path / "auraface.onnx").write_bytes(onnx_file(made["arcface"]))
+    made = running.results(["sdxl", "autoencoder", "second", "instantid"], committed())
+    (tmp_path / "auraface.onnx").write_bytes(onnx_file(made["second"]))
     people, known = drawn(tmp_path / "people", tmp_path / "auraface.onnx")
     learning = Samples(people, people.train, known, 8, SIDE)
     unseen = Samples(people, people.validation, known, len(people.validation), SIDE, 2022, mirror=False)

@@ -109,7 +109,7 @@ def test_freecure_is_asked_only_where_the_identity_took_something() -> None:
     plain[:5, 0] = False  # these five had nothing to be taken
     back[:, 0] = False
     back[5, 0] = True  # 1 of 5 is back
-    there = {"sdxl": shots(10, right=plain), "instantid": shots(10, right=taken, likeness=0.6)}
+    there = {"sdxl": shots(10, right=plain), "instantid_copying": shots(10, right=taken, likeness=0.6)}
     held = {**there, "freecure": shots(10, right=back, likeness=0.56)}
     assert verdict("freecure", held) == claims.HOLDS
     assert "20% of the 5 attributes" in claims.verdicts(held)["freecure"].evidence
