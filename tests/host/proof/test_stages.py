@@ -19,7 +19,7 @@ from proof.training.stages import STAGES, Rooms, Scale, Stage, Tensors, stage
 from proof.world.draw import draw
 
 _ADAPTERS = (
-    *("instantid", "identitynet", "eadapter", "emojidiff_sdxl", "pva"),
+    *("instantid", "instantid_copying", "identitynet", "eadapter", "emojidiff_sdxl", "pva"),
     *("arc2face_expression", "arc2face_pose", "arc2face_reference", "attribute"),
 )
 Drawn = Callable[[str], Tensors]
