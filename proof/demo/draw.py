@@ -32,6 +32,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "repair": ("repair_close", "repair"),
     "prompt": ("sd15", "sdxl"),
 }
+#: Instead of titles that leave no room for a wish beside them.
+_SHORT = {"instantid_copying": "before", "freecure": "FreeCure", "freecure_expression": "with expression"}
 #: As people write them.
 TITLES = {
     "instantid": "InstantID",
@@ -83,7 +85,8 @@ def drawn(method: str, studio: Studio, eyes: Eyes) -> list[Picture]:
     made = []
     for row in sorted(chosen, key=lambda row: row.people):
         some = groups(row)[: len(wishes()) - len(couples) if alone else _FEW]
-        titles = [wish.title if alone else f"{row.title}: {wish.title}" for wish in wishes()]
+        named = _SHORT.get(row.name, row.title)
+        titles = [wish.title if alone else f"{named}: {wish.title}" for wish in wishes()]
         if row.people > 1:
             titles = ["with somebody else" if row.second == "partner" else row.title]
         made += _pictures(titles, row, draw_row(row, studio, eyes, some))
