@@ -39,8 +39,8 @@ def difference(studio: Studio) -> Any:
     return studio.once("smile difference", lambda: studio.node("LikenessLearnAttribute", **given)[0])
 
 
-def _rows(attribute: Callable[[Studio], Any], known: bool, delay: float = 0.2) -> Callable[[Studio], Draw]:
-    """At all SCALES. known: with InstantID, which says who it is. delay: part of the steps before it."""
+def _rows(attribute: Callable[[Studio], Any], known: bool) -> Callable[[Studio], Draw]:
+    """At all SCALES. known: with InstantID, which says who it is."""
 
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
@@ -55,7 +55,7 @@ def _rows(attribute: Callable[[Studio], Any], known: bool, delay: float = 0.2) -
                 changed = apply(studio, model, identity, changed[1:])
             given = {"conditioning": changed[1], "clip": clip, "text": text, "attribute": direction}
             edited = [
-                studio.node("LikenessApplyAttribute", **given, subject=_SUBJECT, scale=scale, delay=delay)[0]
+                studio.node("LikenessApplyAttribute", **given, subject=_SUBJECT, scale=scale, delay=0.2)[0]
                 for scale in SCALES
             ]
             seeds = [case.draw_seed] * len(SCALES)

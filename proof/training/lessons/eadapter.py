@@ -30,13 +30,12 @@ from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
 from ..templates import features_of
 from ..vectors import vectors_of
+from .arc2face_expression import EXPRESSED
 from .frozen import EACH, WHO
 
 #: Pictures whose expressions are shown: so many templates are made, at 25 ms each.
 _TEMPLATES = 5000
 _WORDS_SAID = 0.2
-#: Of the loss of the expression beside that of the noise. With half of it likeness did not fall at all.
-_EXPRESSED = 0.2
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> EAdapterLesson:
@@ -133,7 +132,7 @@ class EAdapterLesson:
     def step(self, place: int) -> float:
         batch, features, told = self.batch(place)
         found = self.found(batch, features)
-        loss = batch.loss(found) + _EXPRESSED * self.expressed.loss(batch, found, told)
+        loss = batch.loss(found) + EXPRESSED * self.expressed.loss(batch, found, told)
         if self.recognised is not None:
             loss = loss + WHO * self.recognised.loss(batch, found)
         self.optimiser.zero_grad()
