@@ -62,9 +62,11 @@ def _freecure(rows: Rows) -> tuple[bool, str]:
     if where.sum() < _ENOUGH:
         return False, f"the identity took {int(where.sum())} of {where.size} attributes: too few to say"
     rise = float(back.right[where].mean())
-    return rise >= 0.2 and cost <= 0.05, (
+    # Other noise alone brings many back, and takes others: what is there of all must not fall either.
+    before, after = float(taken.right[:shown].mean()), float(back.right.mean())
+    return rise >= 0.2 and cost <= 0.05 and after >= before, (
         f"{rise:.0%} of the {int(where.sum())} attributes that the identity took are back, likeness falls by "
-        f"{cost:.3f}"
+        f"{cost:.3f}; of all, {before:.0%} are there before and {after:.0%} after"
     )
 
 
