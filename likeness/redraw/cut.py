@@ -12,7 +12,7 @@ from ..choices.redraw import WHOLE_CROP
 from ..expressions.measure import Measure, Reading
 from ..faces.crops import crop_faces, crop_masks
 from ..values import Crops, Face, Faces
-from .seam import others_near, put_back
+from .seam import off_limits, put_back
 from .settings import Settings
 
 
@@ -20,7 +20,8 @@ from .settings import Settings
 class Task:
     """A face of a picture [1, H, W, C] that shall be `name`. similarity: how like them it is now.
 
-    others: the other faces of the picture, which stay as they are.
+    others: the other faces of the picture, which stay as they are. place [H, W]: the MASK that the person
+    belongs into, None for anywhere; what is outside of it stays as it is, too.
     """
 
     picture: torch.Tensor
@@ -28,13 +29,12 @@ class Task:
     others: Sequence[Face]
     name: str
     similarity: float
+    place: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A task's face in its crop. mask [1, S, S]: what is drawn. others [H, W] or None: see
-    seam.others_near.
-    """
+    """A task's face in its crop. mask [1, S, S]: what is drawn. kept [H, W] or None: see seam.off_limits."""
 
     task: Task
     settings: Settings
@@ -42,7 +42,7 @@ class Cut:
     crops: Crops
     inside: Faces
     mask: torch.Tensor
-    others: torch.Tensor | None
+    kept: torch.Tensor | None
 
     @property
     def face(self) -> Face:
@@ -58,7 +58,7 @@ class Cut:
         """The task's picture with a drawn crop [1, S, S, 3] in its place; a new tensor."""
         how = self.settings
         return put_back(
-            self.task.picture, drawn, self.crops, self.mask, self.others, how.seam, how.colour_match
+            self.task.picture, drawn, self.crops, self.mask, self.kept, how.seam, how.colour_match
         )
 
     def again(self, picture: torch.Tensor) -> torch.Tensor:
@@ -75,5 +75,5 @@ def cut(task: Task, settings: Settings, size: int, align: str) -> Cut:
         mask = torch.ones(1, crops.side, crops.side)
     else:
         mask = crop_masks(inside, settings.margin, align)
-    others = others_near(task.picture, task.face, task.others, crops)
-    return Cut(task, settings, align, crops, inside, mask, others)
+    kept = off_limits(task.picture, task.face, task.others, crops, task.place)
+    return Cut(task, settings, align, crops, inside, mask, kept)

@@ -1,12 +1,14 @@
 """Pictures in which everybody is who they should be: judge every face, redraw the wrong ones.
 
-Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams stay as they are,
-bit for bit; a try is kept only if the judge likes it better and pose and expression did not run away.
+Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams, and of the place
+that somebody was given, stay as they are, bit for bit; a try is kept only if the judge likes it better and
+pose and expression did not run away.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +16,7 @@ import torch
 from .. import host
 from ..algebra.calibration import Calibration, explained, told
 from ..algebra.sheet import Column, Sheet
-from ..cast import Cast
+from ..cast import Cast, Place
 from ..choices.redraw import ERROR, NO_FACE
 from ..faces.models import FaceNetworks
 from ..faces.pixels import check_image
@@ -92,8 +94,10 @@ def repair(
 ) -> Repaired:
     """Repair an IMAGE [B, H, W, C], picture by picture, in each the people in the order of the cast.
 
-    settings.at_least is a cosine of the judge. tracked: the pictures are frames; who is where follows from
-    the others, too. After a cancelled run the same call goes on where that one stopped. Raises ValueError.
+    settings.at_least is a cosine of the judge. hard_places: people are only looked for at their places in the
+    cast, and redrawn there: outside of a MASK nothing changes but a face that reaches out of it. tracked: the
+    pictures are frames; who is where follows from the others, too. After a cancelled run the same call goes
+    on where that one stopped. Raises ValueError.
     """
     check_image(images)
     if if_no_face not in NO_FACE:
@@ -106,7 +110,8 @@ def repair(
     notes = _notes(redraw, settings)
     for note in notes:
         log.info("Repair Faces: %s", note)
-    result, rows = _drawn(models, images, cast, redraw, judged_by.recogniser, settings, judged)
+    places = {member.name: member.place for member in cast.members if hard_places}
+    result, rows = _drawn(models, images, cast, redraw, judged_by.recogniser, settings, judged, places)
     return Repaired(images, result, judged, judged_by, rows, settings.at_least, notes)
 
 
@@ -118,6 +123,7 @@ def _drawn(
     judged_by: str,
     settings: Settings,
     judged: Judged,
+    places: Mapping[str, Place | None],
 ) -> tuple[torch.Tensor, tuple[Row, ...]]:
     count = sum(redraw.draws(verdict.name) for verdict in judged.wrong)
     if not count:
@@ -129,7 +135,7 @@ def _drawn(
         if verdict.right or not redraw.draws(verdict.name):
             rows.append(_untouched(verdict, redraw))
             continue
-        done = attempts.redrawn(_task(result, judged.faces, verdict))
+        done = attempts.redrawn(_task(result, judged.faces, verdict, places.get(verdict.name)))
         result[verdict.picture] = done.picture[0]
         rows.append(Row(verdict, done.tried))
         keys.append(done.key)
@@ -137,10 +143,11 @@ def _drawn(
     return result, tuple(rows)
 
 
-def _task(result: torch.Tensor, faces: Faces, verdict: Verdict) -> Task:
+def _task(result: torch.Tensor, faces: Faces, verdict: Verdict, place: Place | None) -> Task:
     picture = result[verdict.picture : verdict.picture + 1]
     others = [face for n, face in enumerate(faces.faces[verdict.picture]) if n != verdict.place]
-    return Task(picture, verdict.face, others, verdict.name, verdict.similarity)
+    mask = None if isinstance(place, str) else place
+    return Task(picture, verdict.face, others, verdict.name, verdict.similarity, mask)
 
 
 def _untouched(verdict: Verdict, redraw: Redraw) -> Row:

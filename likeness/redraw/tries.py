@@ -96,4 +96,5 @@ class Attempts:
         who = [self.cast.target(task.name, name).embeddings for name in recognisers]
         places = [torch.stack([face.box for face in (task.face, *task.others)]), task.face.keypoints]
         facts = self.settings, task.name, self.judge, self.models, task.similarity
-        return key_of([place.crops.images, place.mask, *who, *places], *facts)
+        there = [] if task.place is None else [task.place]
+        return key_of([place.crops.images, place.mask, *who, *places, *there], *facts)

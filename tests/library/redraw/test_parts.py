@@ -20,7 +20,7 @@ from likeness.redraw.judge import OTHER, appoint
 from likeness.redraw.kept import forget, key_of, tried
 from likeness.redraw.look import eye_distance, to_picture
 from likeness.redraw.plain import plain
-from likeness.redraw.seam import others_near, put_back
+from likeness.redraw.seam import off_limits, put_back
 from likeness.redraw.seeds import seed_of
 from likeness.redraw.settings import Settings
 from likeness.redraw.value import DenoiseRange, Redraw
@@ -202,18 +202,38 @@ def test_a_seam_leaves_others_whole() -> None:
     own, other = face(110, 100), face(190, 100)
     marked = [Face(f.box, f.keypoints, 1.0, _outline(f)) for f in (own, other)]
     crops, _ = crop_faces(Faces(picture, ((marked[0],),)), 96, margin=1.0)
-    others = others_near(picture, marked[0], marked[1:], crops)
-    assert others is not None
-    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), others, 8, "none")
+    kept = off_limits(picture, marked[0], marked[1:], crops)
+    assert kept is not None
+    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), kept, 8, "none")
     hull = face_masks(Faces(picture, (tuple(marked[1:]),)), "hull")[0] > 0
     assert torch.equal(pasted[0][hull], picture[0][hull])
     _, y1, x2, y2 = (round(v) for v in other.box.tolist())
     assert torch.equal(pasted[:, y1:y2, 155:x2], picture[:, y1:y2, 155:x2])  # where own does not reach
+    assert torch.equal(pasted[:, :, 151:], picture[:, :, 151:])  # hair and shoulders of the other one
     assert (
         not torch.equal(pasted, picture)
         and float((pasted[0, 100, 105] - picture[0, 100, 105]).abs().max()) > 0.1
     )
-    assert others_near(picture, marked[0], [], crops) is None
+    assert off_limits(picture, marked[0], [], crops) is None
+
+
+def test_a_seam_leaves_all_outside_of_a_place_but_the_face() -> None:
+    """The place ends beside the middle of the face: it is drawn to its outline, what is around it not."""
+    picture = noise(1, 200, 300, 3)
+    own = face(110, 100)
+    own = Face(own.box, own.keypoints, 1.0, _outline(own))
+    crops, _ = crop_faces(Faces(picture, ((own,),)), 96, margin=1.0)
+    place = torch.zeros(200, 300)
+    place[:, :120] = 0.5
+    kept = off_limits(picture, own, [], crops, place)
+    assert kept is not None
+    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), kept, 8, "none")
+    inside = face_masks(Faces(picture, ((own,),)), "hull")[0] > 0
+    outside = (place == 0) & ~inside
+    assert torch.equal(pasted[0][outside], picture[0][outside])
+    changed = (pasted != picture)[0].any(-1)
+    assert changed[100, 112] and changed[inside & (place == 0)].any()
+    assert changed[:, :120].sum() > (inside[:, :120]).sum()  # hair and shoulders as well
 
 
 def _outline(one: Face) -> torch.Tensor:

@@ -92,6 +92,21 @@ def test_the_neighbour_who_is_right_stays_to_the_bit(room: Any, monkeypatch: Any
     assert not torch.equal(done.images, room.both)
 
 
+@pytest.mark.parametrize("hard", [True, False])
+def test_outside_of_a_place_that_is_a_mask_nothing_changes(room: Any, monkeypatch: Any, hard: bool) -> None:
+    """The place is a little wider than Joe's face, the whole crop much wider; drawn is Joan."""
+    x1, _, x2, _ = (round(v) for v in detect(room.models, room.alone).faces[0][0].box.tolist())
+    place = torch.zeros(room.alone.shape[1:3])
+    place[:, x1 - 10 : x2 + 10] = 1
+    studio = Studio([room.stranger])
+    people = cast(member("Joan", person(room.models, room.stranger), place))
+    with studio.at_work(monkeypatch):
+        done = run(room, room.alone, people, settings={"region": "whole crop"}, hard_places=hard)
+    changed = done.masks[0].bool()
+    assert changed[:, x1:x2].any()
+    assert bool(changed[place == 0].any()) is not hard
+
+
 def test_swapped_people_with_places_are_both_redrawn(room: Any, monkeypatch: Any) -> None:
     """Each face is somebody of the cast, only not the one whose place it is."""
     studio = Studio([room.like_obama, room.like_biden])
