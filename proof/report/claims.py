@@ -52,21 +52,24 @@ def _tuned(rows: Rows) -> tuple[bool, str]:
 
 
 def _freecure(rows: Rows) -> tuple[bool, str]:
-    """Where the prompt alone had an attribute and the identity took it, of the people that all rows show."""
-    plain, taken, back = (rows[name] for name in ("sdxl", "instantid_copying", "freecure"))
-    shown = len(back.people)
-    where = plain.right[:shown] & ~taken.right[:shown]
-    cost = float(taken.likeness[:shown].mean() - back.likeness.mean())
+    """Where the prompt alone had an attribute and the identity took it, of the people that all rows show.
+
+    Other noise alone brings many back, and takes others: FreeCure must do better than that.
+    """
+    names = ("sdxl", "instantid_copying", "instantid_copying_again", "freecure")
+    shown = min(len(rows[name].people) for name in names)
+    plain, taken, again, back = (rows[name].right[:shown] for name in names)
+    where = plain & ~taken
+    cost = float(rows["instantid_copying"].likeness[:shown].mean() - rows["freecure"].likeness[:shown].mean())
     if not where.any():
         return False, "the identity took no attribute: there is nothing to give back"
     if where.sum() < _ENOUGH:
         return False, f"the identity took {int(where.sum())} of {where.size} attributes: too few to say"
-    rise = float(back.right[where].mean())
-    # Other noise alone brings many back, and takes others: what is there of all must not fall either.
-    before, after = float(taken.right[:shown].mean()), float(back.right.mean())
-    return rise >= 0.2 and cost <= 0.05 and after >= before, (
-        f"{rise:.0%} of the {int(where.sum())} attributes that the identity took are back, likeness falls by "
-        f"{cost:.3f}; of all, {before:.0%} are there before and {after:.0%} after"
+    rise, chance = float(back[where].mean()), float(again[where].mean())
+    return rise >= 0.2 and rise > chance and cost <= 0.05 and back.mean() >= taken.mean(), (
+        f"{rise:.0%} of the {int(where.sum())} attributes that the identity took are back ({chance:.0%} in "
+        f"other noise without it), likeness falls by {cost:.3f}; of all, {taken.mean():.0%} are there before "
+        f"and {back.mean():.0%} after"
     )
 
 
@@ -166,8 +169,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("pva", "PVA's 40 steps raise likeness, intervals apart", ("pva", "pva_tuned"), _tuned),
     Claim(
         "freecure",
-        "FreeCure gives back 20 % of the attributes that the identity took, for 0.05 of likeness at most",
-        ("sdxl", "instantid_copying", "freecure"),
+        "FreeCure gives back 20 % of the attributes that the identity took, more than other noise does, for "
+        "0.05 of likeness at most",
+        ("sdxl", "instantid_copying", "instantid_copying_again", "freecure"),
         _freecure,
     ),
     Claim(

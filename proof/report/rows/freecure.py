@@ -12,13 +12,15 @@ from ...training.pictures import SIZE
 from ..cases import Case
 from ..studio import Studio
 from .emojidiff import silent
-from .instantid import COPYING, FILES, apply
+from .instantid import COPIED, COPYING, FILES, apply
 from .row import Draw, Row
 
 _CFG = 2.5
 
 
-def freecure(file: str = "instantid", expression: bool = False) -> Callable[[Studio], Draw]:
+def freecure(
+    file: str = "instantid", weight: float = 1.0, expression: bool = False
+) -> Callable[[Studio], Draw]:
     def begin(studio: Studio) -> Draw:
         model, clip, vae = studio.checkpoint("sdxl")
         parser = studio.loaded("LikenessLoadFaceParser", file="parser")
@@ -27,8 +29,8 @@ def freecure(file: str = "instantid", expression: bool = False) -> Callable[[Stu
             case = cases[0]
             prompts = studio.prompts(clip, case.prompt)
             identity = studio.identity(case.reference_drawing.picture)
-            personalised, positive, negative = apply(studio, model, identity, prompts, file)
-            foundation = apply(studio, model, identity, prompts, file, empty_identity=True)
+            personalised, positive, negative = apply(studio, model, identity, prompts, file, weight=weight)
+            foundation = apply(studio, model, identity, prompts, file, weight=weight, empty_identity=True)
             given: dict[str, Any] = {
                 "personalised": personalised,
                 "foundation": foundation[0],
@@ -58,7 +60,7 @@ ROWS = (
         "freecure",
         "FreeCure on InstantID that copies",
         "hair, glasses and hat from the foundation",
-        freecure(COPYING),
+        freecure(COPYING, COPIED),
         files=(*FILES, COPYING, "parser"),
         share=0.5,
     ),

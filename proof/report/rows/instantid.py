@@ -16,8 +16,9 @@ from ..studio import Studio
 from .row import FEW, Draw, Row
 
 FILES = ("sdxl", "instantid", "glintr100")
-#: The adapter that takes attributes, for FreeCure to give back.
-COPYING = "instantid_copying"
+#: The adapter that takes attributes, for FreeCure to give back, and the weight at which it takes a fifth. At
+#: 1 it takes one in ten, and other noise brings two thirds of those back.
+COPYING, COPIED = "instantid_copying", 1.4
 
 
 def apply(
@@ -137,9 +138,21 @@ ROWS = (
         "instantid_copying",
         "InstantID that copies",
         "an adapter that was taught to take what the prompt asks for",
-        instantid(file=COPYING),
+        instantid(COPIED, COPYING),
         files=(*FILES, COPYING),
+        share=0.5,
         at_once=FEW,
+    ),
+    Row(
+        "instantid_copying_again",
+        "InstantID that copies, other noise",
+        "once more: what chance alone gives back of what it takes",
+        instantid(COPIED, COPYING),
+        files=(*FILES, COPYING),
+        share=0.5,
+        seed_shift=1,
+        at_once=FEW,
+        table=False,
     ),
     Row(
         "instantid_unpacked",

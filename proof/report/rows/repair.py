@@ -103,7 +103,7 @@ ROWS = (
         share=0.2,
         table=False,
     ),
-    *_pair("repair_five", "five people", "everybody stands where another should", turned_round, 5, 0.5),
+    *_pair("repair_five", "five people", "everybody stands where another should", turned_round, 5, 1.0),
     *_pair("repair_close", "a close-up", "a stranger in the person's place", close, 1, 0.4),
     *_pair("repair_small", "a face of 5 % of the height", "the same stranger, far away", small, 1, 0.4),
 )

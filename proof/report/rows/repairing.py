@@ -26,7 +26,7 @@ FIRST, SECOND = "glintr100", "auraface"
 FILES = (*INSTANTID, "identitynet", SECOND)
 
 #: From which similarity on a face is right, by each of them.
-AT_LEAST = {FIRST: "0.47", SECOND: "0.55"}
+AT_LEAST = {FIRST: "0.47", SECOND: "0.5"}
 TRIES = 6
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75
@@ -37,7 +37,7 @@ _POSE = 0.8
 #: What of a crop is drawn and pasted: chin, ears and hair of somebody else are not left around the face.
 _REGION, _SEAM = "whole crop", 8
 #: That everybody is known by.
-_PICTURES = 4
+_PICTURES = 8
 #: The same for everybody: one way to redraw serves all people of a picture, and can't say what each wears.
 _PROMPT = "a neutral person"
 

@@ -110,6 +110,7 @@ def test_freecure_is_asked_only_where_the_identity_took_something() -> None:
     back[:, 0] = False
     back[5, 0] = True  # 1 of 5 is back
     there = {"sdxl": shots(10, right=plain), "instantid_copying": shots(10, right=taken, likeness=0.6)}
+    there["instantid_copying_again"] = shots(10, right=taken)
     held = {**there, "freecure": shots(10, right=back, likeness=0.56)}
     assert verdict("freecure", held) == claims.HOLDS
     assert "20% of the 5 attributes" in claims.verdicts(held)["freecure"].evidence
@@ -119,6 +120,11 @@ def test_freecure_is_asked_only_where_the_identity_took_something() -> None:
     few["freecure"] = shots(10)
     assert "took 2 of 60 attributes: too few" in claims.verdicts(few)["freecure"].evidence
     assert verdict("freecure", few) == claims.FAILS
+    chance = {**held, "instantid_copying_again": shots(10, right=taken | (np.arange(10) < 6)[:, None])}
+    assert "(20% in other noise without it)" in claims.verdicts(chance)["freecure"].evidence
+    assert verdict("freecure", chance) == claims.FAILS
+    lost = {**held, "freecure": shots(10, right=back & (np.arange(6) < 5))}
+    assert verdict("freecure", lost) == claims.FAILS
     part = {**there, "freecure": shots(8, right=back[:8], likeness=0.56)}
     assert "took 3 of 48 attributes" in claims.verdicts(part)["freecure"].evidence
     nothing = {**there, "sdxl": shots(10, right=taken), "freecure": shots(10)}
