@@ -133,9 +133,10 @@ def _decoded(rows: Rows) -> tuple[bool, str]:
 
 def _packed(rows: Rows) -> tuple[bool, str]:
     """Person by person, from the same noise."""
-    whole, packed = rows["instantid_unpacked"], rows["instantid"]
+    whole, packed = rows["unpacked"], rows["instantid_identitynet"]
     cost = measures.estimate(whole.likeness - packed.likeness, whole.people)
-    return cost.mean <= 0.01, f"{cost.mean:.3f} ({cost.low:.3f} to {cost.high:.3f}) of InstantID's likeness"
+    told = f"{cost.mean:.3f} ({cost.low:.3f} to {cost.high:.3f}) of the likeness with IdentityNet"
+    return cost.mean <= 0.01, told
 
 
 _INSTANTID = ("instantid", "ceiling", "floor")
@@ -202,7 +203,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "packing",
         "8 bits cost 0.01 of likeness at most",
-        ("instantid", "instantid_unpacked"),
+        ("instantid_identitynet", "unpacked"),
         _packed,
     ),
     Claim("detailer", "the face detailer puts the person there", ("detailer_before", "detailer"), _detailer),

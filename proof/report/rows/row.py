@@ -20,9 +20,6 @@ from ..variants import unpacked
 Draw = Callable[[Sequence[Case]], NDArray[np.uint8]]
 #: How many that is: a network's many small operations take hardly longer for a few pictures than for one.
 FEW = 8
-#: What packing costs these they measure of themselves when they are trained: packed_psnr, packed_cosine,
-#: loss_unseen_packed. Where they were not trained anew, the row is of what was.
-_MEASURED_ALONE = ("autoencoder", "recogniser", "sdxl")
 #: What the second person of a row is to the first. partner: somebody else, whom the picture must not show in
 #: the first one's place (of several the one they are most like); twin: the same made-up person once more;
 #: parent: whom the picture shows as well; middle: the same in the middle one of several pictures.
@@ -72,7 +69,7 @@ class Row:
         lacking = [name for name in self.stages if not host_files.stage_file(name, rooms).is_file()]
         for file in self.files:
             lacking += host_files.missing(file, rooms) if file in host_files.FILES else [file]
-        if self.variant and not lacking and not set(self.needs()) <= {*unpacked(rooms), *_MEASURED_ALONE}:
+        if self.variant and not lacking and not set(self.needs()) & set(unpacked(rooms)):
             lacking.append("weights as they were before packing")
         return list(dict.fromkeys(lacking))
 

@@ -69,18 +69,20 @@ def test_variants_replace_some_files_and_leave_the_others(rooms: Rooms, tmp_path
 
 
 def test_what_packing_costs_is_drawn_when_what_learnt_was_kept(rooms: Rooms) -> None:
-    row = rows.row("instantid_unpacked")
-    for name in ("autoencoder", "recogniser", "sdxl", "instantid"):
+    row = rows.row("unpacked")
+    for name in ("autoencoder", "recogniser", "sdxl", "instantid", "identitynet"):
         finish(name, rooms, 1.0)
     assert row.lacks(rooms) == []
-    # A trunk measures of itself what packing costs; the adapter does not.
-    (rooms.cache / "unpacked" / "sdxl.of").unlink()
+    # Where not all were trained anew, the row is of what was.
+    for name in ("autoencoder", "recogniser", "sdxl", "instantid"):
+        (rooms.cache / "unpacked" / f"{name}.of").unlink()
     assert row.lacks(rooms) == []
-    (rooms.cache / "unpacked" / "instantid.of").unlink()
+    (rooms.cache / "unpacked" / "identitynet.of").unlink()
     assert row.lacks(rooms) == ["weights as they were before packing"]
-    verdict = claims.verdicts({"instantid": shots(likeness=0.5), "instantid_unpacked": shots(likeness=0.52)})
+    packed = {"instantid_identitynet": shots(likeness=0.5)}
+    verdict = claims.verdicts({**packed, "unpacked": shots(likeness=0.52)})
     assert verdict["packing"].state == claims.FAILS and verdict["packing"].evidence.startswith("0.020")
-    verdict = claims.verdicts({"instantid": shots(likeness=0.5), "instantid_unpacked": shots(likeness=0.5)})
+    verdict = claims.verdicts({**packed, "unpacked": shots(likeness=0.5)})
     assert verdict["packing"].state == claims.HOLDS
 
 
