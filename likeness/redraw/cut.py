@@ -12,7 +12,7 @@ from ..choices.redraw import WHOLE_CROP
 from ..expressions.measure import Measure, Reading
 from ..faces.crops import crop_faces, crop_masks
 from ..values import Crops, Face, Faces
-from .seam import off_limits, put_back
+from .seam import put_back, room_for
 from .settings import Settings
 
 
@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A task's face in its crop. mask [1, S, S]: what is drawn. kept [H, W] or None: see seam.off_limits."""
+    """A task's face in its crop. mask [1, S, S]: what is drawn. room [H, W] or None: see seam.room_for."""
 
     task: Task
     settings: Settings
@@ -42,7 +42,7 @@ class Cut:
     crops: Crops
     inside: Faces
     mask: torch.Tensor
-    kept: torch.Tensor | None
+    room: torch.Tensor | None
 
     @property
     def face(self) -> Face:
@@ -58,7 +58,7 @@ class Cut:
         """The task's picture with a drawn crop [1, S, S, 3] in its place; a new tensor."""
         how = self.settings
         return put_back(
-            self.task.picture, drawn, self.crops, self.mask, self.kept, how.seam, how.colour_match
+            self.task.picture, drawn, self.crops, self.mask, self.room, how.seam, how.colour_match
         )
 
     def again(self, picture: torch.Tensor) -> torch.Tensor:
@@ -75,5 +75,5 @@ def cut(task: Task, settings: Settings, size: int, align: str) -> Cut:
         mask = torch.ones(1, crops.side, crops.side)
     else:
         mask = crop_masks(inside, settings.margin, align)
-    kept = off_limits(task.picture, task.face, task.others, crops, task.place)
-    return Cut(task, settings, align, crops, inside, mask, kept)
+    room = room_for(task.picture, task.face, task.others, crops, settings.seam, task.place)
+    return Cut(task, settings, align, crops, inside, mask, room)

@@ -1,8 +1,8 @@
 """Pictures in which everybody is who they should be: judge every face, redraw the wrong ones.
 
-Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams, and of the place
-that somebody was given, stay as they are, bit for bit; a try is kept only if the judge likes it better and
-pose and expression did not run away.
+Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams, and outside of a
+place that is a mask but for the face itself, stay as they are, bit for bit; a try is kept only if the judge
+likes it better and pose and expression did not run away.
 """
 
 from __future__ import annotations

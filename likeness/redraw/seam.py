@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
 import torch
-import torch.nn.functional as F
 
-from ..faces.masks import face_masks, soften
+from ..faces.mask_overlap import mask_overlaps
+from ..faces.masks import face_masks
 from ..faces.paste import paste_faces
 from ..faces.resample import bounds, scale_of
 from ..values import Crops, Face, Faces
+
+#: Over how much of a face's height old and new are mixed, where it ends at what stays as it is.
+_EDGE = 1 / 16
 
 
 def put_back(
@@ -18,73 +23,91 @@ def put_back(
     drawn: torch.Tensor,
     crops: Crops,
     mask: torch.Tensor,
-    kept: torch.Tensor | None,
+    room: torch.Tensor | None,
     seam: float,
     colour_match: str,
 ) -> torch.Tensor:
     """A picture [1, H, W, C] with a drawn crop [1, S, S, 3] in its place; a new tensor.
 
-    mask [1, S, S]: what of the crop is pasted. kept [H, W] from `off_limits`: where the picture stays as it
-    is, bit for bit; the change fades out towards it. seam, colour_match: as in paste_faces.
+    mask [1, S, S]: what of the crop is pasted. room [H, W] from `room_for`: how much of the change counts.
+    seam, colour_match: as in paste_faces.
     """
     pasted = paste_faces(picture, drawn, crops, seam, colour_match, mask)
-    if kept is None:
+    if room is None:
         return pasted
-    reach = max(1, round(seam * scale_of(crops.maps[0]) / crops.side))
-    near = F.max_pool2d(kept[None, None], 2 * reach + 1, 1, reach)[0]
-    weight = (1 - soften(near, reach)[0]).to(picture)[..., None]
-    same = (kept > 0)[..., None].to(picture.device) | (pasted[0] == picture[0])
+    weight = room.to(picture)[..., None]
     mixed = picture[0] + weight * (pasted[0] - picture[0])
     mixed = torch.where(weight == 1, pasted[0], mixed)
-    return torch.where(same, picture[0], mixed)[None]
+    return torch.where((weight == 0) | (pasted[0] == picture[0]), picture[0], mixed)[None]
 
 
-def off_limits(
+def room_for(
     picture: torch.Tensor,
     face: Face,
     others: Sequence[Face],
     crops: Crops,
+    seam: float,
     place: torch.Tensor | None = None,
 ) -> torch.Tensor | None:
-    """Where nothing may change in reach of a crop, [H, W] float32 0 or 1; None when everything may.
+    """How much of a change within a crop counts, [H, W] float32 on the CPU; None when all of it does.
 
-    The box of each other face, and what is nearer to it than to the face itself in parts of each one's size:
-    hair and shoulders too. But for what the outline of the face itself covers of that; where outlines overlap
-    the other one's counts: whoever is not redrawn stays whole. place [H, W], a MASK of where the person
-    belongs: all outside of it, but for the outline of the face itself.
+    0, where the picture stays as it is, bit for bit: the box of each other face, and what is nearer to it
+    than to the face itself in parts of each one's size, hair and shoulders too; but for what the outline of
+    the face itself covers of that. Where outlines overlap the other one's counts: whoever is not redrawn
+    stays whole. place [H, W], a MASK (from 1/2 on) of where the person belongs: all outside of it, but for
+    the outline of the face itself; a face that is not in it (it was followed out of it) may be drawn where it
+    is. Around that the change fades out as wide as the seam, in the face itself over a few pixels.
     """
     left, top, right, bottom = bounds(crops.maps[0], (1, 1), crops.size)
-    near = [other for other in others if _reaches(other, (left, top, right, bottom))]
-    if not near and place is None:
+    window = slice(top, bottom), slice(left, right)
+    single = Faces(picture, ((face,),))
+    own = _outline(single, window)
+    kept = np.zeros_like(own)
+    if place is not None and mask_overlaps(single, place)[0][0].counts:
+        kept |= (place[window].to("cpu") < 0.5).numpy() & ~own
+    for other in others:
+        kept |= _nearer(other, face, window) & ~own
+        if _reaches(other, window):
+            there = Faces(picture, ((other,),))
+            kept |= _outline(there, window, "box") & ~own | _outline(there, window)
+    if not kept.any():
         return None
-    own = face_masks(Faces(picture, ((face,),)), "hull")[0] > 0
-    kept = torch.zeros_like(own) if place is None else (place.to(own.device) <= 0) & ~own
-    if near:
-        theirs = torch.zeros_like(own)
-        mine = _apart(face, crops.size)
-        for other in near:
-            theirs |= (_apart(other, crops.size) < mine).to(own.device)
-        boxes, outlines = (
-            face_masks(Faces(picture, (tuple(near),)), region)[0] > 0 for region in ("box", "hull")
-        )
-        kept = kept | ((theirs | boxes) & ~own) | outlines
-    return kept.to(torch.float32)
+    reach = max(1, round(seam * scale_of(crops.maps[0]) / crops.side))
+    high = float(face.box[3] - face.box[1])
+    inside = _ramp(~(own & ~kept), min(2 * reach, max(1, round(_EDGE * high))))
+    room = torch.ones(crops.size[::-1])
+    room[window] = torch.from_numpy(np.maximum(_ramp(kept, 2 * reach), inside))
+    return room
 
 
-def _apart(face: Face, size: tuple[int, int]) -> torch.Tensor:
-    """How far each pixel of (width, height) is from the middle of a face, in parts of its size, squared:
-    [H, W] float32."""
+def _outline(faces: Faces, window: tuple[slice, slice], region: str = "hull") -> np.ndarray:
+    """Of the face, bool [h, w] of a window."""
+    return (face_masks(faces, region)[0][window] > 0).cpu().numpy()
+
+
+def _reaches(face: Face, window: tuple[slice, slice]) -> bool:
     x1, y1, x2, y2 = face.box.tolist()
-    across, down = (
-        ((torch.arange(length) + 0.5 - (low + high) / 2) / max(high - low, 1e-6)).square()
-        for length, low, high in zip(size, (x1, y1), (x2, y2), strict=True)
+    rows, columns = window
+    return x1 < columns.stop and x2 > columns.start and y1 < rows.stop and y2 > rows.start
+
+
+def _nearer(one: Face, than: Face, window: tuple[slice, slice]) -> np.ndarray:
+    """Which pixels of a window are nearer to the one than to the other, in parts of each one's size."""
+    return _apart(one, window) < _apart(than, window)
+
+
+def _apart(face: Face, window: tuple[slice, slice]) -> np.ndarray:
+    """How far each pixel is from the middle of a face, in parts of its size, squared."""
+    x1, y1, x2, y2 = face.box.tolist()
+    down, across = (
+        np.square((np.arange(part.start, part.stop) + 0.5 - (low + high) / 2) / max(high - low, 1e-6))
+        for part, low, high in zip(window, (y1, x1), (y2, x2), strict=True)
     )
-    return across[None] + down[:, None]
+    return down[:, None] + across[None]
 
 
-def _reaches(face: Face, area: tuple[int, int, int, int]) -> bool:
-    """Whether a face, or hair and shoulders as far as half of its size, lie in an area."""
-    x1, y1, x2, y2 = face.box.tolist()
-    aside, above = (x2 - x1) / 2, (y2 - y1) / 2
-    left, top, right, bottom = area
-    return x1 - aside < right and x2 + aside > left and y1 - above < bottom and y2 + above > top
+def _ramp(there: np.ndarray, reach: float) -> np.ndarray:
+    """0 on what is there, smoothly to 1 so many pixels from it, float32."""
+    apart = cv2.distanceTransform((~there).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    part = np.minimum(apart / np.float32(reach), 1)
+    return part * part * (3 - 2 * part)

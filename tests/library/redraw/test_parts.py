@@ -20,7 +20,7 @@ from likeness.redraw.judge import OTHER, appoint
 from likeness.redraw.kept import forget, key_of, tried
 from likeness.redraw.look import eye_distance, to_picture
 from likeness.redraw.plain import plain
-from likeness.redraw.seam import off_limits, put_back
+from likeness.redraw.seam import put_back, room_for
 from likeness.redraw.seeds import seed_of
 from likeness.redraw.settings import Settings
 from likeness.redraw.value import DenoiseRange, Redraw
@@ -202,9 +202,9 @@ def test_a_seam_leaves_others_whole() -> None:
     own, other = face(110, 100), face(190, 100)
     marked = [Face(f.box, f.keypoints, 1.0, _outline(f)) for f in (own, other)]
     crops, _ = crop_faces(Faces(picture, ((marked[0],),)), 96, margin=1.0)
-    kept = off_limits(picture, marked[0], marked[1:], crops)
-    assert kept is not None
-    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), kept, 8, "none")
+    room = room_for(picture, marked[0], marked[1:], crops, 8)
+    assert room is not None
+    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), room, 8, "none")
     hull = face_masks(Faces(picture, (tuple(marked[1:]),)), "hull")[0] > 0
     assert torch.equal(pasted[0][hull], picture[0][hull])
     _, y1, x2, y2 = (round(v) for v in other.box.tolist())
@@ -214,26 +214,58 @@ def test_a_seam_leaves_others_whole() -> None:
         not torch.equal(pasted, picture)
         and float((pasted[0, 100, 105] - picture[0, 100, 105]).abs().max()) > 0.1
     )
-    assert off_limits(picture, marked[0], [], crops) is None
+    assert room_for(picture, marked[0], [], crops, 8) is None
+
+
+def placed(place: torch.Tensor, one: Face, seam: float = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is pasted into noise of a black crop, bool [H, W] where it differs, and where the face is."""
+    picture = noise(1, *place.shape, 3)
+    own = Face(one.box, one.keypoints, 1.0, _outline(one))
+    crops, _ = crop_faces(Faces(picture, ((own,),)), 96, margin=1.0)
+    room = room_for(picture, own, [], crops, seam, place)
+    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), room, seam, "none")
+    inside = face_masks(Faces(picture, ((own,),)), "hull")[0] > 0
+    return (pasted != picture)[0].any(-1), inside
 
 
 def test_a_seam_leaves_all_outside_of_a_place_but_the_face() -> None:
     """The place ends beside the middle of the face: it is drawn to its outline, what is around it not."""
-    picture = noise(1, 200, 300, 3)
-    own = face(110, 100)
-    own = Face(own.box, own.keypoints, 1.0, _outline(own))
-    crops, _ = crop_faces(Faces(picture, ((own,),)), 96, margin=1.0)
     place = torch.zeros(200, 300)
-    place[:, :120] = 0.5
-    kept = off_limits(picture, own, [], crops, place)
-    assert kept is not None
-    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), kept, 8, "none")
-    inside = face_masks(Faces(picture, ((own,),)), "hull")[0] > 0
-    outside = (place == 0) & ~inside
-    assert torch.equal(pasted[0][outside], picture[0][outside])
-    changed = (pasted != picture)[0].any(-1)
-    assert changed[100, 112] and changed[inside & (place == 0)].any()
-    assert changed[:, :120].sum() > (inside[:, :120]).sum()  # hair and shoulders as well
+    place[:, :120] = 0.6
+    changed, inside = placed(place, face(110, 100))
+    assert not changed[(place == 0) & ~inside].any()
+    assert changed[inside & (place == 0)].any()
+    assert changed[:, :120].sum() > inside[:, :120].sum()  # hair and shoulders as well
+
+
+def test_a_face_is_new_to_its_outline_where_its_place_ends_there() -> None:
+    """However wide the seam: old and new are mixed in a sixteenth of its height alone."""
+    picture, one = noise(1, 200, 300, 3), face(150, 100)
+    own = Face(one.box, one.keypoints, 1.0, _outline(one))
+    single = Faces(picture, ((own,),))
+    box, hull = (face_masks(single, region)[0] > 0 for region in ("box", "hull"))
+    crops, _ = crop_faces(single, 96, margin=1.0)
+    room = room_for(picture, own, [], crops, 32, box.float())
+    assert room is not None and float((room[hull] > 0.9).float().mean()) > 0.7
+    assert not room[45:155, 90:109].any()
+
+
+def test_a_face_that_left_its_place_is_drawn_where_it_is() -> None:
+    place = torch.zeros(200, 300)
+    place[:, 250:] = 1
+    changed, inside = placed(place, face(110, 100))
+    assert changed[inside].all() and changed.sum() > 1.5 * inside.sum()
+
+
+def test_another_far_away_keeps_what_is_nearer_to_them() -> None:
+    """Whose box lies outside of the crop, and a small one in front of a large one's hair."""
+    picture = noise(1, 200, 600, 3)
+    one, far, small = face(110, 100), face(320, 100), face(175, 100, high=20)
+    crops, _ = crop_faces(Faces(picture, ((one,),)), 96, margin=2.0)
+    room = room_for(picture, one, [far], crops, 1)
+    assert room is not None and not room[60:140, 216:300].any() and room[100, 180] == 1
+    room = room_for(picture, one, [small], crops, 1)
+    assert room is not None and not room[90:110, 168:182].any() and room[100, 230] == 1
 
 
 def _outline(one: Face) -> torch.Tensor:
