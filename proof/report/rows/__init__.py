@@ -13,8 +13,8 @@ from .row import Draw, Row
 __all__ = ["MODULES", "Draw", "Row", "module_of", "row", "rows"]
 
 MODULES = (
-    *("truths", "trunks", "instantid", "strength", "two_people", "weights", "algebra", "arc2face", "pva"),
-    *("pva_tuned", "emojidiff", "freecure", "detailer", "attributes", "repair", "rounds"),
+    *("truths", "trunks", "instantid", "two_people", "weights", "algebra", "arc2face", "pva", "pva_tuned"),
+    *("emojidiff", "freecure", "detailer", "attributes", "repair", "rounds"),
 )
 
 
