@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 
@@ -108,6 +107,8 @@ def _apart(face: Face, window: tuple[slice, slice]) -> np.ndarray:
 
 def _ramp(there: np.ndarray, reach: float) -> np.ndarray:
     """0 on what is there, smoothly to 1 so many pixels from it, float32."""
+    import cv2
+
     apart = cv2.distanceTransform((~there).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     part = np.minimum(apart / np.float32(reach), 1)
     return part * part * (3 - 2 * part)
