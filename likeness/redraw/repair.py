@@ -95,7 +95,7 @@ def repair(
     """Repair an IMAGE [B, H, W, C], picture by picture, in each the people in the order of the cast.
 
     settings.at_least is a cosine of the judge. hard_places: people are only looked for at their places in the
-    cast, and redrawn there: outside of a MASK nothing changes but a face that reaches out of it. tracked: the
+    cast, and redrawn there: outside of a MASK nothing changes but the face itself. tracked: the
     pictures are frames; who is where follows from the others, too. After a cancelled run the same call goes
     on where that one stopped. Raises ValueError.
     """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..faces.mask_overlap import mask_overlaps
 from ..faces.masks import face_masks
@@ -79,8 +80,8 @@ def room_for(
     return room
 
 
-def _outline(faces: Faces, window: tuple[slice, slice], region: str = "hull") -> np.ndarray:
-    """Of the face, bool [h, w] of a window."""
+def _outline(faces: Faces, window: tuple[slice, slice], region: str = "hull") -> NDArray[np.bool_]:
+    """Of the face, [h, w] of a window."""
     return (face_masks(faces, region)[0][window] > 0).cpu().numpy()
 
 
@@ -90,12 +91,12 @@ def _reaches(face: Face, window: tuple[slice, slice]) -> bool:
     return x1 < columns.stop and x2 > columns.start and y1 < rows.stop and y2 > rows.start
 
 
-def _nearer(one: Face, than: Face, window: tuple[slice, slice]) -> np.ndarray:
+def _nearer(one: Face, than: Face, window: tuple[slice, slice]) -> NDArray[np.bool_]:
     """Which pixels of a window are nearer to the one than to the other, in parts of each one's size."""
     return _apart(one, window) < _apart(than, window)
 
 
-def _apart(face: Face, window: tuple[slice, slice]) -> np.ndarray:
+def _apart(face: Face, window: tuple[slice, slice]) -> NDArray[np.float64]:
     """How far each pixel is from the middle of a face, in parts of its size, squared."""
     x1, y1, x2, y2 = face.box.tolist()
     down, across = (
@@ -105,10 +106,10 @@ def _apart(face: Face, window: tuple[slice, slice]) -> np.ndarray:
     return down[:, None] + across[None]
 
 
-def _ramp(there: np.ndarray, reach: float) -> np.ndarray:
-    """0 on what is there, smoothly to 1 so many pixels from it, float32."""
+def _ramp(there: NDArray[np.bool_], reach: float) -> NDArray[np.float32]:
+    """0 on what is there, smoothly to 1 so many pixels from it."""
     import cv2
 
     apart = cv2.distanceTransform((~there).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     part = np.minimum(apart / np.float32(reach), 1)
-    return part * part * (3 - 2 * part)
+    return (part * part * (3 - 2 * part)).astype(np.float32)

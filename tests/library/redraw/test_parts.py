@@ -217,13 +217,13 @@ def test_a_seam_leaves_others_whole() -> None:
     assert room_for(picture, marked[0], [], crops, 8) is None
 
 
-def placed(place: torch.Tensor, one: Face, seam: float = 8) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is pasted into noise of a black crop, bool [H, W] where it differs, and where the face is."""
+def placed(place: torch.Tensor, one: Face) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where noise differs after a black crop was pasted into it, and where the face is: bool [H, W]."""
     picture = noise(1, *place.shape, 3)
     own = Face(one.box, one.keypoints, 1.0, _outline(one))
     crops, _ = crop_faces(Faces(picture, ((own,),)), 96, margin=1.0)
-    room = room_for(picture, own, [], crops, seam, place)
-    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), room, seam, "none")
+    room = room_for(picture, own, [], crops, 8, place)
+    pasted = put_back(picture, torch.zeros(1, 96, 96, 3), crops, torch.ones(1, 96, 96), room, 8, "none")
     inside = face_masks(Faces(picture, ((own,),)), "hull")[0] > 0
     return (pasted != picture)[0].any(-1), inside
 
