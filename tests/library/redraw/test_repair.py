@@ -233,6 +233,30 @@ def test_a_cancelled_run_is_gone_on_with(room: Any, monkeypatch: Any) -> None:
     assert torch.equal(done.images, again.images)
 
 
+@pytest.mark.parametrize(("painted", "drawn"), [(0.0, 2), (1.0, 3)])
+def test_a_cancelled_run_begins_again_in_another_place(
+    room: Any, monkeypatch: Any, painted: float, drawn: int
+) -> None:
+    """The first face was drawn before the cancel; it is judged anew where more of its picture may change."""
+    height, width = room.both.shape[1:3]
+    left = torch.zeros(height, width)
+    left[:, : width // 2] = 1
+    wider = left.clone()
+    wider[:10, width // 2 :] = painted
+    way, studio = redraw(), Studio([room.like_obama, room.like_biden, room.like_biden])
+    studio.stop_after = 1
+    with studio.at_work(monkeypatch):
+        with pytest.raises(Cancelled):
+            run(room, room.both, _placed(room, left), way, settings={"tries": 1})
+        studio.stop_after = None
+        run(room, room.both, _placed(room, wider), way, settings={"tries": 1})
+    assert len(studio.seeds) == drawn
+
+
+def _placed(room: Any, place: torch.Tensor) -> Any:
+    return cast(member("Barack", room.obama, place), member("Joe", room.biden, "right"))
+
+
 def test_alpha_and_small_floats_stay(room: Any, monkeypatch: Any) -> None:
     studio = Studio([room.like_obama])
     images = torch.cat(
