@@ -18,7 +18,8 @@ from .settings import Settings
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A face of a picture [1, H, W, C] that shall be `name`. similarity: how like them it is now.
+    """A face of a picture [1, H, W, C] that shall be `name`. similarity: how like them it is now; like:
+    whose of the cast it is rather, or "".
 
     others: the other faces of the picture, which stay as they are. place [H, W]: the MASK that the person
     belongs into, None for anywhere; what is outside of it stays as it is, too.
@@ -30,6 +31,7 @@ class Task:
     name: str
     similarity: float
     place: torch.Tensor | None = None
+    like: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,12 +21,17 @@ _MOST = 64
 
 @dataclass(frozen=True, eq=False)
 class Try:
-    """A try that was better than the face it replaces. drawn [1, S, S, 3]: the crop."""
+    """A try that was better than the face it replaces. drawn [1, S, S, 3]: the crop. like: whose of the
+    cast it is rather, or ""."""
 
     drawn: torch.Tensor
     number: int
     seed: int
     similarity: float
+    like: str = ""
+
+    def right(self, at_least: float) -> bool:
+        return self.similarity >= at_least and not self.like
 
 
 @dataclass

@@ -6,6 +6,7 @@ a small face is lost on the way back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,35 +19,56 @@ from ..faces.models import FaceNetworks
 from ..identity import cosines
 from ..values import Crops, Face, Faces, Identity
 from .cut import Cut
+from .kept import Try
+from .who import BETTER, more_like
 
-#: A try has to be better by more than what a measurement repeats to.
-BETTER = 1e-4
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a try: how like the person it is, whose of the cast it is rather or "", and why it is
+    refused or ""."""
+
+    similarity: float
+    like: str
+    refused: str
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Who looks for whom. judge: the recogniser of target, which is the person in its eyes."""
+    """Who looks for whom. judge: the recogniser of the cast, everybody as they are in its eyes."""
 
     models: FaceNetworks
     judge: str
-    target: Identity
+    cast: Mapping[str, Identity]
 
-    def at(self, cut: Cut, drawn: torch.Tensor, least: float) -> tuple[float, str]:
-        """(similarity, why it is refused): of a drawn crop [1, S, S, 3] in its picture; "" is not refused.
-
-        least: the similarity to beat.
-        """
+    def at(self, cut: Cut, drawn: torch.Tensor, best: Try | None) -> Seen:
+        """A drawn crop [1, S, S, 3] in its picture. best: the try to beat, if any is better than the face."""
         picture = cut.pasted(drawn)
         crop = cut.again(picture)
         seen = _nearest(detect(self.models, crop).faces[0], cut.face)
         if seen is None:
-            return -1.0, "no face was drawn"
+            return Seen(-1.0, "", "no face was drawn")
         there = to_picture(cut.crops, seen)
         face = embed(self.models, Faces(picture, ((there,),)), self.judge).faces[0][0]
-        similarity = cosines(cut.task.name, self.target, [face.embeddings[self.judge]])[0]
-        if similarity <= least + BETTER:
-            return similarity, "not more like the person"
-        return similarity, _ran_away(cut, there, Faces(crop, ((seen,),)))
+        vector = face.embeddings[self.judge]
+        similarities = {name: cosines(name, one, [vector])[0] for name, one in self.cast.items()}
+        similarity = similarities[cut.task.name]
+        like = more_like(cut.task.name, similarities, cut.settings.at_least)
+        refused = _no_better(cut, similarity, like, best) or _ran_away(cut, there, Faces(crop, ((seen,),)))
+        return Seen(similarity, like, refused)
+
+
+def _no_better(cut: Cut, similarity: float, like: str, best: Try | None) -> str:
+    """Why a try is no better than what there is; "" when it is. One that is right is better than a face that
+    is somebody else's, and of two tries one that is nobody else's, however like the other is."""
+    right = similarity >= cut.settings.at_least and not like
+    if similarity <= cut.task.similarity + BETTER and not (right and cut.task.like):
+        return "not more like the person"
+    if like and not cut.task.like:
+        return f"more like {like}"
+    if best is not None and (not like, similarity) <= (not best.like, best.similarity + BETTER):
+        return f"more like {like}" if like and not best.like else "not more like the person"
+    return ""
 
 
 def _ran_away(cut: Cut, face: Face, crop: Faces) -> str:

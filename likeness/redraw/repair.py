@@ -24,7 +24,7 @@ from ..faces.policy import apply_policy
 from ..values import Faces
 from .cut import Task
 from .judge import Judge
-from .kept import Tried, forget
+from .kept import Tried, Try, forget
 from .settings import Settings
 from .tries import Attempts
 from .value import Redraw
@@ -49,8 +49,16 @@ class Row:
     @property
     def similarity(self) -> float:
         """Now."""
-        best = None if self.tried is None else self.tried.best
-        return self.verdict.similarity if best is None else best.similarity
+        return self.verdict.similarity if self.best is None else self.best.similarity
+
+    @property
+    def best(self) -> Try | None:
+        """The try that is in the picture."""
+        return None if self.tried is None else self.tried.best
+
+    def right(self, at_least: float) -> bool:
+        """Now."""
+        return self.verdict.right if self.best is None else self.best.right(at_least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +76,7 @@ class Repaired:
     @property
     def passed(self) -> bool:
         """Everybody is in every picture, and right."""
-        return not self.judged.missing and all(row.similarity >= self.at_least for row in self.rows)
+        return not self.judged.missing and all(row.right(self.at_least) for row in self.rows)
 
     @property
     def masks(self) -> torch.Tensor:
@@ -147,7 +155,7 @@ def _task(result: torch.Tensor, faces: Faces, verdict: Verdict, place: Place | N
     picture = result[verdict.picture : verdict.picture + 1]
     others = [face for n, face in enumerate(faces.faces[verdict.picture]) if n != verdict.place]
     mask = None if isinstance(place, str) else place
-    return Task(picture, verdict.face, others, verdict.name, verdict.similarity, mask)
+    return Task(picture, verdict.face, others, verdict.name, verdict.similarity, mask, verdict.like)
 
 
 def _untouched(verdict: Verdict, redraw: Redraw) -> Row:
@@ -184,7 +192,7 @@ def sheet(repaired: Repaired, calibration: Calibration | None = None) -> Sheet:
     recogniser = repaired.judge.recogniser
     rows, bar = repaired.rows, repaired.at_least
     before = sum(row.verdict.right for row in rows)
-    now = sum(row.similarity >= bar for row in rows)
+    now = sum(row.right(bar) for row in rows)
     people = len(rows) + len(repaired.judged.missing)
     word = "passed" if repaired.passed else "not passed"
     above = (
@@ -211,8 +219,9 @@ def _story(row: Row, bar: float) -> str:
         return "right, left alone"
     if row.tried is None:
         return row.why_not
-    best = row.tried.best
+    best, was = row.tried.best, f"; was more like {row.verdict.like}" if row.verdict.like else ""
     if best is None:
-        return f"left as it was: {row.tried.refused}"
-    what = "repaired" if best.similarity >= bar else "better, still below the bar"
-    return f"{what} (try {best.number}, seed {best.seed})"
+        return f"left as it was: {row.tried.refused}{was}"
+    below = f"still more like {best.like}" if best.like else "still below the bar"
+    what = "repaired" if best.right(bar) else f"better, {below}"
+    return f"{what} (try {best.number}, seed {best.seed}){was}"

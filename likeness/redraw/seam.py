@@ -96,7 +96,7 @@ def _nearer(one: Face, than: Face, window: tuple[slice, slice]) -> NDArray[np.bo
     return _apart(one, window) < _apart(than, window)
 
 
-def _apart(face: Face, window: tuple[slice, slice]) -> NDArray[np.float64]:
+def _apart(face: Face, window: tuple[slice, slice]) -> NDArray[np.floating]:
     """How far each pixel is from the middle of a face, in parts of its size, squared."""
     x1, y1, x2, y2 = face.box.tolist()
     down, across = (

@@ -43,12 +43,13 @@ class Attempts:
     progress: Any
 
     def redrawn(self, task: Task) -> Redrawn:
-        """Draw a face until it reaches the bar or all tries are made; the best is pasted, if any is
-        better.
+        """Draw a face until it reaches the bar, and is nobody else's of the cast, or all tries are made; the
+        best is pasted, if any is better.
         """
         how, steps = self.settings, self.redraw.sampling.steps
         place = cut(task, how, self.redraw.size, self.redraw.align)
-        look = Look(self.models, self.judge, self.cast.target(task.name, self.judge))
+        everybody = {name: self.cast.target(name, self.judge) for name in self.cast.names}
+        look = Look(self.models, self.judge, everybody)
         if how.expression_shift and place.expression is None:
             log.warning(
                 "Repair Faces: no expression can be read off the face that is to be %s, so tries are not "
@@ -72,16 +73,15 @@ class Attempts:
         """Draw once, and keep it when it is the best so far and pose and expression stayed."""
         seed = seed_of(self.settings.seed, place.task.name, known.count)
         drawn = drawing.draw(seed, self.redraw.denoise.fit(self.settings.denoise), callback)
-        least = place.task.similarity if known.best is None else known.best.similarity
-        similarity, refused = look.at(place, drawn, least)
+        seen = look.at(place, drawn, known.best)
         known.count += 1  # not before: the interrupt of a cancelled look must not count
-        if refused:
-            known.refused = refused
+        if seen.refused:
+            known.refused = seen.refused
         else:
-            known.best = Try(drawn, known.count, seed, similarity)
+            known.best = Try(drawn, known.count, seed, seen.similarity, seen.like)
 
     def _reached(self, known: Tried) -> bool:
-        return known.best is not None and known.best.similarity >= self.settings.at_least
+        return known.best is not None and known.best.right(self.settings.at_least)
 
     def _subject(self, place: Cut) -> Subject:
         redraw, expression = self.redraw, None
@@ -92,9 +92,10 @@ class Attempts:
 
     def _key(self, place: Cut) -> str:
         task = place.task
-        recognisers = sorted({self.judge, self.redraw.recogniser} - {""})
-        who = [self.cast.target(task.name, name).embeddings for name in recognisers]
+        who = [self.cast.target(name, self.judge).embeddings for name in self.cast.names]
+        if self.redraw.recogniser:
+            who.append(self.cast.target(task.name, self.redraw.recogniser).embeddings)
         places = [torch.stack([face.box for face in (task.face, *task.others)]), task.face.keypoints]
-        facts = self.settings, task.name, self.judge, self.models, task.similarity
+        facts = self.settings, task.name, self.cast.names, self.judge, self.models, task.similarity, task.like
         there = [] if task.place is None else [task.place]
         return key_of([place.crops.images, place.mask, *who, *places, *there], *facts)

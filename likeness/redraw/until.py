@@ -17,7 +17,7 @@ from ..cast import Cast
 from ..faces.models import FaceNetworks
 from ..values import Latent
 from .judge import Judge
-from .who import Judged, judge
+from .who import judge
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class Request:
 class Drawn:
     """A picture [1, H, W, 3]: of which seed, which of its batch, how like everybody is who they should be.
 
-    number: of the try. similarities: by name; None for somebody missing.
+    number: of the try. similarities: by name; None for somebody missing. more_like: by name, whose of the
+    cast their face is rather.
     """
 
     picture: torch.Tensor
@@ -50,6 +51,7 @@ class Drawn:
     seed: int
     place: int
     similarities: dict[str, float | None]
+    more_like: dict[str, str]
     passed: bool
 
     @property
@@ -87,8 +89,8 @@ def draw_until(
     """Draw with the noise's seed, the next, and so on, until `keep` pictures pass or all tries are made.
 
     A picture passes when everybody of the cast is in it with at least so much similarity (a cosine of the
-    judge). The first try is what SamplerCustomAdvanced draws; the picture of a later one is what it draws
-    with that seed. Raises ValueError.
+    judge), and no face is rather another one's of it. The first try is what SamplerCustomAdvanced draws;
+    the picture of a later one is what it draws with that seed. Raises ValueError.
     """
     _check(request, tries, keep)
     steps = len(request.sigmas) - 1
@@ -128,14 +130,11 @@ def _one(
         images = host.sampling.decode(request.vae, latent).to("cpu", torch.float32).clamp(0, 1)
     judged = judge(models, images, cast, judged_by.recogniser, at_least, hard_places)
     for place, picture in enumerate(images.split(1)):
-        similar = _similarities(judged, cast, place)
-        passed = all(one is not None and one >= at_least for one in similar.values())
-        yield Drawn(picture, number, int(noise.seed), place, similar, passed)
-
-
-def _similarities(judged: Judged, cast: Cast, picture: int) -> dict[str, float | None]:
-    known = {one.name: one.similarity for one in judged.verdicts if one.picture == picture}
-    return {name: known.get(name) for name in cast.names}
+        here = {one.name: one for one in judged.verdicts if one.picture == place}
+        similar = {name: here[name].similarity if name in here else None for name in cast.names}
+        others = {name: one.like for name, one in here.items() if one.like}
+        passed = all(name in here and here[name].right for name in cast.names)
+        yield Drawn(picture, number, int(noise.seed), place, similar, others, passed)
 
 
 def _noise(noise: Any, number: int) -> Any:
@@ -210,7 +209,12 @@ def write_table(until: Until, calibration: Calibration | None = None) -> str:
             for name, value in one.similarities.items()
         )
         kept = f"kept as {until.accepted.index(one) + 1}" if one in until.accepted else "rejected"
-        lines.append(
-            f"seed {one.seed}, picture {one.place}: {shown}; {kept}{'' if one.passed else ', below the bar'}"
-        )
+        lines.append(f"seed {one.seed}, picture {one.place}: {shown}; {kept}{_why_not(one, until.at_least)}")
     return "\n".join(lines)
+
+
+def _why_not(one: Drawn, at_least: float) -> str:
+    """Why a picture didn't pass, to be read after what became of it."""
+    below = any(value is None or value < at_least for value in one.similarities.values())
+    others = [f", {name} is more like {other}" for name, other in one.more_like.items()]
+    return "".join([", below the bar" if below else "", *others])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +16,14 @@ from ..values import Face, Faces
 #: A face is taken for a missing person among strangers, when it is as like them as this part of the bar: a
 #: face that is only damaged is still far more like its person than a stranger (whose cosine is about 0).
 _DOUBT = 0.5
+#: A similarity has to be higher by more than what a measurement repeats to.
+BETTER = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """A face that is, or should be, somebody's. place: among the picture's faces. right: it reaches the
-    bar.
+    """A face that is, or should be, somebody's. place: among the picture's faces. like: whose of the cast it
+    is rather, or "". right: it reaches the bar and is nobody else's.
     """
 
     picture: int
@@ -28,6 +31,7 @@ class Verdict:
     name: str
     face: Face
     similarity: float
+    like: str
     right: bool
 
 
@@ -59,7 +63,8 @@ def judge(
 
     First everybody takes the face that is rightly theirs. Then who is missing takes of the rest the one that
     should be theirs: at their place, or the only ones left; among more strangers than missing people only a
-    face that resembles them. at_least: a cosine of `recogniser`. Raises ValueError.
+    face that resembles them. A face at somebody's hard place that is more like another of the cast is wrong,
+    however like: it is that other one's. at_least: a cosine of `recogniser`. Raises ValueError.
     """
     faces = embed(models, detect(models, images), recogniser)
     way = assign_tracked if tracked else assign
@@ -73,17 +78,26 @@ def judge(
             if found is None:
                 missing.append((picture, name))
                 continue
-            place, similarity = found
-            verdicts.append(Verdict(picture, place, name, here[place], similarity, similarity >= at_least))
+            place, similarities = found
+            similarity, like = similarities[name], more_like(name, similarities, at_least)
+            right = similarity >= at_least and not like
+            verdicts.append(Verdict(picture, place, name, here[place], similarity, like, right))
             strangers -= 1
     return Judged(faces, tuple(verdicts), tuple(missing), strangers)
 
 
-def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, float] | None]:
-    """Each member's face in a picture and its similarity, or None."""
+def more_like(name: str, similarities: Mapping[str, float], at_least: float) -> str:
+    """Whose of the cast a face is rather than that of who is named: most like them, and at the bar; "" for
+    nobody's."""
+    best = max(similarities, key=lambda one: similarities[one])
+    return best if similarities[best] > max(similarities[name] + BETTER, at_least) else ""
+
+
+def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, dict[str, float]] | None]:
+    """Each member's face in a picture and its similarity to everybody, or None."""
     # More faces than people: somebody unknown is in the picture.
     crowd = seats.similarities.shape[1] > len(cast.members)
-    result: dict[str, tuple[int, float] | None] = {}
+    result: dict[str, tuple[int, dict[str, float]] | None] = {}
     for n, (member, one) in enumerate(zip(cast.members, seats.people, strict=True)):
         face, similarity = one.face, one.similarity
         if face is None or similarity is None:
@@ -91,5 +105,9 @@ def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, f
             continue
         sure = one.recognised or one.followed or similarity >= _DOUBT * at_least
         put = member.place is not None and bool(seats.fits.at_place[n, face])
-        result[member.name] = (face, similarity) if sure or put or not crowd else None
+        if not (sure or put or not crowd):
+            result[member.name] = None
+            continue
+        everybody = zip(cast.names, seats.similarities[:, face].tolist(), strict=True)
+        result[member.name] = face, dict(everybody)
     return result

@@ -10,7 +10,7 @@ import torch
 
 STEPS = 1000
 #: Logarithm of the level of noise where most is to be learnt, latents having unit deviation; and its spread.
-_USUAL, _SPREAD = -0.5, 1.2
+USUAL, _SPREAD = -0.5, 1.2
 
 
 def kept() -> torch.Tensor:
@@ -24,21 +24,21 @@ def noised(latents: torch.Tensor, noise: torch.Tensor, times: torch.Tensor) -> t
     return part.sqrt() * latents + (1 - part).sqrt() * noise
 
 
-def weights(times: torch.Tensor) -> torch.Tensor:
+def weights(times: torch.Tensor, usual: float = USUAL) -> torch.Tensor:
     """Of the error of predicted noise, 1 on average: as Karras et al. weigh and draw their levels of noise.
 
     Errors of noise alone are smallest where a picture's colours and layout are decided, so that these were
     learnt last: backgrounds of a wrong colour after 700 steps.
     """
-    found: torch.Tensor = _weights()[times]
+    found: torch.Tensor = _weights(usual)[times]
     return found
 
 
-@lru_cache(maxsize=1)
-def _weights() -> torch.Tensor:
+@lru_cache(maxsize=2)
+def _weights(usual: float) -> torch.Tensor:
     part = kept()
     level = ((1 - part) / part).sqrt()
-    often = (-(level.log() - _USUAL).square() / (2 * _SPREAD**2)).exp()
+    often = (-(level.log() - usual).square() / (2 * _SPREAD**2)).exp()
     whole = (1 + level.square()) * often
     return whole / whole.mean()
 

@@ -27,10 +27,10 @@ class Batch:
     def noisy(self) -> torch.Tensor:
         return diffusion.noised(self.latents, self.noise, self.times)
 
-    def loss(self, found: torch.Tensor) -> torch.Tensor:
-        """Of the noise that was found in it, weighed by diffusion.weights."""
+    def loss(self, found: torch.Tensor, usual: float = diffusion.USUAL) -> torch.Tensor:
+        """Of the noise that was found in it, weighed by diffusion.weights around the usual level."""
         error = (self.weights * (found - self.noise).square()).mean((1, 2, 3))
-        return (diffusion.weights(self.times) * error).mean()
+        return (diffusion.weights(self.times, usual) * error).mean()
 
 
 def spread_times(count: int, source: torch.Generator) -> torch.Tensor:

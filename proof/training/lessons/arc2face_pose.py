@@ -11,7 +11,7 @@ from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
 from .arc2face import FaceTrunk
 from .frozen import Material
-from .points import OnPoints, learner_of, seen
+from .points import OnPoints, learner_of, scaled, seen
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> Arc2FacePoseLesson:
@@ -26,9 +26,9 @@ class Arc2FacePoseLesson(OnPoints):
         self.net = controlnet.of_arc2face(self.trunk.network.state_dict())
         self.learner = learner_of(self.net)
 
-    def predict(self, batch: Batch, hints: torch.Tensor | None) -> torch.Tensor:
+    def predict(self, batch: Batch, hints: torch.Tensor | None, strength: float = 1.0) -> torch.Tensor:
         noisy, times, context = batch.noisy, batch.times, self.trunk.faces(batch.vectors)
-        control = None if hints is None else self.net(noisy, hints, times, context)
+        control = None if hints is None else scaled(self.net(noisy, hints, times, context), strength)
         found: torch.Tensor = self.trunk.network(noisy, times, context, control=control)
         return found
 

@@ -10,7 +10,7 @@ from ...networks import controlnet, instantid, layouts
 from ..batch import Batch
 from ..stages import Rooms, Scale, Tensors
 from .frozen import Material, Trunk
-from .points import OnPoints, learner_of, seen
+from .points import OnPoints, learner_of, scaled, seen
 
 
 def begin(scale: Scale, seed: int, rooms: Rooms, made: Mapping[str, Tensors]) -> IdentityNetLesson:
@@ -29,14 +29,14 @@ class IdentityNetLesson(OnPoints):
         self.net = controlnet.net("sdxl", seed, made["sdxl"])
         self.learner = learner_of(self.net)
 
-    def predict(self, batch: Batch, hints: torch.Tensor | None) -> torch.Tensor:
+    def predict(self, batch: Batch, hints: torch.Tensor | None, strength: float = 1.0) -> torch.Tensor:
         noisy, times = batch.noisy, batch.times
         with torch.no_grad():
             tokens = self.adapter.tokens(batch.vectors)
             told = layouts.told("sdxl", self.trunk.text, batch.captions, noisy)
         control = None
         if hints is not None:
-            control = self.net(noisy, hints, times, **{**told, "context": tokens})
+            control = scaled(self.net(noisy, hints, times, **{**told, "context": tokens}), strength)
         options = self.adapter.options(tokens)
         found: torch.Tensor = self.trunk.network(
             noisy, times, control=control, transformer_options=options, **told

@@ -90,6 +90,21 @@ def test_the_first_that_pass_then_the_best(room: Any, people: Any) -> None:
     assert "The first try" not in both.table
 
 
+def test_a_face_that_is_another_ones_of_the_cast_does_not_pass(room: Any, people: Any, pack: Any) -> None:
+    """Bo looks like Barack and nearly as much like Joe, whose face stands twice in the first picture."""
+    identity = pack.module("likeness.values").Identity
+    joe, barack = people.member("Joe", "biden", "right"), people.member("Bo", "obama3", "left")
+    faces = [
+        torch.nn.functional.normalize(one.identities["sface"].embeddings, dim=1) for one in (barack, joe)
+    ]
+    both = {**barack.identities, "sface": identity(faces[0] + 0.8 * faces[1], "sface")}
+    cast = people.cast(type(barack)("Bo", both, "left"), joe)
+    vae = ToldVAE([people.picture("biden", "biden"), people.picture("obama2", "biden")])
+    done = room.draw(vae, cast=cast, tries=3)
+    assert done.passed and len(vae.seen) == 2
+    assert "rejected, Bo is more like Joe" in done.table and "kept as 1" in done.table
+
+
 def test_the_users_own_calibration_is_used(room: Any, people: Any, base: Path) -> None:
     file = base / "models" / "identities" / "calibration.json"
     file.parent.mkdir(parents=True, exist_ok=True)

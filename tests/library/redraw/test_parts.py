@@ -166,6 +166,21 @@ def test_the_swapped_are_wrong_only_where_places_are_hard(looks: Any) -> None:
     assert all(one.right for one in soft.verdicts)
 
 
+def test_a_face_that_is_more_like_another_of_the_cast_is_not_right(looks: Any) -> None:
+    """Ben's face stands where Ann should; they are alike enough for it to reach her bar."""
+    corner = torch.zeros(200, 600)
+    corner[:10, :10] = 1
+    people = cast(member("Ann", somebody(0), "left"), member("Ben", somebody(1), corner))
+    both = torch.nn.functional.normalize(0.5 * AXES[0, 0] + 0.8 * AXES[1, 0], dim=0)
+    judged = judge(Models(), looks([both]), people, "sface", 0.4)
+    assert said(judged) == [(0, 0, "Ann", False)] and judged.verdicts[0].like == "Ben"
+    assert judged.verdicts[0].similarity >= 0.4 and judged.missing == ((0, "Ben"),)
+    alone = judge(Models(), looks([both]), cast(member("Ann", somebody(0), "left")), "sface", 0.4)
+    assert said(alone) == [(0, 0, "Ann", True)]
+    twins = cast(member("Ann", somebody(0), "left"), member("Bea", somebody(0), corner))
+    assert said(judge(Models(), looks([both]), twins, "sface", 0.4)) == [(0, 0, "Ann", True)]
+
+
 def test_followed_people_keep_their_face(looks: Any) -> None:
     """In the second frame Ann is below the bar, but near what she was; a stranger stands beside her."""
     near = torch.nn.functional.normalize(axis(0, 0.5) + axis(0, 0.2), dim=0)

@@ -19,6 +19,7 @@ from likeness.redraw.judge import Judge
 from likeness.redraw.repair import Repaired, repair, write_table
 from likeness.redraw.seeds import seed_of
 from likeness.redraw.settings import Settings
+from likeness.values import Identity
 
 BAR = 0.4
 JUDGE = Judge("sface", "Judge: sface.")
@@ -137,6 +138,59 @@ def test_the_best_of_several_is_kept_and_the_first_that_is_right_ends_it(room: A
     best = done.rows[0].tried
     assert best is not None and best.best is not None and best.best.number == 2
     assert len(studio.seeds) == 2 and done.passed and studio.steps == studio.total
+
+
+@pytest.fixture(scope="module")
+def alike(room: Any) -> SimpleNamespace:
+    """A cast of Bo, who looks like Barack and nearly as much like Joe, and of Joe, who is not there."""
+    both = [torch.nn.functional.normalize(one.embeddings, dim=1) for one in (room.obama, room.biden)]
+    corner = torch.zeros(room.alone.shape[1:3])
+    corner[:10, :10] = 1
+    bo = member("Bo", Identity(both[0] + 0.8 * both[1], "sface"), 1 - corner)
+    return SimpleNamespace(cast=cast(bo, member("Joe", room.biden, corner)))
+
+
+def test_a_face_that_is_somebody_elses_is_redrawn_though_it_reaches_the_bar(
+    room: Any, alike: Any, monkeypatch: Any
+) -> None:
+    studio = Studio([room.like_obama])
+    with studio.at_work(monkeypatch):
+        done = run(room, room.alone, alike.cast)
+    row = done.rows[0]
+    assert row.verdict.like == "Joe" and row.verdict.similarity >= BAR and not row.verdict.right
+    assert row.right(BAR) and "; was more like Joe" in write_table(done)
+    assert "1 of 2 people right (before: 0)" in write_table(done)
+
+
+def test_a_try_that_is_more_like_another_of_the_cast_is_not_kept(
+    room: Any, alike: Any, photos: Any, monkeypatch: Any
+) -> None:
+    """Joe reaches Bo's bar, and would have ended the tries."""
+    images = fitted(photos["astronaut"])
+    with (joe := Studio([room.like_biden])).at_work(monkeypatch):
+        done = run(room, images, alike.cast, settings={"tries": 2})
+    assert torch.equal(done.images, images) and len(joe.seeds) == 2
+    assert "left as it was: more like Joe" in write_table(done)
+    with (studio := Studio([room.like_biden, room.like_obama])).at_work(monkeypatch):
+        done = run(room, images, alike.cast)
+    best = done.rows[0].best
+    assert best is not None and best.number == 2 and not best.like and len(studio.seeds) == 2
+
+
+def test_a_try_that_is_somebody_elses_still_gives_way_to_one_that_is_not(
+    room: Any, alike: Any, monkeypatch: Any
+) -> None:
+    """Joe's face becomes one that is a little more like Bo and still Joe's, and then Bo's."""
+    half = 0.9 * room.like_biden + 0.1 * room.like_obama
+    with (studio := Studio([half])).at_work(monkeypatch):
+        done = run(room, room.alone, alike.cast, settings={"tries": 1})
+    kept = done.rows[0].best
+    if kept is not None:
+        assert kept.like == "Joe" and not kept.right(BAR) and "still more like Joe" in write_table(done)
+    with (studio := Studio([half, room.like_obama, half])).at_work(monkeypatch):
+        done = run(room, room.alone, alike.cast)
+    best = done.rows[0].best
+    assert best is not None and best.number == 2 and len(studio.seeds) == 2 and done.rows[0].right(BAR)
 
 
 def test_a_try_whose_pose_ran_away_is_not_kept(room: Any, monkeypatch: Any) -> None:
