@@ -37,10 +37,17 @@ def batch(crops: list[NDArray[np.uint8]]) -> torch.Tensor:
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def jitter(points: NDArray[np.float32], chance: np.random.Generator) -> NDArray[np.float32]:
-    """Points as a detector might give them: mouth corners lie further out, all of them a little off."""
+def jitter(
+    points: NDArray[np.float32], chance: np.random.Generator, shift: float = 0.0
+) -> NDArray[np.float32]:
+    """Points as a detector might give them: mouth corners lie further out, all of them a little off.
+
+    shift: deviation of all of them together, in parts of the eyes' distance, along each axis.
+    """
     eyes = float(np.linalg.norm(points[1] - points[0]))
     moved = points + chance.normal(0, 0.04 * eyes, points.shape).astype(np.float32)
+    if shift:
+        moved = moved + chance.normal(0, shift * eyes, 2).astype(np.float32)
     out = (points[4] - points[3]) * chance.uniform(0, 0.2)
     moved[3] -= out
     moved[4] += out

@@ -26,7 +26,7 @@ FIRST, SECOND = "glintr100", "auraface"
 FILES = (*INSTANTID, "identitynet", SECOND)
 
 #: From which similarity on a face is right, by each of them.
-AT_LEAST = {FIRST: "0.47", SECOND: "0.5"}
+AT_LEAST = {FIRST: "0.47", SECOND: "0.6"}
 TRIES = 6
 #: Of the latents that are drawn anew. A stranger's head is in the way of another's.
 _DENOISE = 0.75

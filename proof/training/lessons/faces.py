@@ -40,8 +40,11 @@ class FacesLesson:
         unseen: Rooms,
         scale: Scale,
         seed: int,
+        shift: float = 0.0,
     ) -> None:
+        """shift: of faces in their crops, see jitter."""
         self.network, self.frame, self.pictures, self.rooms = network, frame, pictures, unseen
+        self.shift = shift
         self.scale, self.seed = scale, seed
         start(network, seed)
         named = list(network.named_parameters())
@@ -62,12 +65,10 @@ class FacesLesson:
         chosen = (first[:, None] + torch.arange(group)).flatten()
         pairs = torch.stack([torch.randperm(EACH, generator=source)[:2] for _ in chosen])
         places = (chosen[:, None] * EACH + pairs).T.flatten().tolist()
-        crops = [
-            crop(
-                _worn(self.pictures.pictures[p], chance), jitter(self.pictures.points[p], chance), self.frame
-            )
-            for p in places
-        ]
+        crops = []
+        for p in places:
+            picture = _worn(self.pictures.pictures[p], chance)
+            crops.append(crop(picture, jitter(self.pictures.points[p], chance, self.shift), self.frame))
         vectors = self.network(batch(crops))
         truth = torch.from_numpy(np.stack([self.pictures.figures(p).person.numbers for p in places]))
         loss = contrast(vectors, len(chosen)) + 2.0 * functional.mse_loss(
