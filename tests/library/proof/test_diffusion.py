@@ -18,6 +18,14 @@ def test_much_noise_weighs_more_than_little_and_all_together_one() -> None:
     assert weights[900] > 3 * weights[300] > 3 * weights[20] > 0
 
 
+def test_around_a_higher_level_noisier_pictures_weigh_more() -> None:
+    times = torch.arange(diffusion.STEPS)
+    usual, early = diffusion.weights(times), diffusion.weights(times, 0.8)
+    assert torch.isclose(early.mean(), torch.tensor(1.0), atol=1e-4)
+    assert early[900] > usual[900] and early[300] < usual[300]
+    assert torch.equal(diffusion.weights(times), usual), "one level's weights are not another's"
+
+
 def test_ddim_with_the_right_noise_gives_back_the_picture() -> None:
     chance = torch.Generator().manual_seed(0)
     clean, noise = (torch.randn(2, 4, 8, 8, generator=chance) for _ in range(2))
