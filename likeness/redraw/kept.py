@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from .value import Redraw
+from .who import is_right
 
 #: Faces whose tries are kept for one redraw; the oldest go.
 _MOST = 64
@@ -31,7 +32,7 @@ class Try:
     like: str = ""
 
     def right(self, at_least: float) -> bool:
-        return self.similarity >= at_least and not self.like
+        return is_right(self.similarity, self.like, at_least)
 
 
 @dataclass

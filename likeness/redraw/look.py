@@ -20,7 +20,9 @@ from ..identity import cosines
 from ..values import Crops, Face, Faces, Identity
 from .cut import Cut
 from .kept import Try
-from .who import BETTER, more_like
+from .who import BETTER, is_right, more_like
+
+_NO_BETTER = "not more like the person"
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,20 @@ class Look:
         similarities = {name: cosines(name, one, [vector])[0] for name, one in self.cast.items()}
         similarity = similarities[cut.task.name]
         like = more_like(cut.task.name, similarities, cut.settings.at_least)
-        refused = _no_better(cut, similarity, like, best) or _ran_away(cut, there, Faces(crop, ((seen,),)))
+        refused = no_better(cut, similarity, like, best) or _ran_away(cut, there, Faces(crop, ((seen,),)))
         return Seen(similarity, like, refused)
 
 
-def _no_better(cut: Cut, similarity: float, like: str, best: Try | None) -> str:
+def no_better(cut: Cut, similarity: float, like: str, best: Try | None) -> str:
     """Why a try is no better than what there is; "" when it is. One that is right is better than a face that
     is somebody else's, and of two tries one that is nobody else's, however like the other is."""
-    right = similarity >= cut.settings.at_least and not like
+    right = is_right(similarity, like, cut.settings.at_least)
     if similarity <= cut.task.similarity + BETTER and not (right and cut.task.like):
-        return "not more like the person"
+        return _NO_BETTER
     if like and not cut.task.like:
         return f"more like {like}"
     if best is not None and (not like, similarity) <= (not best.like, best.similarity + BETTER):
-        return f"more like {like}" if like and not best.like else "not more like the person"
+        return _NO_BETTER
     return ""
 
 

@@ -1,8 +1,8 @@
 """Pictures in which everybody is who they should be: judge every face, redraw the wrong ones.
 
-Never worse: a face at the bar, a face that is nobody's, and every pixel outside the seams, and outside of a
-place that is a mask but for the face itself, stay as they are, bit for bit; a try is kept only if the judge
-likes it better and pose and expression did not run away.
+Never worse: a face that is right, a face that is nobody's, and every pixel outside the seams, and outside of
+a place that is a mask but for the face itself, stay as they are, bit for bit; a try is kept only if the judge
+likes it better, it has not become somebody else's of the cast, and pose and expression did not run away.
 """
 
 from __future__ import annotations
@@ -217,9 +217,10 @@ def sheet(repaired: Repaired, calibration: Calibration | None = None) -> Sheet:
 def _story(row: Row, bar: float) -> str:
     if row.verdict.right:
         return "right, left alone"
+    was = f"; was more like {row.verdict.like}" if row.verdict.like else ""
     if row.tried is None:
-        return row.why_not
-    best, was = row.tried.best, f"; was more like {row.verdict.like}" if row.verdict.like else ""
+        return f"{row.why_not}{was}"
+    best = row.tried.best
     if best is None:
         return f"left as it was: {row.tried.refused}{was}"
     below = f"still more like {best.like}" if best.like else "still below the bar"

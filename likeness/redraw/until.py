@@ -105,7 +105,9 @@ def draw_until(
         if number == 0:
             cost = _say_cost(time.monotonic() - start, len(found), tries - 1)
     first = [one for one in found if one.passed][:keep]
-    others = sorted((one for one in found if one not in first), key=lambda one: -one.worst)
+    others = sorted(
+        (one for one in found if one not in first), key=lambda one: (bool(one.more_like), -one.worst)
+    )
     accepted = [*first, *others[: keep - len(first)]]
     rest = tuple(one for one in found if one not in accepted)
     return Until(tuple(accepted), rest, judged_by, at_least, cost)
@@ -194,9 +196,10 @@ def write_table(until: Until, calibration: Calibration | None = None) -> str:
     recogniser = until.judge.recogniser
     every = sorted([*until.accepted, *until.rest], key=lambda one: (one.number, one.place))
     passing = sum(one.passed for one in every)
+    elsewhere = " and nobody in another's place" if any(one.more_like for one in every) else ""
     lines = [
         f"{'passed' if until.passed else 'not passed'}: {passing} of {len(every)} pictures drawn have "
-        f"everybody at {until.at_least:.3f} or more; kept: {len(until.accepted)}",
+        f"everybody at {until.at_least:.3f} or more{elsewhere}; kept: {len(until.accepted)}",
         until.judge.says,
         *([until.cost] if until.cost else []),
         f"Behind each similarity, one stranger in: {explained(recogniser, calibration)}",

@@ -64,7 +64,8 @@ def judge(
     First everybody takes the face that is rightly theirs. Then who is missing takes of the rest the one that
     should be theirs: at their place, or the only ones left; among more strangers than missing people only a
     face that resembles them. A face at somebody's hard place that is more like another of the cast is wrong,
-    however like: it is that other one's. at_least: a cosine of `recogniser`. Raises ValueError.
+    however like: it is that other one's. Elsewhere the assignment has settled that already. at_least: a
+    cosine of `recogniser`. Raises ValueError.
     """
     faces = embed(models, detect(models, images), recogniser)
     way = assign_tracked if tracked else assign
@@ -74,13 +75,12 @@ def judge(
     for picture, row in enumerate(way(faces, cast, recogniser, at_least, hard_places).pictures):
         here = faces.faces[picture]
         strangers += len(here)
-        for name, found in _people(cast, everybody_seated(row), at_least).items():
+        for name, found in _people(cast, everybody_seated(row), at_least, hard_places).items():
             if found is None:
                 missing.append((picture, name))
                 continue
-            place, similarities = found
-            similarity, like = similarities[name], more_like(name, similarities, at_least)
-            right = similarity >= at_least and not like
+            place, similarity, like = found
+            right = is_right(similarity, like, at_least)
             verdicts.append(Verdict(picture, place, name, here[place], similarity, like, right))
             strangers -= 1
     return Judged(faces, tuple(verdicts), tuple(missing), strangers)
@@ -93,11 +93,18 @@ def more_like(name: str, similarities: Mapping[str, float], at_least: float) -> 
     return best if similarities[best] > max(similarities[name] + BETTER, at_least) else ""
 
 
-def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, dict[str, float]] | None]:
-    """Each member's face in a picture and its similarity to everybody, or None."""
+def is_right(similarity: float, like: str, at_least: float) -> bool:
+    """like: as in more_like."""
+    return similarity >= at_least and not like
+
+
+def _people(
+    cast: Cast, seats: Seats, at_least: float, hard_places: bool
+) -> dict[str, tuple[int, float, str] | None]:
+    """Each member's face in a picture, its similarity, and whose it is rather; or None."""
     # More faces than people: somebody unknown is in the picture.
     crowd = seats.similarities.shape[1] > len(cast.members)
-    result: dict[str, tuple[int, dict[str, float]] | None] = {}
+    result: dict[str, tuple[int, float, str] | None] = {}
     for n, (member, one) in enumerate(zip(cast.members, seats.people, strict=True)):
         face, similarity = one.face, one.similarity
         if face is None or similarity is None:
@@ -108,6 +115,7 @@ def _people(cast: Cast, seats: Seats, at_least: float) -> dict[str, tuple[int, d
         if not (sure or put or not crowd):
             result[member.name] = None
             continue
-        everybody = zip(cast.names, seats.similarities[:, face].tolist(), strict=True)
-        result[member.name] = face, dict(everybody)
+        everybody = dict(zip(cast.names, seats.similarities[:, face].tolist(), strict=True))
+        placed = hard_places and member.place is not None
+        result[member.name] = face, similarity, more_like(member.name, everybody, at_least) if placed else ""
     return result

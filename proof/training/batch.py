@@ -33,6 +33,11 @@ class Batch:
         return (diffusion.weights(self.times, usual) * error).mean()
 
 
+def between(low: float, high: float, source: torch.Generator) -> float:
+    """Any number from low to high, each as likely."""
+    return low + (high - low) * float(torch.rand((), generator=source))
+
+
 def spread_times(count: int, source: torch.Generator) -> torch.Tensor:
     """int64 [count], spread evenly: every batch has its share of each."""
     even = (torch.arange(count) + torch.rand(count, generator=source)) / count

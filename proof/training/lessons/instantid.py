@@ -12,7 +12,7 @@ import torch
 from training.chance import generator
 
 from ...networks import instantid
-from ..batch import Batch
+from ..batch import Batch, between
 from ..recognised import Recognised
 from ..stages import Rooms, Scale, Tensors
 from .frozen import Learner, Material, OnTrunk, Trunk, told_apart
@@ -42,9 +42,8 @@ class InstantIDLesson(OnTrunk):
         return self.material.batch(number)
 
     def step(self, number: int) -> float:
-        batch, low, high = self.batch(number), *WEIGHTS
-        chance = torch.rand((), generator=generator("weight", self.seed, number))
-        found = self.predict(batch, low + (high - low) * float(chance))
+        batch = self.batch(number)
+        found = self.predict(batch, between(*WEIGHTS, generator("weight", self.seed, number)))
         loss = batch.loss(found) + self.who * self.recognised.loss(batch, found)
         return self.learner.learn(loss, number)
 

@@ -9,7 +9,7 @@ import torch
 from training.chance import generator
 
 from ...networks import controlnet
-from ..batch import Batch
+from ..batch import Batch, between
 from ..detected import points_of
 from ..pictures import SIZE, held_back
 from .frozen import Learner, Learns, Material
@@ -18,8 +18,8 @@ from .frozen import Learner, Learns, Material
 _SEEN = 6000
 #: As diffusion.USUAL, but higher: where a face stands is decided while little but noise is to be seen.
 _EARLY = 0.8
-#: At which strengths a net learns, each step at one between them. One that learnt at 1 alone put faces
-#: half-heartedly where they were asked for: told at 1.8, they were nearer.
+#: At which strengths a net learns, each step at one between them: what does it there is firmer at 1. One that
+#: learnt at 1 alone put faces half-heartedly where they were asked for: told at 1.8, they were nearer.
 _STRENGTHS = 0.4, 0.9
 
 
@@ -34,9 +34,8 @@ class OnPoints(Learns):
     def step(self, number: int) -> float:
         batch = self.material.batch(number, among=len(self.points))
         hints = drawn(self.points[batch.places])
-        chance = torch.rand((), generator=generator("strength", self.material.seed, number))
-        low, high = _STRENGTHS
-        found = self.predict(batch, hints, low + (high - low) * float(chance))
+        strength = between(*_STRENGTHS, generator("strength", self.material.seed, number))
+        found = self.predict(batch, hints, strength)
         return self.learner.learn(batch.loss(found, _EARLY), number)
 
     def predict(self, batch: Batch, hints: torch.Tensor | None, strength: float = 1.0) -> torch.Tensor:

@@ -28,7 +28,8 @@ def test_the_file_says_what_the_network_does() -> None:
 
 
 def test_a_face_beside_its_place_is_still_the_person() -> None:
-    """The detector sets all five points of some faces a fifth of the eyes' distance aside."""
+    """The detector sets all five points of some faces a fifth of the eyes' distance aside, and here a little
+    more."""
     network = recognisers.second()
     network.load_state_dict(packing.read(MODELS / "second.safetensors"))
     crops = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from likeness.cast import Member
 from likeness.faces.crops import crop_faces
 from likeness.faces.masks import face_masks
 from likeness.redraw.judge import OTHER, appoint
-from likeness.redraw.kept import forget, key_of, tried
-from likeness.redraw.look import eye_distance, to_picture
+from likeness.redraw.kept import Try, forget, key_of, tried
+from likeness.redraw.look import eye_distance, no_better, to_picture
 from likeness.redraw.plain import plain
 from likeness.redraw.seam import put_back, room_for
 from likeness.redraw.seeds import seed_of
@@ -179,6 +180,42 @@ def test_a_face_that_is_more_like_another_of_the_cast_is_not_right(looks: Any) -
     assert said(alone) == [(0, 0, "Ann", True)]
     twins = cast(member("Ann", somebody(0), "left"), member("Bea", somebody(0), corner))
     assert said(judge(Models(), looks([both]), twins, "sface", 0.4)) == [(0, 0, "Ann", True)]
+
+
+def test_without_hard_places_the_assignment_says_whose_a_face_is(looks: Any) -> None:
+    """Sisters: the left face is a little more like the one who stands on the right."""
+    people = cast(member("Ann", somebody(0), "left"), member("Bea", somebody(1), "right"))
+    left, right = (
+        torch.nn.functional.normalize(one * AXES[0, 0] + other * AXES[1, 0], dim=0)
+        for one, other in ((0.60, 0.65), (0.62, 0.60))
+    )
+    images = looks([left, right])
+    soft, hard = (judge(Models(), images, people, "sface", 0.4, places) for places in (False, True))
+    assert said(soft) == [(0, 0, "Ann", True), (0, 1, "Bea", True)]
+    assert said(hard) == [(0, 0, "Ann", False), (0, 1, "Bea", False)]
+
+
+@pytest.mark.parametrize(
+    ("was", "best", "now", "refused"),
+    [
+        ((0.1, ""), None, (0.5, ""), ""),
+        ((0.1, ""), None, (0.3, ""), ""),
+        ((0.1, ""), None, (0.05, ""), "not more like the person"),
+        ((0.1, ""), None, (0.5, "Joe"), "more like Joe"),
+        ((0.1, ""), (0.3, ""), (0.2, ""), "not more like the person"),
+        ((0.6, "Joe"), None, (0.45, ""), ""),
+        ((0.6, "Joe"), None, (0.3, ""), "not more like the person"),
+        ((0.6, "Joe"), None, (0.65, "Joe"), ""),
+        ((0.6, "Joe"), (0.65, "Joe"), (0.45, ""), ""),
+        ((0.6, "Joe"), (0.65, "Joe"), (0.62, "Joe"), "not more like the person"),
+        ((0.6, "Joe"), (0.65, ""), (0.7, "Joe"), "not more like the person"),
+    ],
+)
+def test_which_try_is_better(was: Any, best: Any, now: Any, refused: str) -> None:
+    """(similarity, whose it is rather) of the face, the best try before, and this one; the bar is 0.4."""
+    task, settings = SimpleNamespace(similarity=was[0], like=was[1]), SimpleNamespace(at_least=0.4)
+    before = None if best is None else Try(torch.zeros(1), 1, 0, *best)
+    assert no_better(SimpleNamespace(task=task, settings=settings), *now, before) == refused  # type: ignore[arg-type]
 
 
 def test_followed_people_keep_their_face(looks: Any) -> None:
