@@ -9,6 +9,7 @@ import torch
 
 from .feature import ALONE, LATENT, MODEL, ORDER, Answer, Feature, Refused, Told, Works
 from .networks import NETWORKS, SDXL
+from .other_prompts import other_whole
 from .run import Run
 from .world import World
 
@@ -72,7 +73,8 @@ def _differential(world: World, run: Run) -> Run:
 
 
 def _perp_neg(world: World, run: Run) -> Run:
-    empty = world.start(run.network, person=2).positive
+    """Beside the very prompt it divides 0 by 0, where a processor gives both the same to the bit."""
+    empty = other_whole(world, run)
     return on_model("nodes_perpneg", "PerpNeg", empty_conditioning=empty)(world, run)
 
 

@@ -10,6 +10,7 @@ import torch
 from .feature import LATENT, ORDER, PROMPTS, Answer, Feature, Refused, Works
 from .model_nodes import ALL, freecure
 from .networks import ARC2FACE, SD2, SDXL
+from .other_prompts import other, other_whole
 from .run import HEIGHT, WIDTH, Run, latent_of
 from .world import World, masks, picture
 
@@ -52,22 +53,6 @@ def on_both(node_id: str, module: str = "nodes_hooks", suffix: str = "", **input
         return run.but(positive=positive, negative=negative)
 
     return apply
-
-
-def other(world: World, run: Run) -> Any:
-    """Another prompt of the same network: of Arc2Face, another person."""
-    if run.network == ARC2FACE:
-        return world.start(ARC2FACE, person=2).positive
-    return world.text(run.clip, "a woman in a red hat by the sea")
-
-
-def other_whole(world: World, run: Run) -> Any:
-    """The same for a prompt of its own, which an inpainting network tells its hole, too."""
-    prompt = other(world, run)
-    if run.network != SD2:
-        return prompt
-    hole = {key: run.positive[0][1][key] for key in ("concat_latent_image", "concat_mask")}
-    return [[tokens, {**about, **hole}] for tokens, about in prompt]
 
 
 def _combined(world: World, run: Run, one: Any, two: Any) -> Run:

@@ -9,7 +9,7 @@ import torch
 
 from .feature import ALONE, GUIDER, NODE, SAMPLER, Feature, NotOffered, Refused
 from .model_nodes import WHOLE_BATCH, freecure
-from .prompt_nodes import other_whole as other
+from .other_prompts import other_whole as other
 from .run import SEED, Run, parts, sample
 from .world import World
 
