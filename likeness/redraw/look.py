@@ -47,7 +47,7 @@ class Look:
         """A drawn crop [1, S, S, 3] in its picture. best: the try to beat, if any is better than the face."""
         picture = cut.pasted(drawn)
         crop = cut.again(picture)
-        seen = _nearest(detect(self.models, crop).faces[0], cut.face)
+        seen = nearest(detect(self.models, crop).faces[0], cut.face)
         if seen is None:
             return Seen(-1.0, "", "no face was drawn")
         there = to_picture(cut.crops, seen)
@@ -89,7 +89,7 @@ def _ran_away(cut: Cut, face: Face, crop: Faces) -> str:
     return ""
 
 
-def _nearest(found: tuple[Face, ...], old: Face) -> Face | None:
+def nearest(found: tuple[Face, ...], old: Face) -> Face | None:
     """The face that stands where the old one stood."""
     away = [(float((one.keypoints.mean(dim=0) - old.keypoints.mean(dim=0)).norm()), one) for one in found]
     near = [one for one in away if one[0] < eye_distance(old)]

@@ -143,12 +143,18 @@ def _drawn(
         if verdict.right or not redraw.draws(verdict.name):
             rows.append(_untouched(verdict, redraw))
             continue
-        done = attempts.redrawn(_task(result, judged.faces, verdict, places.get(verdict.name)))
+        place = places.get(verdict.name)
+        verdict = attempts.nearer(result, verdict, place is not None)
+        if verdict.right:
+            progress.skip(settings.tries * redraw.sampling.steps)
+            rows.append(_untouched(verdict, redraw))
+            continue
+        done = attempts.redrawn(_task(result, judged.faces, verdict, place))
         result[verdict.picture] = done.picture[0]
         rows.append(Row(verdict, done.tried))
         keys.append(done.key)
     forget(redraw, keys)
-    return result, tuple(rows)
+    return result if keys else images, tuple(rows)
 
 
 def _task(result: torch.Tensor, faces: Faces, verdict: Verdict, place: Place | None) -> Task:

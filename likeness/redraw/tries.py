@@ -15,9 +15,11 @@ from .cut import Cut, Task, cut
 from .drawing import Drawing, ready
 from .kept import Tried, Try, key_of, tried
 from .look import Look
+from .nearer import nearer
 from .seeds import seed_of
 from .settings import Settings
 from .value import Redraw, Subject
+from .who import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,13 @@ class Attempts:
     judge: str
     settings: Settings
     progress: Any
+
+    def nearer(self, pictures: torch.Tensor, verdict: Verdict, placed: bool) -> Verdict:
+        """The verdict on a face of an IMAGE, seen in the crop that it would be drawn in; see nearer.py."""
+        picture = pictures[verdict.picture : verdict.picture + 1]
+        crop = self.settings.size or self.redraw.size, self.settings.margin, self.redraw.align
+        bar = self.settings.at_least
+        return nearer(self.models, picture, verdict, self.cast, self.judge, bar, placed, crop)
 
     def redrawn(self, task: Task) -> Redrawn:
         """Draw a face until it reaches the bar, and is nobody else's of the cast, or all tries are made; the

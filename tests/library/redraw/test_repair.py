@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +17,12 @@ from likeness.algebra.calibration import Curve
 from likeness.faces.detect import detect
 from likeness.faces.masks import face_masks
 from likeness.redraw.judge import Judge
+from likeness.redraw.look import eye_distance
 from likeness.redraw.repair import Repaired, repair, write_table
 from likeness.redraw.seeds import seed_of
 from likeness.redraw.settings import Settings
-from likeness.values import Identity
+from likeness.redraw.who import Judged, Verdict
+from likeness.values import Faces, Identity
 
 BAR = 0.4
 JUDGE = Judge("sface", "Judge: sface.")
@@ -79,6 +82,28 @@ def test_a_picture_that_is_right_comes_back_itself(room: Any, monkeypatch: Any) 
         done = run(room, room.both, people)
     assert done.images is room.both and done.passed and not studio.subjects
     assert not done.masks.any() and "right, left alone" in write_table(done)
+
+
+def test_a_face_whose_points_are_beside_it_is_looked_at_once_more(room: Any, monkeypatch: Any) -> None:
+    """As the detector has small faces'. Joe is right; Joan is not, and is drawn by where the face is."""
+    face = detect(room.models, room.alone).faces[0][0]
+    beside = replace(face, keypoints=face.keypoints + 0.3 * eye_distance(face))
+
+    def judged(*given: Any) -> Judged:
+        name = given[2].names[0]
+        return Judged(Faces(room.alone, ((beside,),)), (Verdict(0, 0, name, beside, 0.1, "", False),), (), 0)
+
+    monkeypatch.setattr("likeness.redraw.repair.judge", judged)
+    studio = Studio([room.stranger])
+    with studio.at_work(monkeypatch):
+        done = run(room, room.alone, cast(member("Joe", room.biden)))
+    assert done.images is room.alone and done.passed and not studio.subjects
+    assert studio.steps == studio.total and "right, left alone" in write_table(done)
+    with studio.at_work(monkeypatch):
+        run(room, room.alone, cast(member("Joan", person(room.models, room.stranger))))
+    points = studio.subjects[0].face.keypoints
+    found = detect(room.models, studio.subjects[0].crop).faces[0][0].keypoints
+    assert (points - found).norm(dim=1).max() < 0.1 * eye_distance(studio.subjects[0].face)
 
 
 def test_the_neighbour_who_is_right_stays_to_the_bit(room: Any, monkeypatch: Any) -> None:
