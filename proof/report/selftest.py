@@ -13,6 +13,7 @@ from ..training.pictures import SIZE
 from ..world.draw import Drawing, draw
 from . import measures, spoilt
 from .cases import Case
+from .rows import repair
 from .rows.truths import relit
 from .running import Eyes
 from .shots import Shots
@@ -58,9 +59,13 @@ def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
     def pasted(case: Case) -> Picture:
         return case.reference_drawing.picture
 
+    def far(case: Case) -> Picture:
+        pose = replace(case.truth.pose, size=repair.SMALL, shift=(0.0, 0.0))
+        return draw(replace(case.truth, pose=pose), repair.LARGE).picture
+
     same, back = mean(truth, "likeness"), mean(mirrored, "likeness")
     little, much = mean(blurred(1.0), "likeness"), mean(blurred(3.0), "likeness")
-    floor = mean(other, "likeness")
+    floor, small = mean(other, "likeness"), mean(far, "likeness")
     placed = mean(relit, "points")
     copied, true = mean(pasted, "copy_paste"), mean(truth, "copy_paste")
     return [
@@ -78,6 +83,12 @@ def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
             same.mean > little.mean > much.mean and little.low > floor.high,
         ),
         Answer("other", "another person is not alike: 0.25 at most", _said(floor), abs(floor.mean) < 0.25),
+        Answer(
+            "small",
+            "a face of 5 % of the height is who it is: 0.9 of likeness at least",
+            _said(small),
+            small.mean >= 0.9,
+        ),
         Answer(
             "points",
             "in another light the points are where they were: 0.06 of the eyes' distance at most",

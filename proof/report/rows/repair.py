@@ -9,7 +9,6 @@ import cv2
 
 from ...training.pictures import SIZE
 from ...world.draw import draw
-from ...world.scene import Pose
 from ..cases import Case
 from ..studio import Studio
 from .repairing import FILES, FIRST, SECOND, Picture, cast, instead, repaired, row_of
@@ -17,8 +16,8 @@ from .row import Draw, Row
 
 #: What is done to pictures of two people, in turn. But for the first the one on the right stays as they are.
 DAMAGES = ("swapped", "stranger", "blurred", "shrunk")
-#: Of a head in a picture of _LARGE pixels: the face takes a twentieth of the height.
-SMALL, _LARGE = 0.06, 8 * SIZE
+#: Of a head in a picture of LARGE pixels a side: the face takes a twentieth of the height.
+SMALL, LARGE = 0.06, 8 * SIZE
 _BLUR, _SHRUNK = 4.0, 8
 
 
@@ -56,8 +55,9 @@ def close(people: Sequence[Case]) -> Picture:
 
 
 def small(people: Sequence[Case]) -> Picture:
-    pose = Pose(size=SMALL)
-    return draw(replace(people[0].stranger, pose=pose), _LARGE).picture
+    """As it stands close up, in the middle of a large picture."""
+    pose = replace(people[0].stranger.pose, size=SMALL, shift=(0.0, 0.0))
+    return draw(replace(people[0].stranger, pose=pose), LARGE).picture
 
 
 def _before(make: Callable[[Sequence[Case]], Picture]) -> Callable[[Studio], Draw]:
