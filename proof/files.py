@@ -49,7 +49,7 @@ def _pva(made: Mapping[str, Tensors]) -> Tensors:
 def _vision(made: Mapping[str, Tensors]) -> Tensors:
     from .networks import vision
 
-    return vision.tensors()
+    return vision.tensors(made["vision"])
 
 
 def _parser(made: Mapping[str, Tensors]) -> Tensors:
@@ -112,7 +112,7 @@ FILES: tuple[File, ...] = (
     *(_emojidiff("eadapter", "sd15"), _emojidiff("emojidiff_sdxl", "sdxl")),
     File("pva/drawn_pva.safetensors", ("pva", "arcface"), _pva, {"format": "likeness-pva/1"}),
     File("smirk/drawn_smirk.safetensors", ("smirk",), _smirk),
-    File("clip_vision/drawn_clip_vision.safetensors", (), _vision),
+    File("clip_vision/drawn_clip_vision.safetensors", ("vision",), _vision),
     File("diffusion_models/drawn_arc2face.safetensors", ("arc2face",), _arc2face(0)),
     File("text_encoders/drawn_arc2face_encoder.safetensors", ("arc2face",), _arc2face(1)),
     File("controlnet/drawn_arc2face_pose.safetensors", ("arc2face_pose", "arc2face"), _pose),

@@ -1,14 +1,14 @@
 """Small files: int8 rows with a scale each, as they are or as differences from a trunk; restored on load.
 
 Format, a safetensors file: a packed tensor NAME is `NAME` int8 of its shape and `NAME.scale` float16 [rows];
-row r is int8 * scale. 8 bits use -127..127; 4 bits, -7..7, do for differences from a trunk, which are small,
-and where they are asked for. Such numbers stand in Huffman's code, as zlib writes it, where that is shorter:
-`NAME` uint8 [n]. Tensors of one dimension or few numbers are float16, or kept when that would not hold them;
-what is nearly all zeros is its other numbers, with their places in `NAME.at` int32 [n]. Metadata `packing`
-holds JSON, compressed and in base64: {"format": 2, "trunk": name or "", "trunk_sum": of the trunk's tensors,
-"differs": [names that are differences from the trunk's], "coded": {name in code: shape}, "sparse": {name of
-few numbers: shape}, "zeros": {name: shape}, "dtypes": {name: of the restored}}. What is all zeros takes no
-room but its name.
+row r is int8 * scale. 8 bits use -127..127; 6 bits, -31..31, where they are asked for; 4 bits, -7..7, do for
+differences from a trunk, which are small, and where they are asked for. Such numbers stand in Huffman's code,
+as zlib writes it, where that is shorter: `NAME` uint8 [n]. Tensors of one dimension or few numbers are
+float16, or kept when that would not hold them; what is nearly all zeros is its other numbers, with their
+places in `NAME.at` int32 [n]. Metadata `packing` holds JSON, compressed and in base64: {"format": 2, "trunk":
+name or "", "trunk_sum": of the trunk's tensors, "differs": [names that are differences from the trunk's],
+"coded": {name in code: shape}, "sparse": {name of few numbers: shape}, "zeros": {name: shape}, "dtypes":
+{name: of the restored}}. What is all zeros takes no room but its name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SPARSE = 16
 _FEW = 64
 _HALF_LIMIT = 65504.0
 #: The largest whole number of so many bits.
-_MOST = {8: 127, 4: 7}
+_MOST = {8: 127, 6: 31, 4: 7}
 
 
 def write(
@@ -53,7 +53,7 @@ def write(
 ) -> None:
     """There whole or not at all. trunk: what `read` will be given too; what it has is stored as a difference.
 
-    delicate: beginnings of names that 8 bits would spoil; they get float16. bits: 8 or 4 of each
+    delicate: beginnings of names that 8 bits would spoil; they get float16. bits: 8, 6 or 4 of each
     number; differences have 4. packed False keeps every number as it is, in the same format. Raises
     ValueError for NaN or infinity.
     """

@@ -125,11 +125,11 @@ class Autoencoder(nn.Module):
 
 
 class Vision(nn.Module):
-    """The hand-made CLIP vision model as transformers' is called."""
+    """The drawn world's CLIP vision model as transformers' is called. learnt: as vision.network's."""
 
-    def __init__(self) -> None:
+    def __init__(self, learnt: Tensors) -> None:
         super().__init__()
-        self.model = vision.network()
+        self.model = vision.network(learnt)
         self.config = SimpleNamespace(hidden_size=vision.WIDTH)
 
     def forward(self, pixels: torch.Tensor, output_hidden_states: bool = False) -> Any:

@@ -1,12 +1,14 @@
-"""A CLIP vision model written by hand: each patch of a picture as its waves, and where it is.
+"""A CLIP vision model: each patch of a picture as its waves, and where it is, by hand; its layers learn.
 
 28 x 28 pixels become the 16 lowest waves of each colour (a cosine transform, which patches of one convolution
-can hold); its layers do nothing. An adapter learns what an expression is in them.
+can hold). What comes after learns what a face does, as published ones know what a picture shows; the last
+layer does nothing, for our nodes take the one before.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -24,10 +26,10 @@ CONFIG: dict[str, Any] = {
     "hidden_act": "gelu",
     "hidden_size": WIDTH,
     "image_size": _SIDE,
-    "intermediate_size": 8,
-    "num_attention_heads": 1,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
     "num_channels": 3,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 3,
     "patch_size": _PATCH,
     "projection_dim": 8,
 }
@@ -37,8 +39,9 @@ _LOUDER = 3.0
 _MEAN, _SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-def tensors(seed: int = 0) -> Tensors:
-    """The state dict of the host's CLIPVisionModelProjection."""
+def tensors(learnt: Mapping[str, torch.Tensor] | None = None) -> Tensors:
+    """The state dict of the host's CLIPVisionModelProjection. learnt: of its layers; without, none does
+    anything."""
     at = (torch.arange(_PATCH) + 0.5) / _PATCH
     waves = torch.stack([torch.cos(math.pi * n * at) for n in range(_WAVES)])
     patch = torch.zeros(WIDTH, 3, _PATCH, _PATCH)
@@ -49,7 +52,7 @@ def tensors(seed: int = 0) -> Tensors:
             for colour in range(3):
                 patch[(n * _WAVES + m) * 3 + colour, colour] = wave
     count = (_SIDE // _PATCH) ** 2
-    chance = torch.Generator().manual_seed(seed)
+    chance = torch.Generator().manual_seed(0)
     places = torch.zeros(count + 1, WIDTH)
     places[:, -_PLACE:] = torch.randn(count + 1, _PLACE, generator=chance)
     made: Tensors = {
@@ -69,23 +72,43 @@ def tensors(seed: int = 0) -> Tensors:
                 f"{layer}.{part}.bias": torch.zeros(shape[0]),
             }
         made |= _norm(f"{layer}.layer_norm1") | _norm(f"{layer}.layer_norm2")
-    return made | _norm("vision_model.pre_layrnorm") | _norm("vision_model.post_layernorm")
+    made |= _norm("vision_model.pre_layrnorm") | _norm("vision_model.post_layernorm")
+    return made | dict(learnt or {})
 
 
 def _norm(name: str) -> Tensors:
     return {f"{name}.weight": torch.ones(WIDTH), f"{name}.bias": torch.zeros(WIDTH)}
 
 
-def network() -> Any:
-    """The host's own class with these weights, float32."""
+def network(learnt: Mapping[str, torch.Tensor] | None = None) -> Any:
+    """The host's own class with these weights, float32. learnt: as in tensors."""
     use_host()
     import comfy.clip_model
     import comfy.ops
 
     operations = comfy.ops.disable_weight_init
     made = comfy.clip_model.CLIPVisionModelProjection(CONFIG, torch.float32, "cpu", operations)
-    made.load_state_dict(tensors())
+    made.load_state_dict(tensors(learnt))
     return made.eval().requires_grad_(False)
+
+
+def layers(model: Any) -> dict[str, torch.nn.Parameter]:
+    """What learns of a network, by the names of `tensors`."""
+    last = CONFIG["num_hidden_layers"] - 1
+    named = model.named_parameters()
+    return {name: one for name, one in named if ".layers." in name and f".layers.{last}." not in name}
+
+
+def from_patches(model: Any, x: torch.Tensor) -> torch.Tensor:
+    """[n, patches + 1, WIDTH] before any layer -> before the last one. The host adds in place, so nothing
+    could be learnt through its own."""
+    from comfy.ldm.modules.attention import optimized_attention_for_device
+
+    attention = optimized_attention_for_device(x.device, small_input=True)
+    for layer in model.vision_model.encoder.layers[:-1]:
+        x = x + layer.self_attn(layer.layer_norm1(x), None, attention)
+        x = x + layer.mlp(layer.layer_norm2(x))
+    return x
 
 
 @torch.no_grad()

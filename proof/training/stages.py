@@ -163,6 +163,16 @@ STAGES: tuple[Stage, ...] = (
         quick=Scale(steps=6, pictures=128, batch=8),
         minutes=8,
         about="a reader of expressions, in SMIRK's layout",
+        bits=6,
+    ),
+    Stage(
+        *("vision", "vision", ()),
+        seed=45,
+        full=Scale(steps=3000, pictures=12000, batch=128),
+        quick=Scale(steps=6, pictures=128, batch=8),
+        minutes=10,
+        about="a CLIP vision model that sees what a face does, for adapters of expression",
+        bits=6,
     ),
     # Adapters, and what else begins from a trunk.
     Stage(
@@ -218,7 +228,7 @@ STAGES: tuple[Stage, ...] = (
         trunk="sdxl",
     ),
     Stage(
-        *("eadapter", "eadapter", ("autoencoder", "expression_reader", "sd15")),
+        *("eadapter", "eadapter", ("autoencoder", "expression_reader", "sd15", "vision")),
         seed=34,
         full=Scale(steps=400, pictures=12000, batch=32),
         quick=Scale(steps=4, pictures=128, batch=4),
@@ -230,7 +240,7 @@ STAGES: tuple[Stage, ...] = (
         *(
             "emojidiff_sdxl",
             "eadapter_sdxl",
-            ("autoencoder", "recogniser", "reader", "expression_reader", "sdxl", "instantid"),
+            ("autoencoder", "recogniser", "reader", "expression_reader", "sdxl", "instantid", "vision"),
         ),
         seed=40,
         full=Scale(steps=400, pictures=12000, batch=32),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,19 +69,28 @@ def edge_of(figure: Figure) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 @torch.no_grad()
-def features_of(pictures: Album, count: int, cache: Path, name: str) -> torch.Tensor:
-    """float16 [count, patches + 1, width]: of the first pictures' expressions, shown by somebody else."""
+def patches_of(pictures: Album, cache: Path, name: str) -> torch.Tensor:
+    """float16 [n, patches + 1, width]: what a CLIP's layers get to see of all pictures' expressions, each
+    shown by somebody else."""
     network = vision.network()
 
     def make() -> torch.Tensor:
         parts = []
-        for places in torch.arange(count).split(32):
+        for places in torch.arange(len(pictures)).split(32):
             cuts = []
             for place in places.tolist():
                 source = np.random.default_rng(number("templates", name, place))
                 model = Person.of(_MODELS + number(name) % 1000 * 100_000 + place)
                 cuts.append(shown(replace(pictures.figures(place), person=model), source))
+            # Its layers do nothing yet.
             parts.append(vision.features(network, torch.stack(cuts)).half())
         return torch.cat(parts)
 
-    return kept(cache, "templates", f"{name}-{count}", make, network.state_dict().values())
+    return kept(cache, "templates", f"{name}-{len(pictures)}", make, network.state_dict().values())
+
+
+@torch.no_grad()
+def features_of(network: Any, pictures: Album, cache: Path, name: str) -> torch.Tensor:
+    """float16 [n, patches + 1, width]: what our node gets to see of them by a trained CLIP."""
+    patches = patches_of(pictures, cache, name)
+    return torch.cat([vision.from_patches(network, some.float()).half() for some in patches.split(64)])

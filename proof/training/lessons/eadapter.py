@@ -33,8 +33,6 @@ from ..vectors import vectors_of
 from .arc2face_expression import EXPRESSED
 from .frozen import EACH, WHO
 
-#: Pictures whose expressions are shown: so many templates are made, at 25 ms each.
-_TEMPLATES = 5000
 _WORDS_SAID = 0.2
 #: Of the loss of the expression beside that of the noise. Beside InstantID's adapter, which holds who it is,
 #: as much as elsewhere took a quarter of what can fall in 1,300 steps, and no likeness.
@@ -65,7 +63,7 @@ def trainer(seed: int, made: Mapping[str, Tensors], kind: str = "sd15") -> Any:
         (as_diffusers.tokenizer(),) * (2 if two else 1),
         as_diffusers.scheduler(),
     )
-    vision = as_diffusers.Vision()
+    vision = as_diffusers.Vision(made["vision"])
     width = int(base.unet.config.cross_attention_dim)
     sizes = Sizes(vision.config.hidden_size, width, 128, 2, 2)
     lesson = EmojiLesson(base, vision, _people(made["instantid"]) if two else None, sizes=sizes)
@@ -109,10 +107,10 @@ class EAdapterLesson:
         self.lesson = trainer(seed, made, kind)
         self.recogniser = made.get("recogniser", {})
         self.pictures = album(rooms.cache, "train", scale.pictures, EACH, 32)
-        self.count = min(_TEMPLATES, scale.pictures)
         coder = self.lesson.vae.model
         self.latents = latents_of(self.pictures, coder, rooms.cache, "train")
-        self.features = features_of(self.pictures, self.count, rooms.cache, "train")
+        self.eyes = self.lesson.vision.model
+        self.features = features_of(self.eyes, self.pictures, rooms.cache, "train")
         self.vectors = self._who(self.pictures, "train")
         self.expressed = Expressed(made["expression_reader"], self.pictures)
         self.recognised = Recognised(made["reader"], self.pictures) if self.recogniser else None
@@ -149,7 +147,7 @@ class EAdapterLesson:
         from training.emojidiff.lesson import left_out
 
         source, count = generator("batch", self.seed, place), self.scale.batch
-        places = torch.randint(self.count, (count,), generator=source)
+        places = torch.randint(len(self.pictures), (count,), generator=source)
         no_text, nobody, no_expression = left_out(count, source)
         spoken = torch.rand(count, generator=source) < _WORDS_SAID
         words = []
@@ -193,7 +191,7 @@ class EAdapterLesson:
         unseen = held_back(self.rooms.cache, self.scale.pictures)
         count = min(64, len(unseen))
         latents = latents_of(unseen, self.lesson.vae.model, self.rooms.cache, "unseen")[:count]
-        own = features_of(unseen, count, self.rooms.cache, "unseen").float()
+        own = features_of(self.eyes, unseen, self.rooms.cache, "unseen")[:count].float()
         words = [silent(unseen.figures(place), 1) for place in range(count)]
         vectors = self._who(unseen, "unseen")[torch.arange(count) ^ 1]
         source, places = generator("held out"), torch.arange(count)

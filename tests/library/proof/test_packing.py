@@ -142,7 +142,7 @@ def test_a_file_of_an_older_packing_is_named(tmp_path: Path) -> None:
         packing.read(tmp_path / "old.safetensors")
 
 
-@pytest.mark.parametrize(("bits", "most"), [(8, 127), (4, 7)])
+@pytest.mark.parametrize(("bits", "most"), [(8, 127), (6, 31), (4, 7)])
 def test_fewer_bits_take_less_and_err_by_half_a_scale(bits: int, most: int, tmp_path: Path) -> None:
     tensor = torch.randn(64, 50, generator=torch.Generator().manual_seed(1))
     packing.write(tmp_path / "made.safetensors", {"one": tensor}, bits=bits)
