@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import torch
 
 from ..expressions.measure import Measure, distance
-from ..faces.align import transform
 from ..faces.detect import detect
-from ..faces.embed import embed
 from ..faces.models import FaceNetworks
-from ..identity import cosines
+from ..faces.turned import carried
 from ..values import Crops, Face, Faces, Identity
 from .cut import Cut
 from .kept import Try
-from .who import BETTER, is_right, more_like
+from .who import BETTER, is_right, more_like, similarities
 
 _NO_BETTER = "not more like the person"
 
@@ -51,11 +49,9 @@ class Look:
         if seen is None:
             return Seen(-1.0, "", "no face was drawn")
         there = to_picture(cut.crops, seen)
-        face = embed(self.models, Faces(picture, ((there,),)), self.judge).faces[0][0]
-        vector = face.embeddings[self.judge]
-        similarities = {name: cosines(name, one, [vector])[0] for name, one in self.cast.items()}
-        similarity = similarities[cut.task.name]
-        like = more_like(cut.task.name, similarities, cut.settings.at_least)
+        everybody = similarities(self.models, picture, there, self.cast, self.judge)
+        similarity = everybody[cut.task.name]
+        like = more_like(cut.task.name, everybody, cut.settings.at_least)
         refused = no_better(cut, similarity, like, best) or _ran_away(cut, there, Faces(crop, ((seen,),)))
         return Seen(similarity, like, refused)
 
@@ -105,11 +101,6 @@ def eye_distance(face: Face) -> float:
 
 
 def to_picture(crops: Crops, face: Face) -> Face:
-    """A face of the first crop, in pixels of its picture. The box is the one around the turned one."""
-    square, side = crops.maps[0], crops.side
-    points = transform(square, (face.keypoints.to(torch.float64) + 0.5) / side) - 0.5
-    x1, y1, x2, y2 = face.box.tolist()
-    corners = torch.tensor([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], dtype=torch.float64)
-    turned = transform(square, corners / side)
-    box = torch.cat([turned.amin(dim=0), turned.amax(dim=0)])
-    return Face(box.to(torch.float32), points.to(torch.float32), face.score)
+    """A face of the first crop, in pixels of its picture."""
+    square = crops.maps[0]
+    return carried(face, torch.cat([square[:, :2] / crops.side, square[:, 2:]], dim=1))

@@ -133,25 +133,24 @@ def _drawn(
     judged: Judged,
     places: Mapping[str, Place | None],
 ) -> tuple[torch.Tensor, tuple[Row, ...]]:
-    count = sum(redraw.draws(verdict.name) for verdict in judged.wrong)
-    if not count:
+    if not judged.wrong:
         return images, tuple(_untouched(verdict, redraw) for verdict in judged.verdicts)
-    progress = host.running.StagedProgress(redraw.model, count * settings.tries * redraw.sampling.steps)
+    steps = settings.tries * redraw.sampling.steps
+    count = sum(redraw.draws(verdict.name) for verdict in judged.wrong)
+    progress = host.running.StagedProgress(redraw.model, len(judged.wrong) + count * steps)
     attempts = Attempts(models, cast, redraw, judged_by, settings, progress)
     result, rows, keys = images.clone(), [], []
     for verdict in judged.verdicts:
-        if verdict.right or not redraw.draws(verdict.name):
-            rows.append(_untouched(verdict, redraw))
-            continue
         place = places.get(verdict.name)
-        verdict = attempts.nearer(result, verdict, place is not None)
-        if verdict.right:
-            progress.skip(settings.tries * redraw.sampling.steps)
-            rows.append(_untouched(verdict, redraw))
+        seen = verdict if verdict.right else attempts.nearer(result, verdict, place is not None)
+        if seen.right or not redraw.draws(seen.name):
+            if not verdict.right and redraw.draws(seen.name):
+                progress.skip(steps)
+            rows.append(_untouched(seen, redraw))
             continue
-        done = attempts.redrawn(_task(result, judged.faces, verdict, place))
-        result[verdict.picture] = done.picture[0]
-        rows.append(Row(verdict, done.tried))
+        done = attempts.redrawn(_task(result, judged.faces, seen, place))
+        result[seen.picture] = done.picture[0]
+        rows.append(Row(seen, done.tried))
         keys.append(done.key)
     forget(redraw, keys)
     return result if keys else images, tuple(rows)

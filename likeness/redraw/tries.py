@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from ..cast import Cast
 from ..faces.models import FaceNetworks
+from ..values import Identity
 from .cut import Cut, Task, cut
 from .drawing import Drawing, ready
 from .kept import Tried, Try, key_of, tried
@@ -44,12 +46,18 @@ class Attempts:
     settings: Settings
     progress: Any
 
+    @cached_property
+    def everybody(self) -> dict[str, Identity]:
+        """The cast in the judge's eyes."""
+        return {name: self.cast.target(name, self.judge) for name in self.cast.names}
+
     def nearer(self, pictures: torch.Tensor, verdict: Verdict, placed: bool) -> Verdict:
-        """The verdict on a face of an IMAGE, seen in the crop that it would be drawn in; see nearer.py."""
-        picture = pictures[verdict.picture : verdict.picture + 1]
-        crop = self.settings.size or self.redraw.size, self.settings.margin, self.redraw.align
-        bar = self.settings.at_least
-        return nearer(self.models, picture, verdict, self.cast, self.judge, bar, placed, crop)
+        """The verdict on a face of an IMAGE, seen in the crop that it would be drawn in; see nearer.py. One
+        step of the progress."""
+        self.progress.step()
+        how, picture = self.settings, pictures[verdict.picture : verdict.picture + 1]
+        place = placed, how.margin, self.redraw.align
+        return nearer(self.models, picture, verdict, self.everybody, self.judge, how.at_least, *place)
 
     def redrawn(self, task: Task) -> Redrawn:
         """Draw a face until it reaches the bar, and is nobody else's of the cast, or all tries are made; the
@@ -57,8 +65,7 @@ class Attempts:
         """
         how, steps = self.settings, self.redraw.sampling.steps
         place = cut(task, how, self.redraw.size, self.redraw.align)
-        everybody = {name: self.cast.target(name, self.judge) for name in self.cast.names}
-        look = Look(self.models, self.judge, everybody)
+        look = Look(self.models, self.judge, self.everybody)
         if how.expression_shift and place.expression is None:
             log.warning(
                 "Repair Faces: no expression can be read off the face that is to be %s, so tries are not "

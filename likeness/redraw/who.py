@@ -11,7 +11,8 @@ from ..cast import Cast, Seats, assign, assign_tracked, everybody_seated
 from ..faces.detect import detect
 from ..faces.embed import embed
 from ..faces.models import FaceNetworks
-from ..values import Face, Faces
+from ..identity import cosines
+from ..values import Face, Faces, Identity
 
 #: A face is taken for a missing person among strangers, when it is as like them as this part of the bar: a
 #: face that is only damaged is still far more like its person than a stranger (whose cosine is about 0).
@@ -84,6 +85,16 @@ def judge(
             verdicts.append(Verdict(picture, place, name, here[place], similarity, like, right))
             strangers -= 1
     return Judged(faces, tuple(verdicts), tuple(missing), strangers)
+
+
+def similarities(
+    models: FaceNetworks, picture: torch.Tensor, face: Face, cast: Mapping[str, Identity], recogniser: str
+) -> dict[str, float]:
+    """How like everybody of a cast a face of a picture [1, H, W, C] is. cast: who they are in the
+    recogniser's eyes; it has not looked at the face yet."""
+    seen = embed(models, Faces(picture, ((face,),)), recogniser).faces[0][0]
+    vector = [seen.embeddings[recogniser]]
+    return {name: cosines(name, one, vector)[0] for name, one in cast.items()}
 
 
 def more_like(name: str, similarities: Mapping[str, float], at_least: float) -> str:

@@ -94,7 +94,8 @@ class Judges:
         scale = SIZE / max(_PORTRAIT * float(eyes), 1.0)
         matrix = np.array([[scale, 0.0, SIZE / 2], [0.0, scale, SIZE / 2]])
         matrix[:, 2] -= scale * middle
-        portrait = cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC)
+        how = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+        portrait = cv2.warpAffine(picture, matrix, (SIZE, SIZE), **how)
         found = [(one - matrix[:, 2]) / scale for one in detected.found(self._detector, portrait)]
         near = [one for one in found if np.linalg.norm(one.mean(axis=0) - middle) < eyes]
         return near[0] if near else points

@@ -60,8 +60,7 @@ def _pictures(eyes: Eyes, people: Sequence[Case]) -> list[Answer]:
         return case.reference_drawing.picture
 
     def far(case: Case) -> Picture:
-        pose = replace(case.truth.pose, size=repair.SMALL, shift=(0.0, 0.0))
-        return draw(replace(case.truth, pose=pose), repair.LARGE).picture
+        return repair.far_away(case.truth).picture
 
     same, back = mean(truth, "likeness"), mean(mirrored, "likeness")
     little, much = mean(blurred(1.0), "likeness"), mean(blurred(3.0), "likeness")

@@ -20,8 +20,9 @@ from .pictures import Album
 
 log = logging.getLogger(__name__)
 
-#: Pictures are shown to it so many times as large, as our nodes do, which fit them into 640 pixels: in small
-#: ones it is not exact, and at four times it sees points 0.07 of the eyes' distance beside those at five.
+#: Pictures are shown to it so many times as large, as our nodes show portraits, which fit pictures into 640
+#: pixels: in small ones it is not exact, and at four times it sees points 0.07 of the eyes' distance beside
+#: those at five.
 SHOWN = 5
 _SURE = 0.5
 

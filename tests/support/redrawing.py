@@ -89,7 +89,7 @@ class Studio:
         def skip(steps: int) -> None:
             self.steps += steps
 
-        return SimpleNamespace(stage=stage, skip=skip)
+        return SimpleNamespace(stage=stage, skip=skip, step=lambda: skip(1))
 
 
 class Cancelled(BaseException):

@@ -19,8 +19,8 @@ FILES = ("sdxl", "instantid", "glintr100")
 #: The adapter that takes attributes, for FreeCure to give back, and the weight at which it takes a fifth. At
 #: 1 it takes one in ten, and other noise brings two thirds of those back.
 COPYING, COPIED = "instantid_copying", 1.4
-#: Of IdentityNet. It learnt at 0.4 to 0.9; on 32 others points are 0.095 of the eyes' distance off at 1,
-#: 0.092 at 1.3 and 0.090 at 1.6, and 59, 66 and 59 % of the faces are whole.
+#: Of IdentityNet, between those that were tried. It learnt at 0.4 to 0.9; on 32 others points are 0.095 of
+#: the eyes' distance off at 1, 0.092 at 1.3 and 0.090 at 1.6, and 59, 66 and 59 % of the faces are whole.
 _STRENGTH = 1.4
 
 

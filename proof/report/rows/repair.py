@@ -8,7 +8,8 @@ from dataclasses import replace
 import cv2
 
 from ...training.pictures import SIZE
-from ...world.draw import draw
+from ...world.draw import Drawing, draw
+from ...world.scene import Figure
 from ..cases import Case
 from ..studio import Studio
 from .repairing import FILES, FIRST, SECOND, Picture, cast, instead, repaired, row_of
@@ -54,10 +55,13 @@ def close(people: Sequence[Case]) -> Picture:
     return row_of([people[0].stranger])
 
 
-def small(people: Sequence[Case]) -> Picture:
+def far_away(figure: Figure) -> Drawing:
     """As it stands close up, in the middle of a large picture."""
-    pose = replace(people[0].stranger.pose, size=SMALL, shift=(0.0, 0.0))
-    return draw(replace(people[0].stranger, pose=pose), LARGE).picture
+    return draw(replace(figure, pose=replace(figure.pose, size=SMALL, shift=(0.0, 0.0))), LARGE)
+
+
+def small(people: Sequence[Case]) -> Picture:
+    return far_away(people[0].stranger).picture
 
 
 def _before(make: Callable[[Sequence[Case]], Picture]) -> Callable[[Studio], Draw]:

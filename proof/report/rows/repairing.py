@@ -33,7 +33,7 @@ TRIES = 6
 _DENOISE = 0.75
 #: Of a face's box, as much on each side as portraits of this world have.
 _MARGIN = 0.35
-#: In parts of the eyes' distance: IdentityNet is 0.12 off on average, one of the five points more.
+#: In parts of the eyes' distance: IdentityNet is 0.1 off on average, one of the five points more.
 _POSE = 0.8
 #: What of a crop is drawn and pasted: chin, ears and hair of somebody else are not left around the face.
 _REGION, _SEAM = "whole crop", 8

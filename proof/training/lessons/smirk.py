@@ -15,7 +15,7 @@ from ...packing import as_read
 from ..expressions import crops, read, truths
 from ..muon import Muon
 from ..pictures import Album, album, held_back
-from ..stages import Rooms, Scale, Tensors
+from ..stages import Rooms, Scale, Tensors, stage
 from .faces import auc, pairs
 from .frozen import EACH, EACH_UNSEEN
 
@@ -49,7 +49,7 @@ class SmirkLesson:
     def finish(self) -> tuple[Tensors, dict[str, float]]:
         made = {name: tensor.detach().clone() for name, tensor in smirk.kept(self.reader).items()}
         unseen = held_back(self.rooms.cache, self.scale.pictures)
-        return made, measured(smirk.load(as_read(made)), unseen)
+        return made, measured(smirk.load(as_read(made, bits=stage("smirk").bits)), unseen)
 
 
 @torch.no_grad()

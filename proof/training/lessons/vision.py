@@ -22,7 +22,7 @@ from ...packing import as_read
 from ..expressions import truths
 from ..muon import Muon
 from ..pictures import album, held_back
-from ..stages import Rooms, Scale, Tensors
+from ..stages import Rooms, Scale, Tensors, stage
 from ..templates import patches_of
 from .frozen import EACH
 
@@ -90,7 +90,11 @@ class VisionLesson:
             patches_of(unseen, self.rooms.cache, "unseen"),
             truths(unseen, torch.arange(len(unseen))),
         )
-        errors = (self.told(vision.network(as_read(made, bits=6)), patches.float()) - truth).abs().mean(0)
+        errors = (
+            (self.told(vision.network(as_read(made, bits=stage("vision").bits)), patches.float()) - truth)
+            .abs()
+            .mean(0)
+        )
         figures = {f"error_{name}": float(error) for name, error in zip(EXPRESSION, errors, strict=True)}
         figures |= {"error": float(errors.mean())}
         figures |= {"error_blind": float((truth - truth.mean(0)).abs().mean())}

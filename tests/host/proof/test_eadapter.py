@@ -14,7 +14,7 @@ from support.sampling import denoise
 from likeness.faces.template import template
 from likeness.values import Face
 from proof.files import FILES, save, unpack
-from proof.networks import as_diffusers, layouts
+from proof.networks import as_diffusers, layouts, vision
 from proof.training import stages
 from proof.training.lessons.eadapter import numbers, renamed, trainer
 from proof.training.stages import Rooms, Tensors
@@ -36,6 +36,19 @@ def test_templates_are_those_of_the_node() -> None:
         wanted, _ = template(torch.from_numpy(drawing.picture).float() / 255, face)
         found = shown(one, np.random.default_rng(0), off=0.0)
         assert (found - wanted.movedim(-1, 0)).abs().mean() < 0.01
+
+
+def test_a_vision_model_learns_through_what_the_host_runs(host: Any, drawn: Any) -> None:
+    learnt = {name: tensor.clone() for name, tensor in drawn("vision").items()}
+    for n, (name, tensor) in enumerate(sorted(learnt.items())):
+        if name.endswith(("out_proj.weight", "fc2.weight")):  # a few steps hardly change what begins as zeros
+            learnt[name] = 0.1 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(n))
+    pictures = torch.stack([shown(figure(seed), np.random.default_rng(seed)) for seed in (1, 2)])
+    by_hand, network = vision.network(), vision.network(learnt)
+    own = vision.from_patches(network, vision.features(by_hand, pictures))
+    assert (vision.features(network, pictures) - own).abs().max() < 1e-4 * own.abs().max()
+    assert (own - vision.features(by_hand, pictures)).abs().max() > 0.1
+    assert set(vision.layers(network)) == set(learnt)
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl", "sd2_inpaint"])

@@ -335,6 +335,8 @@ def test_a_face_of_a_crop_goes_back_where_it_was() -> None:
     back = to_picture(crops, inside.faces[0][0])
     assert torch.allclose(back.keypoints, turned.keypoints, atol=1e-3)
     assert torch.allclose(back.box.reshape(2, 2).mean(0), turned.box.reshape(2, 2).mean(0), atol=1e-2)
+    (width, height), (was_wide, was_high) = back.box[2:] - back.box[:2], turned.box[2:] - turned.box[:2]
+    assert max(width / was_wide, height / was_high) < 1.1  # not that of the turned box's corners
     assert eye_distance(turned) == pytest.approx(36, rel=1e-3)
 
 
