@@ -39,7 +39,6 @@ CPU_ONLY = {
     "likeness/faces/squares.py": GEOMETRY,
     "likeness/faces/template.py": GEOMETRY,
     "likeness/faces/turned.py": GEOMETRY,
-    "likeness/redraw/look.py": GEOMETRY,
 }
 #: Where a text is cut at slashes, and why it is no path of the system.
 NAMES = "subpaths of the catalogue, which have slashes on every system"
