@@ -52,7 +52,7 @@ class Attempts:
         return {name: self.cast.target(name, self.judge) for name in self.cast.names}
 
     def nearer(self, pictures: torch.Tensor, verdict: Verdict, placed: bool) -> Verdict:
-        """The verdict on a face of an IMAGE, seen in the crop that it would be drawn in; see nearer.py. One
+        """The verdict on a face of an IMAGE, seen in the square that it would be drawn in; see nearer.py. One
         step of the progress."""
         self.progress.step()
         how, picture = self.settings, pictures[verdict.picture : verdict.picture + 1]

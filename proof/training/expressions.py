@@ -54,6 +54,13 @@ def truths(pictures: Album, places: torch.Tensor) -> torch.Tensor:
     return torch.tensor([[float(getattr(one, name)) for name in EXPRESSION] for one in shown])
 
 
+def errors(found: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
+    """Of numbers read [n, 5]: the mean error of each, of all, and of saying the mean of all."""
+    mean = (found - truth).abs().mean(0)
+    figures = {f"error_{name}": float(error) for name, error in zip(EXPRESSION, mean, strict=True)}
+    return figures | {"error": float(mean.mean()), "error_blind": float((truth - truth.mean(0)).abs().mean())}
+
+
 @torch.no_grad()
 def read(pictures: Album, places: torch.Tensor, reader: smirk.Reader) -> torch.Tensor:
     """float32 [n, 55]: FLAME parameters as our node reads them."""

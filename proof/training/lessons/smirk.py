@@ -10,9 +10,8 @@ from torch.nn import functional
 from training.chance import generator, number
 
 from ...networks import smirk
-from ...networks.classifier import EXPRESSION
 from ...packing import as_read
-from ..expressions import crops, read, truths
+from ..expressions import crops, errors, read, truths
 from ..muon import Muon
 from ..pictures import Album, album, held_back
 from ..stages import Rooms, Scale, Tensors, stage
@@ -58,9 +57,7 @@ def measured(reader: smirk.Reader, unseen: Album) -> dict[str, float]:
     and of saying the mean of all; how well pairs of one person can be told by the vectors, .5 being not."""
     places = torch.arange(len(unseen))
     truth, vectors = truths(unseen, places), read(unseen, places, reader)
-    errors = (smirk.told(vectors) - truth).abs().mean(0)
-    figures = {f"error_{name}": float(error) for name, error in zip(EXPRESSION, errors, strict=True)}
-    figures |= {"error": float(errors.mean()), "error_blind": float((truth - truth.mean(0)).abs().mean())}
+    figures = errors(smirk.told(vectors), truth)
     people = len(unseen) // EACH_UNSEEN
     figures["who_auc"] = auc(*pairs(functional.normalize(vectors - vectors.mean(0)), people))
     return {name: round(figure, 4) for name, figure in figures.items()}
